@@ -1,0 +1,117 @@
+"""From a recipe to its losses: what every framework does in the same way, spelled over its operations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lossvet.adapters.types import Missing, Ops, Recipe
+from lossvet.reference.types import Case, Reduction, array_params
+
+
+def missing(recipe: Recipe, case: Case, reduction: Reduction) -> Missing | None:
+    """Why this recipe has no answer for this case and reduction; None where it has one."""
+    native = recipe.native
+    if native is None:
+        return None
+    if case.params is not None and getattr(case.params, "sample_weight", None) is not None and not native.sample_weight:
+        return Missing(f"{native.spelling} takes no sample weights")
+    if recipe.variant.family == "sparse" and not native.ignore_index and (case.labels == case.params.ignore_index).any():
+        return Missing(f"{native.spelling} cannot leave rows out")
+    if reduction not in native.reductions and "none" not in native.reductions:
+        return Missing(f"{native.spelling} has no reduction {reduction}")
+    return None
+
+
+def losses(
+    recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any, reductions: tuple[Reduction, ...]
+) -> dict[Reduction, Any]:
+    """The losses by reduction, as tensors. `params` holds tensors, sample weights among them wherever the variant has any."""
+    native = recipe.native
+    if native is not None:
+        own = {r: native.call(logits, labels, params, r) for r in reductions if r in native.reductions}
+        rest = tuple(r for r in reductions if r not in own)
+        if not rest:
+            return own
+        unreduced = own["none"] if "none" in own else native.call(logits, labels, params, "none")
+        weights = _weights(recipe, ops, logits, labels, params)
+        count = _count(recipe, ops, logits, _clean(recipe, ops, labels, params)[0])
+        return {**own, **_reduce(ops, unreduced, weights, count, ops.ones(logits), rest)}
+    ignored, clean = _clean(recipe, ops, labels, params)
+    unreduced = _apply(ops, recipe.variant.losses(ops, logits, clean, params), ignored, params)
+    weights = _weights(recipe, ops, logits, labels, params)
+    return _reduce(ops, unreduced, weights, _count(recipe, ops, logits, ignored), ops.ones(logits), reductions)
+
+
+def tensors(recipe: Recipe, case: Case) -> dict[str, Any]:
+    """The case's arrays by leaf name, labels included whatever their kind; sample weights of 1 where the case gives none."""
+    arrays = {"logits": case.logits, "labels": case.labels, **array_params(case.params)}
+    if recipe.variant.family != "binary" and "sample_weight" not in arrays:
+        arrays["sample_weight"] = np.ones(len(case.logits))
+    return arrays
+
+
+def settings(case: Case) -> dict[str, Any]:
+    """The params that are not arrays: they are constants of a compiled function."""
+    arrays = array_params(case.params)
+    values = {f.name: getattr(case.params, f.name) for f in dataclasses.fields(case.params)}
+    return {name: value for name, value in values.items() if name not in arrays and name != "sample_weight"}
+
+
+def with_tensors(recipe: Recipe, values: Mapping[str, Any]) -> Any:
+    """The variant's params, made of settings and of a framework's tensors."""
+    names = {f.name for f in dataclasses.fields(recipe.variant.params)}
+    return recipe.variant.params(**{name: value for name, value in values.items() if name in names})
+
+
+def _clean(recipe: Recipe, ops: Ops, labels: Any, params: Any) -> tuple[Any, Any]:
+    """Which rows are ignored, as booleans [N], and labels with 0 in their place; (None, labels) for dense labels."""
+    if recipe.variant.family != "sparse":
+        return None, labels
+    ignored = ops.equal(labels, params.ignore_index)
+    return ignored, ops.where(ignored, 0, labels)
+
+
+def _apply(ops: Ops, rows: Any, ignored: Any, params: Any) -> Any:
+    """Sample weights multiplied in, ignored rows set to 0."""
+    weight = getattr(params, "sample_weight", None)
+    rows = rows if weight is None else rows * weight
+    return rows if ignored is None else ops.where(ignored, 0.0, rows)
+
+
+def _weights(recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any) -> Any:
+    if recipe.variant.weights is None:
+        return None
+    ignored, clean = _clean(recipe, ops, labels, params)
+    return _apply(ops, recipe.variant.weights(ops, logits, clean, params), ignored, params)
+
+
+def _count(recipe: Recipe, ops: Ops, logits: Any, ignored: Any) -> Any:
+    """The number of losses that count, in the dtype of the logits: kept rows, or all elements of a binary loss."""
+    if recipe.variant.family == "binary":
+        return ops.size(logits, 0) * ops.size(logits, 1)
+    return ops.size(logits, 0) if ignored is None else ops.sum(ops.where(ignored, 0.0, ops.ones(logits)))
+
+
+def _reduce(
+    ops: Ops, unreduced: Any, weights: Any, count: Any, ones: Any, reductions: tuple[Reduction, ...]
+) -> dict[Reduction, Any]:
+    total = ops.sum(unreduced)
+
+    def one(reduction: Reduction) -> Any:
+        match reduction:
+            case "none":
+                return unreduced
+            case "sum":
+                return total
+            case "mean":
+                return total / count
+            case "weighted_mean":
+                return total / ops.sum(weights)
+            case "nonzero_mean":
+                return total / ops.sum(ops.where(ops.equal(weights, 0.0), 0.0, ones))
+
+    return {reduction: one(reduction) for reduction in reductions}

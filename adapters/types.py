@@ -1,0 +1,139 @@
+"""What an adapter is: one framework, told how to spell losses, how to run them and how to hand the answers back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossvet.reference.types import Case, Reduction, Variant
+
+
+class Ops(Protocol):
+    """The operations that the composed recipes are spelled in; every one differentiable where mathematics is.
+
+    Tensors also have the operators + - * / and unary minus, `x[:, None]` and `x[:, None, :]`. Scalars given to `where` and `equal`
+    take the dtype of the tensor beside them. [.., C] is reduced over its last axis.
+    """
+
+    def sum(self, x: Any, axis: int | None = None) -> Any: ...
+    def exp(self, x: Any) -> Any: ...
+    def log(self, x: Any) -> Any: ...
+    def sigmoid(self, x: Any) -> Any: ...
+    def softplus(self, x: Any) -> Any:
+        """log(1 + exp(x)), accurate on the whole line in every dtype."""
+    def softmax(self, x: Any) -> Any: ...
+    def log_softmax(self, x: Any) -> Any: ...
+    def logsumexp(self, x: Any) -> Any: ...
+    def where(self, condition: Any, x: Any, y: Any) -> Any: ...
+    def equal(self, x: Any, y: Any) -> Any: ...
+    def argmax(self, x: Any) -> Any:
+        """Integers [N] from [N, C], the lowest index on ties."""
+    def stop_gradient(self, x: Any) -> Any: ...
+    def take(self, x: Any, indices: Any) -> Any:
+        """Entries [N] of [C], or rows [N, C] of [C, C]."""
+    def pick(self, x: Any, indices: Any) -> Any:
+        """[N] from [N, C]: in every row the entry at its index."""
+    def one_hot(self, indices: Any, like: Any) -> Any:
+        """[N, C] from integers [N], with the C and the dtype of `like`."""
+    def ones(self, like: Any) -> Any:
+        """[N] ones, with the N and the dtype of `like` [N, C]."""
+    def eye(self, like: Any) -> Any:
+        """Booleans [C, C], true on the diagonal, with the C of `like` [N, C]."""
+    def size(self, x: Any, axis: int) -> Any:
+        """The length of an axis, as a scalar of the dtype of x."""
+
+
+@dataclass(frozen=True)
+class Native:
+    """How a framework's own loss function spells a variant.
+
+    `call(logits, labels, params, reduction)` answers with the loss, for the `reductions` that the function itself has.
+    Other reductions are composed over its "none", where it has that one. `spelling` is the call as a user writes it.
+    A native is asked only for what it says it can do: `sample_weight` (it takes params.sample_weight, given as ones where the
+    case has none), `ignore_index` (it can leave rows out).
+    """
+
+    call: Callable[[Any, Any, Any, Reduction], Any]
+    spelling: str
+    reductions: tuple[Reduction, ...] = ("none",)
+    sample_weight: bool = False
+    ignore_index: bool = False
+    dtypes: tuple[str, ...] = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A variant as one framework spells it: `composed` from operations where native is None."""
+
+    variant: Variant
+    name: str
+    native: Native | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An answer: one array, in the dtype and shape in which the framework gave it."""
+
+    value: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The framework refused, with an exception: its type and its words."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Missing:
+    """There is no such answer, for a reason that is not a fault: no gradient into this input, no such reduction."""
+
+    reason: str
+
+
+Outcome = Measured | Raised | Missing
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One framework.
+
+    `prepare(recipe, case, mode, dtype, device, outputs)` puts the inputs in place, compiles what the mode compiles, and
+    returns a call without arguments that computes the named outputs (see `reference.types.output_names`) and waits for
+    them. It may raise whatever the framework raises. `read` brings what that call returned back to NumPy, an Outcome
+    for each output. `compiled()` is the number of functions compiled since the adapter was made.
+    `eager` names the modes whose cost does not depend on the shapes seen before.
+    """
+
+    name: str
+    version: str
+    modes: tuple[str, ...]
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    ops: Ops
+    native: Mapping[str, Mapping[str, Native]]
+    prepare: Callable[[Recipe, Case, str, str, str, tuple[str, ...]], Callable[[], Any]]
+    read: Callable[[Any], dict[str, Outcome]]
+    compiled: Callable[[], int] = lambda: 0
+    eager: tuple[str, ...] = ("eager",)
+    details: Mapping[str, str] = field(default_factory=dict)
+    """What else determines the answers: threads, flush-to-zero, flags. Recorded with the run."""
+
+
+def recipes(adapter: Adapter, variant: Variant) -> dict[str, Recipe]:
+    """The recipes of a variant in this framework, by name: composed first, then the natives it has."""
+    natives = adapter.native.get(variant.name, {})
+    return {
+        "composed": Recipe(variant, "composed"),
+        **{name: Recipe(variant, name, native) for name, native in natives.items()},
+    }
+
+
+def exact_in(case: Case, dtype: str) -> bool:
+    """Whether the case's inputs are numbers of this dtype."""
+    return case.bits <= np.finfo(dtype).nmant + 1

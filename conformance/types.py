@@ -1,0 +1,101 @@
+"""What is judged and what is said of it: cells and verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal, Self
+
+AccuracyClass = Literal["R", "S", "W"]
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """The unit of the report: one recipe of one variant, in one framework, mode, dtype and device."""
+
+    variant: str
+    recipe: str
+    framework: str
+    mode: str
+    dtype: str
+    device: str = "cpu"
+
+    def __str__(self) -> str:
+        return "/".join((self.variant, self.recipe, self.framework, self.mode, self.dtype, self.device))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The cell that `str` of it printed. Raises ValueError where the parts are not as many as the fields."""
+        parts = text.split("/")
+        if len(parts) != len(fields(cls)):
+            raise ValueError(f"{text!r} is no cell: expected {'/'.join(f.name for f in fields(cls))}")
+        return cls(*parts)
+
+
+@dataclass(frozen=True)
+class Agrees:
+    """Within the bound, element by element.
+
+    `ratio` is the largest error over the bound; `ulp` the largest error in ulp of the exact value, and `ulp_flushed` the same
+    where subnormals count as one step to zero; `accuracy` the class: R keeps relative accuracy, S does not depend on a
+    common shift of the logits, W does. `resolution` is the median bound over |golden|: what this check could tell apart.
+    """
+
+    ratio: float
+    ulp: float
+    ulp_flushed: float
+    accuracy: AccuracyClass
+    resolution: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Differs:
+    """Outside the bound, or of another shape, dtype or kind. `index`, `got` and `golden` are of the worst element."""
+
+    why: str
+    index: tuple[int, ...] = ()
+    got: float | None = None
+    golden: float | None = None
+    ratio: float = float("inf")
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Deviates:
+    """Differs as the ledger says it does; `stray` says what is not as the ledger says, where something is not."""
+
+    deviation: str
+    differs: Differs
+    stray: str = ""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """There is nothing to judge, and that is no fault: the reason says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Errored:
+    """The framework raised where an answer was expected."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Crashed:
+    """The worker died; `how` names the signal or the exit code, and what it left on stderr."""
+
+    how: str
+
+
+@dataclass(frozen=True)
+class TimedOut:
+    """No answer within the limit, in seconds."""
+
+    limit: float
+
+
+Verdict = Agrees | Differs | Deviates | Absent | Errored | Crashed | TimedOut

@@ -1,0 +1,107 @@
+"""The words of the reference as types: variant, case, and what a loss is asked for.
+
+Letters, here and in every formula: N examples, C classes, x logits [N, C], t dense labels [N, C], y sparse labels [N],
+w class weights [C], q pos_weight, M cost matrix [C, C] (rows the true class), v sample weights [N], a label smoothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Family = Literal["binary", "dense", "sparse"]
+Reduction = Literal["none", "sum", "mean", "weighted_mean", "nonzero_mean"]
+
+REDUCTIONS: tuple[Reduction, ...] = ("none", "sum", "mean", "weighted_mean", "nonzero_mean")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One input to a variant, exact in every dtype that has `bits` significant bits.
+
+    `labels` are float64 [N, C] (binary and dense families) or int64 [N] (sparse). `cotangent` multiplies the unreduced
+    losses where the gradient of `none` is asked for; `direction` [N, C] is the second-order direction in the logits.
+    `expect` says what a framework documents where the mathematics is undefined or the answer is an exception: from
+    "framework/recipe/mode", or the start of it, or "*", to "nan", "zero", "inf", "raises" or "any".
+    """
+
+    id: str
+    bits: int
+    logits: Array
+    labels: NDArray[Any]
+    params: Any
+    cotangent: Array
+    direction: Array
+    hazards: tuple[str, ...] = ()
+    expect: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The closed form of a variant over some arithmetic (see `arithmetic.py`), before reduction and sample weights.
+
+    `loss` has shape [N] or [N, C]; `weight`, the sample weight, [N] or is None where the variant has none.
+    `pullback(g)` is the gradient of sum(g * loss) and `weight_pullback(g)` that of sum(g * weight), by leaf;
+    `hessian(g, u)` is the Hessian of sum(g * loss) in the logits, times u.
+    """
+
+    loss: Any
+    pullback: Callable[[Any], dict[str, Any]]
+    weight: Any = None
+    weight_pullback: Callable[[Any], dict[str, Any]] = lambda g: {}
+    hessian: Callable[[Any, Array], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One loss with one meaning. A file in `variants/` makes exactly one, named as the file is.
+
+    `definition(b, logits, labels, params)` spells the textbook definition over the ball numbers of `balls.py`;
+    `closed(a, logits, labels, params)` gives `Rows` over an arithmetic; `losses(ops, logits, labels, params)` and
+    `weights(ops, logits, labels, params)` are the `composed` recipe, over a framework's operations. Sparse labels
+    reach all of them already cleaned: an ignored row arrives with label 0 and is dropped afterwards.
+    """
+
+    name: str
+    family: Family
+    params: type
+    formula: str
+    definition: Callable[..., Any]
+    closed: Callable[..., Rows]
+    losses: Callable[..., Any]
+    cases: Callable[[], Iterable[Case]]
+    weights: Callable[..., Any] | None = None
+
+    @property
+    def reductions(self) -> tuple[Reduction, ...]:
+        """The reductions that exist: those that divide by sample weights need sample weights."""
+        return REDUCTIONS if self.weights is not None else REDUCTIONS[:3]
+
+
+def leaves(variant: Variant, case: Case) -> dict[str, Array]:
+    """The inputs a gradient is taken with respect to, by name: logits, dense labels, and the arrays among the params."""
+    dense = {} if variant.family == "sparse" else {"labels": case.labels}
+    return {"logits": case.logits, **dense, **array_params(case.params)}
+
+
+def array_params(params: Any) -> dict[str, Array]:
+    """The params that are arrays and given; the others are settings (ignore_index, label_smoothing)."""
+    values = {f.name: getattr(params, f.name) for f in fields(params)}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
+def output_names(variant: Variant, case: Case) -> tuple[str, ...]:
+    """Every output a case has, in the order in which it is judged: losses, gradients by reduction and leaf, and "hvp".
+
+    "loss/mean" is the reduced loss; "gradient/mean/logits" its gradient; "gradient/none/logits" the gradient of
+    sum(cotangent * loss), and "hvp" the Hessian of that sum, in the logits, times the direction.
+    """
+    losses = [f"loss/{r}" for r in variant.reductions]
+    gradients = [f"gradient/{r}/{leaf}" for r in variant.reductions for leaf in leaves(variant, case)]
+    return (*losses, *gradients, "hvp")

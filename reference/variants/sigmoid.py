@@ -1,0 +1,39 @@
+"""Binary cross-entropy from logits, unweighted: every output is a decision of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lossvet.reference import binary
+from lossvet.reference.cases.binary import binary_cases
+from lossvet.reference.types import Rows, Variant
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """No parameters."""
+
+
+def definition(b: Any, logits: Any, labels: Any, params: Sigmoid) -> Any:
+    return b.each(lambda x, t: -t * b.log(b.sigmoid(x)) - (1 - t) * b.log(b.sigmoid(-x)), logits, labels)
+
+
+def closed(a: Any, logits: Any, labels: Any, params: Sigmoid) -> Rows:
+    return binary.rows(a.binary(a.exact(logits), a.exact(labels), a.exact(1.0)))
+
+
+def losses(ops: Any, logits: Any, labels: Any, params: Sigmoid) -> Any:
+    return labels * ops.softplus(-logits) + (1 - labels) * ops.softplus(logits)
+
+
+VARIANT = Variant(
+    name="sigmoid",
+    family="binary",
+    params=Sigmoid,
+    formula="t softplus(-x) + (1 - t) softplus(x)",
+    definition=definition,
+    closed=closed,
+    losses=losses,
+    cases=lambda: binary_cases("sigmoid", lambda shape: Sigmoid()),
+)
