@@ -1,6 +1,6 @@
 """The cost of every wrong class, weighed by how surely it was not chosen: -sum over j other than y of M[y, j] log(1 - p_j).
 
-log(1 - p_j) is the log-sum-exp of the other logits less that of all. Spelled as log(1 - softmax(x)) it overflows as
+log(1 - p_j) is the log-sum-exp of the other logits less that of all. Spelled as log(1 - softmax(x)) it is infinite as
 soon as p_j rounds to 1. No sample weight.
 """
 
@@ -32,28 +32,33 @@ def definition(b: Any, logits: Any, labels: Any, params: CostComplement) -> Any:
 
 
 def closed(a: Any, logits: Any, labels: Any, params: CostComplement) -> Rows:
+    """With A_jk = p_k / (1 - p_j), the softmax of the logits without the jth, d log(1 - p_j) / dx_k is p_j A_jk for k != j
+    and -p_j for k = j: nothing here grows when p_j rounds to 1."""
     classes = logits.shape[1]
-    wrong = a.exact(1.0) - a.one_hot(labels, classes)
     s = a.softmax(a.exact(logits))
+    log_complement, others = s.complement()
+    wrong = a.exact(1.0) - a.one_hot(labels, classes)
     costs = a.leaf(params.cost_matrix).take(labels) * wrong
-    log_others, odds = s.complement()
-    r = costs * odds
-    total = r.sum(1).column()
+    risk = costs * s.p
+    # Automatic differentiation adds A_jk and p_k apart, where the closed form has their difference p_j A_jk.
+    apart = (costs.column() * others).sum(1) + costs.sum(1).column() * s.p
 
     def pullback(g: Any) -> dict[str, Any]:
-        # A spelling by automatic differentiation adds p_k / (1 - p_j) and p_k by class, and not their difference.
-        dx = s.widen(r - s.p * total, s.p * (costs * (1.0 + odds)).sum(1).column(), r)
-        matrix = (-g.column() * log_others * wrong).scatter(labels, classes)
-        return {"logits": g.column() * dx, "cost_matrix": matrix}
+        dx = s.widen(risk - (risk.column() * others).sum(1), apart)
+        return {
+            "logits": g.column() * dx,
+            "cost_matrix": (-g.column() * log_complement * wrong).scatter(labels, classes),
+        }
 
-    def hessian(g: Any, u: Array) -> Any:
+    def hessian(g: Any, direction: Array) -> Any:
+        u = a.exact(direction)
         centred = u - (s.p * u).sum(1).column()
-        dr = r * (1.0 + odds) * centred
-        product = dr - s.p * centred * total - s.p * dr.sum(1).column()
-        spread = s.p * (costs * (1.0 + odds)).sum(1).column() + r
-        return g.column() * s.widen(product, 2.0 * abs(u).max(1, keepdims=True) * spread, r)
+        without = (others * direction[:, None, :]).sum(2)
+        moved = centred.column() + (direction[:, None, :] - without.column())
+        product = risk * centred - (risk.column() * others * moved).sum(1)
+        return g.column() * s.widen(product, 2.0 * abs(direction).max(1, keepdims=True, initial=0.0) * apart)
 
-    return Rows(loss=-(costs * log_others).sum(1), pullback=pullback, hessian=hessian)
+    return Rows(loss=-(costs * log_complement).sum(1), pullback=pullback, hessian=hessian)
 
 
 def losses(ops: Any, logits: Any, labels: Any, params: CostComplement) -> Any:

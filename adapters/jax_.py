@@ -1,0 +1,183 @@
+"""JAX with the losses of optax, eager and under `jax.jit`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lossvet.adapters import steps
+from lossvet.adapters.types import Adapter, Measured, Missing, Native, Outcome, Raised, Recipe
+from lossvet.reference.types import Case
+
+
+def adapter() -> Adapter:
+    """Import JAX and optax. Compiled functions are kept in $LOSSVET_CACHE, where that is set."""
+    import jax
+    import optax
+
+    if cache := os.environ.get("LOSSVET_CACHE"):
+        jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jax"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    runner = _Runner(jax, _Ops(jax.numpy, jax.nn, jax.lax.stop_gradient))
+    return Adapter(
+        name="jax",
+        version=jax.__version__,
+        modes=("eager", "jit"),
+        devices=("cpu", "cuda") if jax.default_backend() == "gpu" else ("cpu",),
+        dtypes=("float32", "float64"),
+        ops=runner.ops,
+        native=_natives(optax),
+        prepare=runner.prepare,
+        read=_read,
+        compiled=lambda: len(runner.signatures),
+        details=_details(jax, optax),
+    )
+
+
+def _natives(optax: Any) -> dict[str, dict[str, Native]]:
+    """The losses of optax, all of them unreduced; jax.nn has none. No one takes class weights."""
+
+    def sparse(logits: Any, labels: Any, params: Any, reduction: str) -> Any:
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+
+    def sparse_where(logits: Any, labels: Any, params: Any, reduction: str) -> Any:
+        kept = labels != params.ignore_index
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels, where=kept)
+
+    def dense(name: str) -> Native:
+        function = getattr(optax, name)
+        return Native(lambda logits, labels, params, reduction: function(logits, labels), f"optax.{name}(logits, labels)")
+
+    integer = "optax.softmax_cross_entropy_with_integer_labels(logits, labels"
+    return {
+        "sigmoid": {"native": dense("sigmoid_binary_cross_entropy")},
+        "softmax": {"native": dense("softmax_cross_entropy"), "native_safe": dense("safe_softmax_cross_entropy")},
+        "sparse": {
+            "native": Native(sparse, f"{integer})"),
+            "native_where": Native(sparse_where, f"{integer}, where=labels != ignore_index)", ignore_index=True),
+        },
+    }
+
+
+@dataclass(frozen=True)
+class _Ops:
+    """The operations as JAX spells them (`adapters.types.Ops` says what each one is)."""
+
+    jnp: Any
+    nn: Any
+    stop: Callable[[Any], Any]
+
+    def sum(self, x: Any, axis: int | None = None) -> Any:
+        return self.jnp.sum(x, axis)
+
+    def exp(self, x: Any) -> Any:
+        return self.jnp.exp(x)
+
+    def log(self, x: Any) -> Any:
+        return self.jnp.log(x)
+
+    def sigmoid(self, x: Any) -> Any:
+        return self.nn.sigmoid(x)
+
+    def softplus(self, x: Any) -> Any:
+        return self.nn.softplus(x)
+
+    def softmax(self, x: Any) -> Any:
+        return self.nn.softmax(x)
+
+    def log_softmax(self, x: Any) -> Any:
+        return self.nn.log_softmax(x)
+
+    def logsumexp(self, x: Any) -> Any:
+        return self.nn.logsumexp(x, -1)
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        return self.jnp.where(condition, x, y)
+
+    def equal(self, x: Any, y: Any) -> Any:
+        return x == y
+
+    def argmax(self, x: Any) -> Any:
+        return self.jnp.argmax(x, -1)
+
+    def stop_gradient(self, x: Any) -> Any:
+        return self.stop(x)
+
+    def take(self, x: Any, indices: Any) -> Any:
+        return self.jnp.take(x, indices, axis=0)  # NaN beyond the end; x[indices] would take the last entry
+
+    def pick(self, x: Any, indices: Any) -> Any:
+        return self.jnp.take_along_axis(x, indices[:, None], -1)[:, 0]
+
+    def one_hot(self, indices: Any, like: Any) -> Any:
+        return self.nn.one_hot(indices, like.shape[-1], dtype=like.dtype)
+
+    def ones(self, like: Any) -> Any:
+        return self.jnp.ones(like.shape[0], like.dtype)
+
+    def eye(self, like: Any) -> Any:
+        return self.jnp.eye(like.shape[-1], dtype=bool)
+
+    def size(self, x: Any, axis: int) -> Any:
+        return x.dtype.type(x.shape[axis])
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """Prepares calls, and keeps the jitted functions: one for a recipe, its settings and the outputs asked."""
+
+    jax: Any
+    ops: _Ops
+    jitted: dict[Any, Callable[..., Any]] = field(default_factory=dict)
+    signatures: set[Any] = field(default_factory=set)
+    """What has been compiled: the keys of `jitted`, each with the shapes and dtypes it met."""
+
+    def prepare(
+        self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
+    ) -> Callable[[], dict[str, Any]]:
+        """Where an output raises, each is asked for alone, so that the others are not lost with it."""
+        absent = {output: reason for output in outputs if (reason := steps.missing(recipe, case, _reduction(output)))}
+        asked = tuple(output for output in outputs if output not in absent)
+        arrays = {**steps.tensors(recipe, case), "cotangent": case.cotangent, "direction": case.direction}
+        place = self.jax.devices(device)[0]
+        with self._precision(dtype):
+            inputs = {
+                name: self.jax.device_put(array.astype(dtype) if array.dtype.kind == "f" else array, place)
+                for name, array in arrays.items()
+            }
+
+        def compute(names: tuple[str, ...]) -> Any:
+            function = self._function(recipe, case, names)
+            if mode == "jit":
+                function = self._jit(recipe, case, names, function, inputs)
+            return self.jax.block_until_ready(function(inputs))
+
+        def alone(output: str) -> Any:
+            try:
+                return compute((output,))[output]
+            except Exception as error:
+                return error
+
+        def call() -> dict[str, Any]:
+            with self._precision(dtype):
+                try:
+                    computed = compute(asked) if asked else {}
+                except Exception:
+                    computed = {output: alone(output) for output in asked}
+            return {output: absent.get(output) or computed[output] for output in outputs}
+
+        if mode == "jit":
+            call()
+        return call
+
+    def _precision(self, dtype: str) -> contextlib.AbstractContextManager[Any]:
+        """64 bits for float64 and, for float32, JAX as users have it."""
+        switch = getattr(self.jax, "enable_x64", None) or self.jax.experimental.enable_x64
+        context: contextlib.AbstractContextManager[Any] = switch(dtype == "float64")
+        return context

@@ -1,0 +1,229 @@
+"""TensorFlow 2: tf.nn and Keras, eagerly, as a tf.function and compiled by XLA.
+
+`tf.compat.v2.nn.*` are the very same function objects as `tf.nn.*`, so they have no recipes of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any
+
+from numpy.typing import NDArray
+
+from lossvet.adapters import steps, tensorflow_ops
+from lossvet.adapters.tensorflow_ops import TensorFlowOps
+from lossvet.adapters.types import Adapter, Native, Outcome, Recipe
+from lossvet.reference.types import Case, Reduction
+
+KERAS_REDUCTIONS: dict[Reduction, str] = {
+    "none": "none",
+    "sum": "sum",
+    "mean": "sum_over_batch_size",
+    "weighted_mean": "mean_with_sample_weight",
+}
+
+
+def adapter() -> Adapter:
+    """Import TensorFlow and Keras. With LOSSVET_CACHE set, XLA keeps what it compiled in that folder."""
+    if "LOSSVET_CACHE" in os.environ:
+        flag = f"--tf_xla_persistent_cache_directory={os.environ['LOSSVET_CACHE']}"
+        os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} {flag}".strip()
+    tf = tensorflow_ops.start()
+    runner = Runner(tf)
+    return Adapter(
+        name="tensorflow",
+        version=tf.__version__,
+        modes=("eager", "graph", "xla"),
+        devices=tensorflow_ops.devices(tf),
+        dtypes=("float32", "float64"),
+        ops=runner.ops,
+        native=natives(tf),
+        prepare=runner.prepare,
+        read=runner.read,
+        compiled=lambda: len(runner.compiled),
+        eager=("eager", "graph"),
+        details={
+            **tensorflow_ops.details(tf, tf.exp(tf.constant([-95.0] * 8)).numpy()),
+            "keras": tf.keras.__version__,
+        },
+    )
+
+
+def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:
+    """Variant -> recipe -> the function: those of tf.nn, unreduced, and the losses of Keras with their reductions."""
+    fused = partial(tensorflow_ops.fused, tf.nn, "tf.nn")
+    return {
+        "sigmoid": {
+            "native": fused("sigmoid_cross_entropy_with_logits"),
+            # Averages over the last axis before it reduces: only its mean, over all N C elements, is the variant's.
+            "native_keras": _keras(
+                tf,
+                "BinaryCrossentropy",
+                {},
+                "t, x",
+                lambda x, t, p: (t, None),
+                reductions=("mean",),
+                sample_weight=False,
+            ),
+        },
+        "pos_weight": {"native": fused("weighted_cross_entropy_with_logits", pos_weight=True)},
+        "softmax": {
+            "native": fused("softmax_cross_entropy_with_logits"),
+            "native_keras": _keras(
+                tf, "CategoricalCrossentropy", {}, "t, x, sample_weight=v", lambda x, t, p: (t, p.sample_weight)
+            ),
+        },
+        "sparse": {
+            "native": fused("sparse_softmax_cross_entropy_with_logits", "labels=y"),
+            "native_keras": _keras(
+                tf,
+                "SparseCategoricalCrossentropy",
+                {"ignore_class": "ignore_index"},
+                "y, x, sample_weight=v",
+                lambda x, y, p: (y, p.sample_weight),
+                ignore_index=True,
+            ),
+        },
+        "smooth_after": {
+            "native_keras": _keras(
+                tf,
+                "CategoricalCrossentropy",
+                {"label_smoothing": "label_smoothing"},
+                "tf.one_hot(y, C), x, sample_weight=tf.gather(w, y) * v",
+                lambda x, y, p: (
+                    tf.one_hot(y, tf.shape(x)[1], dtype=x.dtype),
+                    tf.gather(p.class_weight, y) * p.sample_weight,
+                ),
+            ),
+        },
+    }
+
+
+def _keras(
+    tf: Any,
+    name: str,
+    settings: Mapping[str, str],
+    arguments: str,
+    labels_and_weights: Callable[[Any, Any, Any], tuple[Any, Any]],
+    reductions: tuple[Reduction, ...] = tuple(KERAS_REDUCTIONS),
+    sample_weight: bool = True,
+    ignore_index: bool = False,
+) -> Native:
+    """A loss of Keras, made once for each dtype: it computes in float32 unless it is made with another.
+
+    `settings` are its own keywords, and the settings of the variant that they are given.
+    """
+
+    @cache
+    def loss(reduction: Reduction, dtype: str, **own: Any) -> Any:
+        make = getattr(tf.keras.losses, name)
+        return make(from_logits=True, reduction=KERAS_REDUCTIONS[reduction], dtype=dtype, **own)
+
+    def call(x: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
+        own = {keyword: getattr(params, setting) for keyword, setting in settings.items()}
+        targets, weights = labels_and_weights(x, labels, params)
+        return loss(reduction, x.dtype.name, **own)(targets, x, sample_weight=weights)
+
+    keywords = "".join(f", {keyword}=..." for keyword in settings)
+    return Native(
+        call,
+        f"tf.keras.losses.{name}(from_logits=True{keywords})({arguments})",
+        reductions=reductions,
+        sample_weight=sample_weight,
+        ignore_index=ignore_index,
+    )
+
+
+class Runner:
+    """Runs recipes. A traced function serves every shape: its signature leaves each length open."""
+
+    def __init__(self, tf: Any) -> None:
+        self.tf = tf
+        self.ops = TensorFlowOps(tf)
+        self.functions: dict[Any, Any] = {}
+        self.compiled: set[Any] = set()
+
+    def prepare(
+        self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
+    ) -> Callable[[], dict[str, Any]]:
+        settings = steps.settings(case)
+        with self.tf.device(device):
+            inputs = {k: self.tf.constant(a) for k, a in tensorflow_ops.arrays(recipe, case, dtype).items()}
+
+        def compute(names: tuple[str, ...]) -> dict[str, Any]:
+            with self.tf.device(device):
+                if mode == "eager":
+                    answer = self.compute(recipe, settings, names, inputs)
+                else:
+                    answer = self.function(recipe, settings, names, inputs, mode, device)(inputs)
+            if device != "cpu":
+                self.tf.test.experimental.sync_devices()
+            return answer
+
+        run = partial(tensorflow_ops.answers, recipe, case, outputs, compute)
+        if mode != "eager":
+            run()  # traces and compiles
+        return run
+
+    def read(self, answer: Mapping[str, Any]) -> dict[str, Outcome]:
+        return tensorflow_ops.read(answer, self._array)
+
+    def compute(
+        self, recipe: Recipe, settings: Mapping[str, Any], names: tuple[str, ...], inputs: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The outputs by name, as tensors, IndexedSlices or None. One call of `tape.gradient` for each reduction."""
+        tf, asked = self.tf, tensorflow_ops.request(names)
+        logits, params = inputs["logits"], steps.with_tensors(recipe, {**settings, **inputs})
+        leaves = {leaf: inputs[leaf] for own in asked.gradients.values() for leaf in own} | {"logits": logits}
+        with tf.GradientTape(watch_accessed_variables=False) as second:
+            if asked.hvp:
+                second.watch(logits)
+            with tf.GradientTape(persistent=True, watch_accessed_variables=False) as first:
+                first.watch(leaves)
+                losses = steps.losses(recipe, self.ops, logits, inputs["labels"], params, asked.reductions)
+                targets = dict(losses)
+                if "none" in losses:
+                    targets["none"] = tf.reduce_sum(inputs["cotangent"] * losses["none"])
+            gradients: dict[str, Any] = {}
+            if asked.hvp or "none" in asked.gradients:
+                gradients["none"] = first.gradient(targets["none"], leaves)
+            along = None
+            if asked.hvp and gradients["none"]["logits"] is not None:
+                along = tf.reduce_sum(gradients["none"]["logits"] * inputs["direction"])
+        for reduction in asked.gradients:
+            if reduction != "none":
+                gradients[reduction] = first.gradient(targets[reduction], leaves)
+        return {
+            **{f"loss/{r}": losses[r] for r in asked.losses},
+            **{f"gradient/{r}/{leaf}": gradients[r][leaf] for r, own in asked.gradients.items() for leaf in own},
+            **({"hvp": None if along is None else second.gradient(along, logits)} if asked.hvp else {}),
+        }
+
+    def function(
+        self,
+        recipe: Recipe,
+        settings: Mapping[str, Any],
+        names: tuple[str, ...],
+        inputs: Mapping[str, Any],
+        mode: str,
+        device: str,
+    ) -> Any:
+        """The traced function for these outputs; XLA compiles it once more for every set of shapes."""
+        specs = {k: self.tf.TensorSpec([None] * x.shape.rank, x.dtype) for k, x in inputs.items()}
+        key = (recipe, mode, device, names, tuple(settings.items()), tuple(specs.items()))
+        if key not in self.functions:
+            compute = partial(self.compute, recipe, settings, names)
+            traced = self.tf.function(compute, jit_compile=mode == "xla", autograph=False)
+            self.functions[key] = traced.get_concrete_function(specs)
+        self.compiled.add((key, tuple(tuple(x.shape) for x in inputs.values()) if mode == "xla" else None))
+        return self.functions[key]
+
+    def _array(self, value: Any) -> NDArray[Any]:
+        array: NDArray[Any] = (
+            tensorflow_ops.rows_added(value.values.numpy(), value.indices.numpy(), value.dense_shape.numpy())
+            if isinstance(value, self.tf.IndexedSlices)
+            else value.numpy()
+        )
+        return array

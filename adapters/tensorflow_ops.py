@@ -1,0 +1,199 @@
+"""What both TensorFlow adapters use: how TensorFlow is started, its operations and fused losses, and requests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossvet.adapters import steps
+from lossvet.adapters.types import Measured, Missing, Native, Outcome, Raised, Recipe
+from lossvet.reference.types import REDUCTIONS, Case, Reduction
+
+ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # the default on x86; said aloud, it is not announced on stderr
+    "KERAS_BACKEND": "tensorflow",
+}
+RECORDED = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS")
+
+
+def start() -> Any:
+    """TensorFlow, with one thread; `ENVIRONMENT` holds wherever the user's own environment does not speak."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    return tf
+
+
+def devices(tf: Any) -> tuple[str, ...]:
+    return ("cpu", "gpu") if tf.config.list_physical_devices("GPU") else ("cpu",)
+
+
+def details(tf: Any, smallest: Any) -> dict[str, str]:
+    """What else determines the answers. `smallest` is exp(-95) as this adapter computes it, a subnormal of float32."""
+    return {
+        "intra_op_threads": str(tf.config.threading.get_intra_op_parallelism_threads()),
+        "inter_op_threads": str(tf.config.threading.get_inter_op_parallelism_threads()),
+        "flush_to_zero": str(bool((smallest == 0).all())),
+        **{name: os.environ.get(name, "") for name in RECORDED},
+    }
+
+
+@dataclass(frozen=True)
+class TensorFlowOps:
+    """The operations of `adapters.types.Ops`: the same kernels eagerly, in a tf.function and in a TF1 graph."""
+
+    tf: Any
+
+    def sum(self, x: Any, axis: int | None = None) -> Any:
+        return self.tf.reduce_sum(x, axis)
+
+    def exp(self, x: Any) -> Any:
+        return self.tf.exp(x)
+
+    def log(self, x: Any) -> Any:
+        return self.tf.math.log(x)
+
+    def sigmoid(self, x: Any) -> Any:
+        return self.tf.sigmoid(x)
+
+    def softplus(self, x: Any) -> Any:
+        return self.tf.nn.softplus(x)
+
+    def softmax(self, x: Any) -> Any:
+        return self.tf.nn.softmax(x)
+
+    def log_softmax(self, x: Any) -> Any:
+        return self.tf.nn.log_softmax(x)
+
+    def logsumexp(self, x: Any) -> Any:
+        return self.tf.reduce_logsumexp(x, -1)
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        dtype = x.dtype if self.tf.is_tensor(x) else y.dtype  # a bare scalar would become float32 or int32
+        return self.tf.where(condition, self.tf.convert_to_tensor(x, dtype), self.tf.convert_to_tensor(y, dtype))
+
+    def equal(self, x: Any, y: Any) -> Any:
+        return self.tf.equal(x, y)  # not ==, which compares identities under TF1 behaviour
+
+    def argmax(self, x: Any) -> Any:
+        return self.tf.argmax(x, -1)
+
+    def stop_gradient(self, x: Any) -> Any:
+        return self.tf.stop_gradient(x)
+
+    def take(self, x: Any, indices: Any) -> Any:
+        return self.tf.gather(x, indices)
+
+    def pick(self, x: Any, indices: Any) -> Any:
+        return self.tf.gather(x, indices, batch_dims=1)
+
+    def one_hot(self, indices: Any, like: Any) -> Any:
+        return self.tf.one_hot(indices, self.tf.shape(like)[1], dtype=like.dtype)
+
+    def ones(self, like: Any) -> Any:
+        return self.tf.ones(self.tf.shape(like)[:1], like.dtype)
+
+    def eye(self, like: Any) -> Any:
+        return self.tf.eye(self.tf.shape(like)[1], dtype=self.tf.bool)
+
+    def size(self, x: Any, axis: int) -> Any:
+        return self.tf.cast(self.tf.shape(x)[axis], x.dtype)
+
+
+def fused(nn: Any, path: str, name: str, labels: str = "labels=t", pos_weight: bool = False) -> Native:
+    """The function `name` of the module `nn`: no reduction, no sample weights; `labels` is spelled as a user would."""
+    keyword, function = labels.split("=")[0], getattr(nn, name)
+
+    def call(x: Any, t: Any, params: Any, reduction: Reduction) -> Any:
+        return function(**{keyword: t}, logits=x, **({"pos_weight": params.pos_weight} if pos_weight else {}))
+
+    return Native(call, f"{path}.{name}({labels}, logits=x{', pos_weight=q' if pos_weight else ''})")
+
+
+@dataclass(frozen=True)
+class Request:
+    """Outputs asked for: the reduced losses, the leaves of the gradient of each reduction, and the Hessian product."""
+
+    losses: tuple[Reduction, ...]
+    gradients: Mapping[Reduction, tuple[str, ...]]
+    hvp: bool
+
+    @property
+    def reductions(self) -> tuple[Reduction, ...]:
+        """The losses that these outputs are made from."""
+        needed = {*self.losses, *self.gradients, *(("none",) if self.hvp else ())}
+        return tuple(r for r in REDUCTIONS if r in needed)
+
+
+def request(names: tuple[str, ...]) -> Request:
+    parts = [name.split("/") for name in names]
+    leaves = {r: tuple(p[2] for p in parts if p[0] == "gradient" and p[1] == r) for r in REDUCTIONS}
+    return Request(
+        losses=tuple(r for r in REDUCTIONS if ["loss", r] in parts),
+        gradients={r: own for r, own in leaves.items() if own},
+        hvp=["hvp"] in parts,
+    )
+
+
+def arrays(recipe: Recipe, case: Case, dtype: str) -> dict[str, NDArray[Any]]:
+    """All that is fed, by name: the leaves, labels, cotangent and direction; floats in the dtype, integers kept."""
+    given = {**steps.tensors(recipe, case), "cotangent": case.cotangent, "direction": case.direction}
+    return {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in given.items()}
+
+
+def answers(
+    recipe: Recipe, case: Case, names: tuple[str, ...], compute: Callable[[tuple[str, ...]], dict[str, Any]]
+) -> dict[str, Any]:
+    """What `compute` gives for the outputs that the recipe has, in the framework's types; for the others, why not."""
+    why = {name: steps.missing(recipe, case, _reduction(name)) for name in names}
+    return {
+        **{name: reason for name, reason in why.items() if reason is not None},
+        **_attempt(compute, tuple(name for name, reason in why.items() if reason is None)),
+    }
+
+
+def read(answer: Mapping[str, Any], to_array: Callable[[Any], NDArray[Any]]) -> dict[str, Outcome]:
+    def outcome(name: str, value: Any) -> Outcome:
+        if value is None:
+            return Missing(f"no gradient into {'logits' if name == 'hvp' else name.rpartition('/')[2]}")
+        return value if isinstance(value, Raised | Missing) else Measured(to_array(value))
+
+    return {name: outcome(name, value) for name, value in answer.items()}
+
+
+def _attempt(compute: Callable[[tuple[str, ...]], dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:
+    """All outputs at once; where that is refused, part by part, so that one refusal loses only its own part.
+
+    A part is one loss, the gradients of one reduction, or the Hessian product.
+    """
+    if not names:
+        return {}
+    try:
+        return compute(names)
+    except Exception as error:
+        parts: dict[str, list[str]] = {}
+        for name in names:
+            parts.setdefault("/".join(name.split("/")[:2]), []).append(name)
+        if len(parts) == 1:
+            return dict.fromkeys(names, Raised(type(error).__name__, str(error)))
+        return {k: v for part in parts.values() for k, v in _attempt(compute, tuple(part)).items()}
+
+
+def _reduction(name: str) -> Reduction:
+    return next((r for r in REDUCTIONS if f"/{r}" in name), "none")
+
+
+def rows_added(values: NDArray[Any], indices: NDArray[Any], shape: NDArray[Any]) -> NDArray[Any]:
+    """IndexedSlices made dense, as an optimizer would: rows of the same index are added."""
+    dense = np.zeros(shape, values.dtype)
+    np.add.at(dense, indices, values)
+    return dense

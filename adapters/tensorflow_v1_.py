@@ -1,0 +1,237 @@
+"""The TF1 API on today's TensorFlow: tf.compat.v1 in a graph with placeholders, run by a session.
+
+`adapter()` switches the whole process to TF1 behaviour, so this adapter needs a process of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossvet.adapters import steps, tensorflow_ops
+from lossvet.adapters.tensorflow_ops import TensorFlowOps
+from lossvet.adapters.types import Adapter, Native, Outcome, Recipe
+from lossvet.reference.types import Case, Reduction
+
+LOSSES_REDUCTIONS: dict[Reduction, str] = {
+    "none": "NONE",
+    "sum": "SUM",
+    "mean": "SUM_OVER_BATCH_SIZE",
+    "weighted_mean": "MEAN",
+    "nonzero_mean": "SUM_BY_NONZERO_WEIGHTS",
+}
+
+
+def adapter() -> Adapter:
+    """Import TensorFlow and switch the process to TF1 behaviour."""
+    tf = tensorflow_ops.start()
+    tf.compat.v1.disable_v2_behavior()
+    runner = Runner(tf)
+    return Adapter(
+        name="tensorflow_v1",
+        version=tf.__version__,
+        modes=("session",),
+        devices=tensorflow_ops.devices(tf),
+        dtypes=("float32", "float64"),
+        ops=runner.ops,
+        native=natives(tf),
+        prepare=runner.prepare,
+        read=runner.read,
+        compiled=lambda: len(runner.graphs),
+        eager=("session",),
+        details=tensorflow_ops.details(tf, runner.smallest()),
+    )
+
+
+def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:
+    """Variant -> recipe -> the function: those of tf.compat.v1.nn, unreduced, and those of tf.compat.v1.losses."""
+    fused = partial(tensorflow_ops.fused, tf.compat.v1.nn, "tf.compat.v1.nn")
+    return {
+        "sigmoid": {
+            "native": fused("sigmoid_cross_entropy_with_logits"),
+            "native_losses": _losses(
+                tf, "sigmoid_cross_entropy", "t, x", lambda x, t, p: (t, 1.0), sample_weight=False
+            ),
+        },
+        "pos_weight": {
+            "native": fused("weighted_cross_entropy_with_logits", pos_weight=True),
+            "native_targets": fused("weighted_cross_entropy_with_logits", "targets=t", pos_weight=True),
+        },
+        "softmax": {
+            "native": fused("softmax_cross_entropy_with_logits"),
+            "native_v2": fused("softmax_cross_entropy_with_logits_v2"),
+            "native_losses": _losses(tf, "softmax_cross_entropy", "t, x, v", lambda x, t, p: (t, p.sample_weight)),
+        },
+        "class_weight": {
+            "native_losses": _losses(
+                tf,
+                "softmax_cross_entropy",
+                "t, x, tf.reduce_sum(w * t, 1) * v",
+                lambda x, t, p: (t, tf.reduce_sum(p.class_weight * t, 1) * p.sample_weight),
+            ),
+        },
+        "sparse": {
+            "native": fused("sparse_softmax_cross_entropy_with_logits", "labels=y"),
+            "native_losses": _sparse(tf, "v", lambda x, y, p: p.sample_weight),
+        },
+        "sparse_class_weight": {
+            "native_losses": _sparse(
+                tf, "tf.gather(w, y) * v", lambda x, y, p: tf.gather(p.class_weight, y) * p.sample_weight
+            ),
+        },
+        "predicted_weight": {
+            "native_losses": _sparse(
+                tf,
+                "tf.gather(w, tf.argmax(x, 1)) * v",
+                lambda x, y, p: tf.gather(p.class_weight, tf.argmax(x, 1)) * p.sample_weight,
+            ),
+        },
+        "cost_realized": {
+            "native_losses": _sparse(
+                tf,
+                "tf.gather_nd(M, tf.stack([y, tf.argmax(x, 1)], 1)) * v",
+                lambda x, y, p: tf.gather_nd(p.cost_matrix, tf.stack([y, tf.argmax(x, 1)], 1)) * p.sample_weight,
+            ),
+        },
+        "smooth_after": {
+            "native_losses": _losses(
+                tf,
+                "softmax_cross_entropy",
+                "tf.one_hot(y, C), x, tf.gather(w, y) * v, label_smoothing=a",
+                lambda x, y, p: (
+                    tf.one_hot(y, tf.shape(x)[1], dtype=x.dtype),
+                    tf.gather(p.class_weight, y) * p.sample_weight,
+                ),
+            ),
+        },
+    }
+
+
+def _losses(
+    tf: Any,
+    name: str,
+    arguments: str,
+    labels_and_weights: Callable[[Any, Any, Any], tuple[Any, Any]],
+    sample_weight: bool = True,
+    ignore_index: bool = False,
+) -> Native:
+    """A function of tf.compat.v1.losses. They compute in float32 whatever they are given, and cast the answer back."""
+
+    def call(x: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
+        own, weights = labels_and_weights(x, labels, params)
+        smoothing = {"label_smoothing": params.label_smoothing} if "label_smoothing=" in arguments else {}
+        kind = getattr(tf.compat.v1.losses.Reduction, LOSSES_REDUCTIONS[reduction])
+        return getattr(tf.compat.v1.losses, name)(own, x, weights, reduction=kind, **smoothing)
+
+    return Native(
+        call,
+        f"tf.compat.v1.losses.{name}({arguments})",
+        reductions=tuple(LOSSES_REDUCTIONS),
+        sample_weight=sample_weight,
+        ignore_index=ignore_index,
+        dtypes=("float32",),
+    )
+
+
+def _sparse(tf: Any, weights: str, weigh: Callable[[Any, Any, Any], Any]) -> Native:
+    """sparse_softmax_cross_entropy; a row is left out as TF1 users do it, by a weight of 0 and a label that exists.
+
+    SUM_OVER_BATCH_SIZE counts such a row all the same.
+    """
+
+    def labels_and_weights(x: Any, y: Any, params: Any) -> tuple[Any, Any]:
+        kept = tf.not_equal(y, params.ignore_index)
+        y = tf.where(kept, y, tf.zeros_like(y))
+        own = weigh(x, y, params)
+        return y, tf.where(kept, own, tf.zeros_like(own))
+
+    return _losses(tf, "sparse_softmax_cross_entropy", f"y, x, {weights}", labels_and_weights, ignore_index=True)
+
+
+class Runner:
+    """Runs recipes: one graph and session for all shapes of a recipe, and one session.run for all outputs of a case."""
+
+    def __init__(self, tf: Any) -> None:
+        self.tf = tf
+        self.ops = TensorFlowOps(tf)
+        self.graphs: dict[Any, Callable[[Mapping[str, Any]], dict[str, Any]]] = {}
+
+    def prepare(
+        self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
+    ) -> Callable[[], dict[str, Any]]:
+        inputs, settings = tensorflow_ops.arrays(recipe, case, dtype), steps.settings(case)
+
+        def compute(names: tuple[str, ...]) -> dict[str, Any]:
+            kinds = tuple((name, a.dtype.name, a.ndim) for name, a in inputs.items())
+            key = (recipe, device, names, tuple(settings.items()), kinds)
+            if key not in self.graphs:
+                self.graphs[key] = self.build(recipe, settings, names, kinds, device)
+            return self.graphs[key](inputs)
+
+        run = partial(tensorflow_ops.answers, recipe, case, outputs, compute)
+        run()  # builds the graph, and lets the session prepare it
+        return run
+
+    def read(self, answer: Mapping[str, Any]) -> dict[str, Outcome]:
+        return tensorflow_ops.read(answer, self._array)
+
+    def build(
+        self,
+        recipe: Recipe,
+        settings: Mapping[str, Any],
+        names: tuple[str, ...],
+        kinds: tuple[tuple[str, str, int], ...],
+        device: str,
+    ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """A graph of its own, as a call from arrays to arrays; outputs without a gradient are None."""
+        v1 = self.tf.compat.v1
+        graph = v1.Graph()
+        with graph.as_default(), graph.device(device):
+            inputs = {name: v1.placeholder(dtype, [None] * rank, name) for name, dtype, rank in kinds}
+            outputs = self.compute(recipe, settings, names, inputs)
+        fetches = {name: tensor for name, tensor in outputs.items() if tensor is not None}
+        session = v1.Session(graph=graph, config=v1.ConfigProto(allow_soft_placement=False))
+
+        def run(arrays: Mapping[str, Any]) -> dict[str, Any]:
+            answer = session.run(fetches, {inputs[name]: array for name, array in arrays.items()})
+            return {name: answer.get(name) for name in names}
+
+        return run
+
+    def compute(
+        self, recipe: Recipe, settings: Mapping[str, Any], names: tuple[str, ...], inputs: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The outputs by name, as tensors of the graph, IndexedSlices or None."""
+        v1, asked = self.tf.compat.v1, tensorflow_ops.request(names)
+        logits, params = inputs["logits"], steps.with_tensors(recipe, {**settings, **inputs})
+        losses = steps.losses(recipe, self.ops, logits, inputs["labels"], params, asked.reductions)
+        targets = dict(losses)
+        if "none" in losses:
+            targets["none"] = self.tf.reduce_sum(inputs["cotangent"] * losses["none"])
+        outputs = {f"loss/{r}": losses[r] for r in asked.losses}
+        for reduction, leaves in asked.gradients.items():
+            gradients = v1.gradients(targets[reduction], [inputs[leaf] for leaf in leaves])
+            outputs |= {f"gradient/{reduction}/{leaf}": g for leaf, g in zip(leaves, gradients, strict=True)}
+        if asked.hvp:
+            known = "gradient/none/logits"
+            gradient = outputs[known] if known in outputs else v1.gradients(targets["none"], logits)[0]
+            along = None if gradient is None else self.tf.reduce_sum(gradient * inputs["direction"])
+            outputs["hvp"] = None if along is None else v1.gradients(along, logits)[0]
+        return outputs
+
+    def smallest(self) -> NDArray[Any]:
+        """exp(-95) in float32, as a session computes it."""
+        v1 = self.tf.compat.v1
+        with v1.Graph().as_default(), v1.Session() as session:
+            x = v1.placeholder("float32", [None])
+            array: NDArray[Any] = session.run(self.tf.exp(x), {x: np.full(8, -95.0)})
+            return array
+
+    def _array(self, value: Any) -> NDArray[Any]:
+        if isinstance(value, self.tf.compat.v1.IndexedSlicesValue):
+            return tensorflow_ops.rows_added(value.values, value.indices, value.dense_shape)
+        return np.asarray(value)

@@ -1,0 +1,135 @@
+"""Messages between the runner and a worker: msgpack behind a length, over a pipe that carries nothing else.
+
+An array travels as dtype, shape and bytes. Nothing that is read here can execute, and nothing is allocated on the word of
+a length that is over `LIMIT`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+LIMIT = 64 * 2**20
+"""The largest frame, in bytes."""
+
+_HEADER = struct.Struct("<I")
+_ENCODER = msgspec.msgpack.Encoder()
+
+T = TypeVar("T")
+
+
+class FrameError(Exception):
+    """What came over the pipe is no message."""
+
+
+class TruncatedFrame(FrameError):
+    """The pipe ended inside a frame."""
+
+
+class OversizedFrame(FrameError):
+    """A frame announces, or would need, more than `LIMIT` bytes."""
+
+
+class MalformedFrame(FrameError):
+    """A whole frame that is not the message expected."""
+
+
+class Block(msgspec.Struct, array_like=True, frozen=True):
+    """An array on its way: `dtype` as NumPy writes it ("<f4"), and the elements in C order."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def pack(array: NDArray[Any]) -> Block:
+    """Raises TypeError where the elements are Python objects."""
+    if array.dtype.hasobject:
+        raise TypeError(f"an array of dtype {array.dtype} cannot be sent: its elements are Python objects")
+    return Block(array.dtype.str, array.shape, array.tobytes())
+
+
+def unpack(block: Block) -> NDArray[Any]:
+    """Raises MalformedFrame where the bytes are not as many as dtype and shape say, or where the dtype is none.
+
+    A dtype that only an extension of NumPy knows (bfloat16) arrives as raw bytes of its width, for the judge to refuse.
+    """
+    try:
+        dtype = np.dtype(block.dtype)
+    except (TypeError, ValueError) as error:
+        raise MalformedFrame(f"{block.dtype!r} is no dtype of NumPy") from error
+    if dtype.hasobject or dtype.itemsize == 0 or any(n < 0 for n in block.shape):
+        raise MalformedFrame(f"an array of dtype {block.dtype!r} and shape {block.shape} cannot be received")
+    expected = math.prod(block.shape) * dtype.itemsize
+    if len(block.data) != expected:
+        raise MalformedFrame(f"{dtype} of shape {block.shape} takes {expected} bytes, the frame has {len(block.data)}")
+    return np.frombuffer(block.data, dtype).reshape(block.shape)
+
+
+def encode(message: Any) -> bytes:
+    """The frame of a message, length first. Raises OversizedFrame over the limit."""
+    body = _ENCODER.encode(message)
+    if len(body) > LIMIT:
+        raise OversizedFrame(f"a message of {len(body)} bytes is over the limit of {LIMIT}")
+    return _HEADER.pack(len(body)) + body
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """The message in a frame's body. Raises MalformedFrame where it is not of this kind."""
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise MalformedFrame(f"expected a {getattr(kind, '__name__', kind)}: {error}") from error
+
+
+class Splitter:
+    """Bytes in, in any portions; bodies of frames out, whole."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> None:
+        self._buffer += data
+
+    def next(self) -> bytes | None:
+        """The next body, or None where it is not all there yet. Raises OversizedFrame before anything is allocated for it."""
+        if len(self._buffer) < _HEADER.size:
+            return None
+        (length,) = _HEADER.unpack_from(self._buffer)
+        if length > LIMIT:
+            raise OversizedFrame(f"a frame announces {length} bytes, the limit is {LIMIT}")
+        end = _HEADER.size + length
+        if len(self._buffer) < end:
+            return None
+        body = bytes(self._buffer[_HEADER.size : end])
+        del self._buffer[:end]
+        return body
+
+    def end(self) -> None:
+        """The pipe has ended. Raises TruncatedFrame where that is in the middle of a frame."""
+        if self._buffer:
+            raise TruncatedFrame(f"the pipe ended {len(self._buffer)} bytes into a frame")
+
+
+def read(fd: int, splitter: Splitter) -> bytes | None:
+    """The next body from a blocking pipe; None at its end. Raises TruncatedFrame and OversizedFrame."""
+    while (body := splitter.next()) is None:
+        data = os.read(fd, 1 << 20)
+        if not data:
+            splitter.end()
+            return None
+        splitter.feed(data)
+    return body
+
+
+def write(fd: int, frame: bytes) -> None:
+    """The whole frame into a blocking pipe. Raises BrokenPipeError where nobody reads."""
+    view = memoryview(frame)
+    while view:
+        view = view[os.write(fd, view) :]

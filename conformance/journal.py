@@ -1,0 +1,140 @@
+"""The journal of a run: a line for each record, with its checksum, written before the record is counted.
+
+A line is `{"crc":"xxxxxxxx","record":{...}}`. It reaches the file in one write, so that a run killed at any moment leaves whole
+lines and at most one torn end, which is dropped when the run is resumed. Anything else that is wrong is damage, and
+is refused by line number. Power failure is not met: nothing is synced to the disk.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from lossvet.conformance.records import Finished, Header, Judged, Record
+
+FOLDER = Path(".lossvet")
+SCHEMA = 1
+
+_BEFORE, _BETWEEN, _AFTER = b'{"crc":"', b'","record":', b"}\n"
+_BODY = len(_BEFORE) + 8 + len(_BETWEEN)
+_DECODER = msgspec.json.Decoder(Record)
+_ENCODER = msgspec.json.Encoder()
+
+
+class JournalError(Exception):
+    """A journal that cannot be used: damaged, locked, of another schema, or not written in full."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a journal holds; `size` is where its last whole line ends."""
+
+    header: Header
+    judged: tuple[Judged, ...]
+    finished: bool
+    size: int
+
+
+def line(record: Record) -> bytes:
+    body = _ENCODER.encode(record)
+    return b"%s%08x%s%s%s" % (_BEFORE, zlib.crc32(body), _BETWEEN, body, _AFTER)
+
+
+def read(path: Path) -> Contents | None:
+    """The contents; None where not even the header was written in full.
+
+    Raises JournalError for a damaged line, naming it, and OSError where the file cannot be read.
+    """
+    whole, newline, _torn = path.read_bytes().rpartition(b"\n")
+    if not newline:
+        return None
+    header, *rest = _records(path, whole.split(b"\n"))
+    if not isinstance(header, Header):
+        raise JournalError(f"{path}:1: expected the header of a run, found a {header.__class__.__name__}")
+    if header.schema != SCHEMA:
+        raise JournalError(f"{path} has schema {header.schema}; this version of lossvet reads schema {SCHEMA}")
+    finished = bool(rest) and isinstance(rest[-1], Finished)
+    judged: dict[tuple[str, str], Judged] = {}
+    for number, record in enumerate(rest[:-1] if finished else rest, 2):
+        if not isinstance(record, Judged):
+            raise JournalError(f"{path}:{number}: a {record.__class__.__name__} in the middle of a run")
+        if judged.setdefault((record.cell, record.case), record) is not record:
+            raise JournalError(f"{path}:{number}: {record.case} in {record.cell} is judged for the second time")
+    return Contents(header, tuple(judged.values()), finished, len(whole) + 1)
+
+
+def _records(path: Path, lines: list[bytes]) -> Iterator[Record]:
+    for number, text in enumerate(lines, 1):
+        body, end = text[_BODY:-1], text[-1:]
+        if text[:_BODY] != b"%s%08x%s" % (_BEFORE, zlib.crc32(body), _BETWEEN) or end != b"}":
+            raise JournalError(
+                f"{path}:{number}: the line is not as it was written (its checksum does not fit); "
+                "restore the file, or remove it and run again"
+            )
+        try:
+            yield _DECODER.decode(body)
+        except msgspec.DecodeError as error:
+            raise JournalError(f"{path}:{number}: {error}") from None
+
+
+def unfinished(folder: Path = FOLDER) -> Path | None:
+    """The newest journal in the folder that can be resumed: it has a header and did not come to its end."""
+    for path in sorted(folder.glob("run-*.jsonl"), reverse=True):
+        contents = read(path)
+        if contents is not None and not contents.finished:
+            return path
+    return None
+
+
+class Journal:
+    """An open journal. One process at a time: it is locked while it is open."""
+
+    def __init__(self, path: Path, flags: int = 0) -> None:
+        self.path = path
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | flags, 0o644)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.close()
+            raise JournalError(f"{path} is being written by another run; wait for it, or give another --journal") from None
+
+    @classmethod
+    def create(cls, path: Path, header: Header) -> Journal:
+        """A new journal. Raises FileExistsError where the file is there already: nothing is ever overwritten."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        journal = cls(path, os.O_CREAT | os.O_EXCL)
+        journal.append(header)
+        return journal
+
+    @classmethod
+    def resume(cls, path: Path) -> tuple[Journal, Contents]:
+        """An old journal, open at its end, without the torn line that it may have. Raises JournalError and OSError."""
+        journal = cls(path)
+        try:
+            contents = read(path)
+            if contents is None:
+                raise JournalError(f"{path} was not even begun: it has no header; remove it and run again")
+            os.ftruncate(journal._fd, contents.size)
+        except BaseException:
+            journal.close()
+            raise
+        return journal, contents
+
+    def append(self, record: Record) -> None:
+        """Raises JournalError where the line did not get into the file in full (a full disk): it does not count then."""
+        data = line(record)
+        try:
+            written = os.write(self._fd, data)
+        except OSError as error:
+            raise JournalError(f"{self.path} cannot be written: {error.strerror}; mend that, then: lossvet run --resume") from None
+        if written != len(data):
+            raise JournalError(f"{self.path} took {written} of {len(data)} bytes; is the disk full? Then: lossvet run --resume")
+
+    def close(self) -> None:
+        os.close(self._fd)

@@ -1,0 +1,134 @@
+"""The judge: the one function that compares an answer with golden. Nothing else in the project does.
+
+It knows no tolerance of its own: how far an answer may be from golden is `reference.bounds`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossvet.adapters.types import Measured, Missing, Outcome, Raised
+from lossvet.conformance.types import AccuracyClass, Absent, Agrees, Cell, Differs, Errored, Verdict
+from lossvet.conformance.ulp import ulp_errors
+from lossvet.reference.bounds import Bound
+from lossvet.reference.types import Array, Case
+
+UNDEFINED_LABEL_GRADIENT = "any"  # 0 * inf = 0 is a convention, and a convention has no derivative
+
+
+def expected(case: Case, cell: Cell, output: str) -> str:
+    """What this cell documents where golden is undefined: the longest entry of `case.expect` that fits, or "nan".
+
+    One of "nan", "zero", "inf", "raises", and "any", which leaves such elements out.
+    """
+    path = f"{cell.framework}/{cell.recipe}/{cell.mode}"
+    fits = [key for key in case.expect if f"{path}/".startswith(f"{key}/")]
+    if fits:
+        return case.expect[max(fits, key=len)]
+    if output.endswith("/labels") and not np.isfinite(case.logits).all():
+        return UNDEFINED_LABEL_GRADIENT
+    return case.expect.get("*", "nan")
+
+
+def judge(outcome: Outcome, golden: Array, bound: Bound, dtype: str, expected: str = "nan") -> Verdict:
+    """The verdict on one output of one case.
+
+    `golden` is float64 with NaN where the mathematics is undefined, `bound` has its shape, `dtype` is that of the cell.
+    An answer agrees where it has golden's shape and the cell's dtype, is within the bound in every element, infinite
+    where golden is, and as `expected` where golden is undefined.
+    """
+    match outcome:
+        case Missing(reason):
+            return Absent(reason)
+        case Raised(error, message):
+            if expected in ("raises", "any") and golden.size and np.isnan(golden).all():
+                return Agrees(0.0, 0.0, 0.0, "R", 0.0, (f"raises {error}",))
+            return Errored(error, message)
+        case Measured(value):
+            return _judge_value(value, golden, bound, dtype, expected)
+
+
+def _judge_value(value: Any, golden: Array, bound: Bound, dtype: str, expected: str) -> Verdict:
+    if value.shape != golden.shape:
+        return Differs(f"has shape {list(value.shape)}, expected {list(golden.shape)}")
+    if str(value.dtype) != dtype:
+        return Differs(f"is {value.dtype}, expected {dtype}")
+    got = value.astype(np.float64)
+    unsettled = np.isfinite(golden) & ~np.isfinite(bound.W)
+    if unsettled.any():
+        return Absent("the error bound of a denominator reaches the denominator: nothing can be said")
+    wrong, ratio = _ratios(got, golden, bound.W, dtype, expected)
+    if wrong.any():
+        return _differs(got, golden, ratio, wrong, expected)
+    judged = np.isfinite(golden)
+    ulp, flushed = ulp_errors(got[judged], golden[judged], dtype)
+    return Agrees(
+        ratio=float(ratio.max(initial=0.0)),
+        ulp=float(ulp.max(initial=0.0)),
+        ulp_flushed=float(flushed.max(initial=0.0)),
+        accuracy=_accuracy(got, golden, bound, dtype, expected),
+        resolution=_resolution(golden[judged], bound.W[judged]),
+    )
+
+
+def _ratios(got: Array, golden: Array, bound: Array, dtype: str, expected: str) -> tuple[Any, Array]:
+    """By element: whether it is wrong, and its error over its bound (0 where golden is not finite and it is right)."""
+    largest = _overflow(dtype)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        error = np.abs(got - golden)
+        ratio = np.where(error == 0, 0.0, error / bound)
+        finite_right = error <= bound
+        # A result so large that honest rounding may leave the range is right on either side of its edge.
+        may_overflow = np.isfinite(golden) & (np.abs(golden) + bound >= largest)
+        overflowed = may_overflow & np.isinf(got) & (np.sign(got) == np.sign(golden))
+    undefined = np.isnan(golden)
+    right = np.where(np.isinf(golden), got == golden, finite_right | overflowed)
+    right = np.where(undefined, _as_expected(got, expected), right)
+    special = ~np.isfinite(golden) | overflowed
+    return ~right, np.where(special & right, 0.0, np.where(np.isnan(ratio), np.inf, ratio))
+
+
+def _as_expected(got: Array, expected: str) -> Any:
+    match expected:
+        case "nan":
+            return np.isnan(got)
+        case "zero":
+            return got == 0
+        case "inf":
+            return np.isinf(got)
+        case "raises":
+            return np.zeros(got.shape, bool)
+        case "any":
+            return np.ones(got.shape, bool)
+    raise ValueError(f"a case expects {expected!r}; expected one of nan, zero, inf, raises, any")
+
+
+def _overflow(dtype: str) -> float:
+    """The smallest magnitude that rounds to infinity."""
+    info = np.finfo(dtype)
+    return float("inf") if dtype == "float64" else float(info.max) * (1 + 2.0 ** -(info.nmant + 2))
+
+
+def _differs(got: Array, golden: Array, ratio: Array, wrong: Any, expected: str) -> Differs:
+    index = tuple(int(i) for i in np.unravel_index(np.where(wrong, ratio, -1.0).argmax(), golden.shape))
+    g = float(golden[index])
+    why = f"is undefined here, expected {expected}" if np.isnan(g) else "is outside the bound"
+    if np.isnan(got[index]) and not np.isnan(g):
+        why = "is NaN"
+    elif np.isinf(g):
+        why = "is not infinite"
+    return Differs(f"{why} in {int(wrong.sum())} of {golden.size}", index, float(got[index]), g, float(ratio[index]))
+
+
+def _accuracy(got: Array, golden: Array, bound: Bound, dtype: str, expected: str) -> AccuracyClass:
+    if not _ratios(got, golden, bound.R, dtype, expected)[0].any():
+        return "R"
+    return "S" if not _ratios(got, golden, bound.S, dtype, expected)[0].any() else "W"
+
+
+def _resolution(golden: Array, bound: Array) -> float:
+    """The median of the bound over |golden|; 0 where golden is 0 throughout and so bounded by nothing relative."""
+    known = golden != 0
+    return float(np.median(bound[known] / np.abs(golden[known]))) if known.any() else 0.0

@@ -1,0 +1,182 @@
+"""What the runner and a worker say to each other, and how cases and outcomes are put into frames and taken out.
+
+A case travels whole: a worker has no golden file, and is not told what is expected of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import msgspec
+import numpy as np
+
+from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Raised
+from lossvet.conformance import frames
+from lossvet.conformance.frames import Block
+from lossvet.reference import variants
+from lossvet.reference.types import Case, Reduction
+
+LONGEST_TEXT = 4000
+"""Exceptions quote whole graphs: what is kept of their words, in characters."""
+
+
+class NativeSpec(msgspec.Struct, frozen=True):
+    """`adapters.types.Native` without its call."""
+
+    spelling: str
+    reductions: tuple[Reduction, ...]
+    sample_weight: bool
+    ignore_index: bool
+    dtypes: tuple[str, ...]
+
+
+class Hello(msgspec.Struct, frozen=True, tag=True):
+    """The first words of a worker: what its framework is, and what can be asked of it. `natives` by variant and recipe."""
+
+    name: str
+    version: str
+    modes: tuple[str, ...]
+    devices: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    eager: tuple[str, ...]
+    natives: dict[str, dict[str, NativeSpec]]
+    details: dict[str, str]
+    python: str
+
+
+class Unavailable(msgspec.Struct, frozen=True, tag=True):
+    """The framework is not there, or does not start; `missing` tells the two apart."""
+
+    name: str
+    reason: str
+    missing: bool = True
+
+
+Greeting = Hello | Unavailable
+
+
+class CaseMessage(msgspec.Struct, frozen=True):
+    variant: str
+    id: str
+    bits: int
+    logits: Block
+    labels: Block
+    params: dict[str, Block | int | float | None]
+    cotangent: Block
+    direction: Block
+
+
+class Request(msgspec.Struct, frozen=True):
+    """Cases of one cell, answered one by one in this order; `outputs` holds what is asked of each."""
+
+    serial: int
+    recipe: str
+    mode: str
+    dtype: str
+    device: str
+    cases: list[msgspec.Raw]
+    outputs: list[tuple[str, ...]]
+
+
+class MeasuredMessage(msgspec.Struct, frozen=True, tag="measured"):
+    value: Block
+
+
+class RaisedMessage(msgspec.Struct, frozen=True, tag="raised"):
+    error: str
+    message: str
+
+
+class MissingMessage(msgspec.Struct, frozen=True, tag="missing"):
+    reason: str
+
+
+OutcomeMessage = MeasuredMessage | RaisedMessage | MissingMessage
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Outcomes of one case by output; `compiled` counts the functions that this case made the framework compile."""
+
+    serial: int
+    case: str
+    outcomes: dict[str, OutcomeMessage]
+    seconds: float
+    compiled: int
+
+
+def hello(adapter: Adapter, python: str) -> Hello:
+    natives = {
+        variant: {
+            name: NativeSpec(n.spelling, n.reductions, n.sample_weight, n.ignore_index, n.dtypes)
+            for name, n in recipes.items()
+        }
+        for variant, recipes in adapter.native.items()
+    }
+    return Hello(
+        name=adapter.name,
+        version=adapter.version,
+        modes=adapter.modes,
+        devices=adapter.devices,
+        dtypes=adapter.dtypes,
+        eager=adapter.eager,
+        natives=natives,
+        details=dict(adapter.details),
+        python=python,
+    )
+
+
+def case_message(variant: str, case: Case) -> msgspec.Raw:
+    """A case, encoded once for all the cells that it is asked in."""
+    values = {f.name: getattr(case.params, f.name) for f in fields(case.params)}
+    message = CaseMessage(
+        variant=variant,
+        id=case.id,
+        bits=case.bits,
+        logits=frames.pack(case.logits),
+        labels=frames.pack(case.labels),
+        params={k: frames.pack(v) if isinstance(v, np.ndarray) else v for k, v in values.items()},
+        cotangent=frames.pack(case.cotangent),
+        direction=frames.pack(case.direction),
+    )
+    return msgspec.Raw(msgspec.msgpack.encode(message))
+
+
+def case(message: CaseMessage) -> Case:
+    """The case again, without what is expected of it. Raises KeyError for an unknown variant."""
+    params = {k: frames.unpack(v) if isinstance(v, Block) else v for k, v in message.params.items()}
+    return Case(
+        id=message.id,
+        bits=message.bits,
+        logits=frames.unpack(message.logits),
+        labels=frames.unpack(message.labels),
+        params=variants.load(message.variant).params(**params),
+        cotangent=frames.unpack(message.cotangent),
+        direction=frames.unpack(message.direction),
+    )
+
+
+def outcome_message(outcome: Outcome) -> OutcomeMessage:
+    match outcome:
+        case Measured(value):
+            return MeasuredMessage(frames.pack(np.asarray(value)))
+        case Raised(error, message):
+            return RaisedMessage(text(error), text(message))
+        case Missing(reason):
+            return MissingMessage(text(reason))
+
+
+def outcome(message: OutcomeMessage) -> Outcome:
+    """Raises MalformedFrame where an array is not what it says."""
+    match message:
+        case MeasuredMessage(value=value):
+            return Measured(frames.unpack(value))
+        case RaisedMessage(error=error, message=words):
+            return Raised(error, words)
+        case MissingMessage(reason=reason):
+            return Missing(reason)
+
+
+def text(words: str) -> str:
+    """Words of a framework made fit to travel: valid UTF-8, and not longer than a reader would read."""
+    whole = words.encode("utf-8", "replace").decode()
+    return whole if len(whole) <= LONGEST_TEXT else whole[:LONGEST_TEXT] + " ..."

@@ -1,0 +1,188 @@
+"""One worker process, seen from the runner: started, spoken to within time limits, and buried."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import lossvet
+from lossvet.conformance import frames
+
+OUTPUT_LIMIT = 16 * 2**20
+"""What a framework prints is kept up to this size, in bytes, then forgotten."""
+
+FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
+"""Signals that no framework sends itself: a person, or a kernel out of memory, ended the worker."""
+
+_SLICE = 0.1
+
+# Loads lossvet from its folder and from nowhere else: the other site-packages of the parent stay out of the worker's way.
+_BOOTSTRAP = """
+import importlib.util, sys
+folder, name, read_fd, write_fd = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("lossvet", folder + "/__init__.py", submodule_search_locations=[folder])
+sys.modules["lossvet"] = package = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+from lossvet.conformance.worker import main
+main(name, int(read_fd), int(write_fd))
+"""
+
+
+class Died(Exception):
+    """The worker is gone. `how` names signal or exit code and what it left behind; `outside` if it was killed by another."""
+
+    def __init__(self, how: str, outside: bool = False) -> None:
+        super().__init__(how)
+        self.how = how
+        self.outside = outside
+
+
+class Hung(Exception):
+    """No answer within the limit."""
+
+
+class Stopped(Exception):
+    """The run is being ended."""
+
+
+class Process:
+    """A worker in a session of its own, so that neither Ctrl-C nor a kill of its group reaches anybody else.
+
+    Raises FileNotFoundError or PermissionError where `python` cannot be started.
+    """
+
+    def __init__(self, name: str, python: str, environment: Mapping[str, str], stopped: Callable[[], bool]) -> None:
+        self._stopped = stopped
+        self._splitter = frames.Splitter()
+        self._printed = tempfile.TemporaryFile()
+        # appended to, so that it can be emptied under the writer's hands
+        flags = fcntl.fcntl(self._printed.fileno(), fcntl.F_GETFL)
+        fcntl.fcntl(self._printed.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
+        theirs_in, self._out = os.pipe()
+        self._in, theirs_out = os.pipe()
+        folder = str(Path(lossvet.__file__).parent)
+        try:
+            self._child = subprocess.Popen(
+                [python, "-P", "-c", _BOOTSTRAP, folder, name, str(theirs_in), str(theirs_out)],
+                stdin=subprocess.DEVNULL,
+                stdout=self._printed.fileno(),
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs_in, theirs_out),
+                env=dict(environment),
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._in)
+            os.close(self._out)
+            raise
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def send(self, frame: bytes, limit: float) -> None:
+        """Raises Died, Hung or Stopped where the worker does not take the whole frame."""
+        deadline, view = time.monotonic() + limit, memoryview(frame)
+        while view:
+            try:
+                view = view[os.write(self._out, view) :]
+            except BlockingIOError:
+                self._wait(self._out, select.POLLOUT, deadline)
+            except BrokenPipeError:
+                raise self._death() from None
+
+    def receive(self, limit: float) -> bytes:
+        """The next frame's body. Raises Died, Hung or Stopped where there is none, FrameError where it is no frame."""
+        deadline = time.monotonic() + limit
+        while (body := self._splitter.next()) is None:
+            try:
+                data = os.read(self._in, 1 << 20)
+            except BlockingIOError:
+                self._wait(self._in, select.POLLIN, deadline)
+                continue
+            if not data:
+                raise self._death()
+            self._splitter.feed(data)
+        self._forget_output()
+        return body
+
+    def close(self) -> None:
+        """End the worker and all that it started, without ceremony: whatever it had to say has been read."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+        for fd in (self._in, self._out):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        self._printed.close()
+
+    def _wait(self, fd: int, event: int, deadline: float) -> None:
+        """Until the pipe is ready, in slices: a dead worker's pipe stays open as long as a child that it forked lives."""
+        poll = select.poll()
+        poll.register(fd, event)
+        while True:
+            if self._stopped():
+                raise Stopped
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Hung
+            dead = self._child.poll() is not None  # asked before the pipe is: what was written before death is in it then
+            if poll.poll(0 if dead else min(left, _SLICE) * 1000):
+                return
+            if dead:
+                raise self._death()
+
+    def _death(self) -> Died:
+        try:
+            code = self._child.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return Died("it closed its pipe and went on running")
+        last = self._last_words()
+        if code < 0:
+            try:
+                name = signal.Signals(-code).name
+            except ValueError:
+                name = f"signal {-code}"
+            return Died(f"{name}{last}", outside=-code in FROM_OUTSIDE)
+        return Died(f"exit code {code} in the middle of its work{last}")
+
+    def _last_words(self) -> str:
+        """The top of the stack that faulthandler left, or else the last line printed."""
+        size = os.fstat(self._printed.fileno()).st_size
+        tail = os.pread(self._printed.fileno(), 65536, max(0, size - 65536)).decode(errors="replace")
+        lines = [line.strip() for line in tail.splitlines() if line.strip()]
+        fatal = [line for line in lines if line.startswith(("Fatal Python error", "Windows fatal"))]
+        stack = [line for line in lines if line.startswith("File ")]
+        words = [*fatal[-1:], *stack[:1]] if fatal else lines[-1:]
+        return "".join(f"; {word[:300]}" for word in words)
+
+    def _forget_output(self) -> None:
+        if os.fstat(self._printed.fileno()).st_size > OUTPUT_LIMIT:
+            os.ftruncate(self._printed.fileno(), 0)
+
+
+def environment(cache: Path | None) -> dict[str, str]:
+    """The worker's environment: the parent's, with where compiled code is kept between runs, or nowhere (`--cold`)."""
+    kept = {key: value for key, value in os.environ.items() if key != "LOSSVET_CACHE"}
+    return {**kept, **({} if cache is None else {"LOSSVET_CACHE": str(cache)})}
+
+
+def default_cache() -> Path:
+    """The user's folder for what can be made again."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "lossvet"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lossvet"

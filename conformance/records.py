@@ -1,0 +1,88 @@
+"""What is written of a run, and nothing else decides its totals: one record for each case of each cell.
+
+Verdicts are written as their name and their fields. JSON has no infinity and no NaN, and both occur: as "inf", "-inf"
+and "nan".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from typing import Any, get_args
+
+import msgspec
+
+from lossvet.conformance.types import Absent, Agrees, Crashed, Deviates, Differs, Errored, TimedOut, Verdict
+
+_VERDICTS: dict[str, type[Verdict]] = {
+    kind.__name__: kind for kind in (Agrees, Differs, Deviates, Absent, Errored, Crashed, TimedOut)
+}
+assert set(_VERDICTS.values()) == set(get_args(Verdict))
+
+Compact = list[Any]
+
+
+class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
+    """What the run was to do: `digest` is that of the plan, `versions` are by framework, `options` as they were given."""
+
+    schema: int
+    digest: str
+    lossvet: str
+    versions: dict[str, str]
+    options: dict[str, Any]
+    started: str
+
+
+class Judged(msgspec.Struct, frozen=True, tag="judged", tag_field="kind"):
+    """One case of one cell: its verdicts by output, how long it took and how many functions it made compile."""
+
+    cell: str
+    case: str
+    seconds: float
+    compiled: int
+    verdicts: dict[str, Compact]
+
+
+class Finished(msgspec.Struct, frozen=True, tag="finished", tag_field="kind"):
+    """The last line of a run that came to its end."""
+
+    ended: str
+
+
+Record = Header | Judged | Finished
+
+
+def compact(verdict: Verdict) -> Compact:
+    return [type(verdict).__name__, *(_plain(getattr(verdict, f.name)) for f in fields(verdict))]
+
+
+def verdict(found: Compact) -> Verdict:
+    """The verdict that `compact` made this of. Raises ValueError where it made it of none."""
+    try:
+        name, *values = found
+        kind = _VERDICTS[name]
+        names = [f.name for f in fields(kind)]
+        return _make(kind, dict(zip(names, values, strict=True)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{found!r} is no verdict: {error}") from None
+
+
+def _make(kind: type[Verdict], values: dict[str, Any]) -> Verdict:
+    if kind is Deviates:
+        values["differs"] = verdict(values["differs"])
+        return Deviates(**values)
+    for name in ("ratio", "ulp", "ulp_flushed", "resolution", "got", "golden", "limit"):
+        if isinstance(values.get(name), str):
+            values[name] = float(values[name])
+    for name in ("index", "notes"):
+        if name in values:
+            values[name] = tuple(values[name])
+    return kind(**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Differs):
+        return compact(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value

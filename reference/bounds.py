@@ -1,0 +1,342 @@
+"""How far from the truth an honest implementation may be: derived, element by element, for every variant alike.
+
+The closed forms are evaluated over numbers that carry, beside a value, the error that rounding can have made of it. The
+primitives (softmax, binary) enter with the error that sound kernels make; everything built on them follows the
+rules of running error analysis. So a variant needs no tolerance of its own.
+
+u is the unit roundoff 2^-p of the dtype, ua that of its accumulator. A bound is HEAD_ROOM (e + 4 eta k): e the error, k
+how often a result may have passed through a number flushed to zero, eta the smallest normal number. Three classes are
+evaluated together. W: errors at the scale of the inputs, what any sound kernel keeps. S: the same with the common
+shift of the logits (|max|, or |x|) left out. R: errors relative to each primitive's result.
+
+Sources: Blanchard, Higham, Higham, "Accurately computing the log-sum-exp and softmax functions", IMA J. Numer. Anal. 41
+(2021), for the primitives; Higham, "Accuracy and Stability of Numerical Algorithms", sections 3.1 and 3.3, for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossvet.reference.outputs import outputs
+from lossvet.reference.types import Array, Case, Variant
+
+HEAD_ROOM = 2.0
+KAPPA = 4.0  # an input other than the logits may have been rounded, cast and rescaled: 4 u relative to it
+ULP_EXP, ULP_LOG = 2.0, 3.0  # largest errors of exp, and of log and log1p, that a platform may have, in ulp
+C_LOSS = 2 * (ULP_EXP + ULP_LOG) + 6  # one ulp is at most 2 u; and six roundings of partial results
+C_GRADIENT = 2 * ULP_EXP + 8  # and eight roundings
+CLASSES = ("W", "S", "R")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One dtype and one accuracy class, as the three numbers that errors are counted in."""
+
+    u: float
+    accumulator: float
+    shift: float
+    relative: bool
+
+
+def _profiles(dtype: str) -> list[Profile]:
+    u = 2.0 ** -(np.finfo(dtype).nmant + 1)
+    accumulator = min(u, 2.0**-24)  # 16-bit kernels must accumulate in float32
+    return [Profile(u, accumulator, float(name == "W"), name == "R") for name in CLASSES]
+
+
+class Number:
+    """A value, the errors it may have by profile [P, ...], and the count k of flushed numbers in it, like the value."""
+
+    __slots__ = ("arithmetic", "e", "k", "v")
+    __array_ufunc__ = None
+
+    def __init__(self, arithmetic: Arithmetic, v: Any, e: Any, k: Any) -> None:
+        self.arithmetic = arithmetic
+        self.v: Array = np.asarray(v, np.float64)
+        self.e: Array = np.broadcast_to(e, (len(arithmetic.profiles), *self.v.shape))
+        self.k: Array = np.broadcast_to(np.asarray(k, np.float64), self.v.shape)
+
+    def __add__(self, other: Any) -> Number:
+        b = self._like(other)
+        v = self.v + b.v
+        error, other_error = _aligned(self, b)
+        return self._rounded(v, error + other_error, self.k + b.k)
+
+    def __neg__(self) -> Number:
+        return Number(self.arithmetic, -self.v, self.e, self.k)
+
+    def __sub__(self, other: Any) -> Number:
+        return self + -self._like(other)
+
+    def __rsub__(self, other: Any) -> Number:
+        return self._like(other) + -self
+
+    def __mul__(self, other: Any) -> Number:
+        b = self._like(other)
+        error, other_error = _aligned(self, b)
+        e = _times(np.abs(self.v), other_error) + _times(np.abs(b.v), error) + _times(error, other_error)
+        return self._rounded(_times(self.v, b.v), e, self.k * b.k)
+
+    def __truediv__(self, other: Any) -> Number:
+        b = self._like(other)
+        error, other_error = _aligned(self, b)
+        v = self.v / b.v
+        left = np.abs(b.v) - other_error
+        # Where the error of a denominator reaches it, nothing can be said of the quotient.
+        e = np.where(left > 0, (error + np.abs(v) * other_error) / left, np.inf)
+        return self._rounded(v, e, self.k * (1 + 1 / np.abs(b.v)))
+
+    def __rtruediv__(self, other: Any) -> Number:
+        return self._like(other) / self
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def sum(self, axis: int | tuple[int, ...]) -> Number:
+        """The sum in any order: each of the additions may err by the accumulator's unit of all that is added."""
+        if axis == ():
+            return self
+        axes = (axis,) if isinstance(axis, int) else axis
+        behind = tuple(i + 1 for i in axes)
+        terms = ((self.v != 0) | (self.e[0] != 0)).sum(axes)
+        magnitude = np.abs(self.v).sum(axes)
+        ua = self.arithmetic.column("accumulator", magnitude.ndim)
+        e = self.e.sum(behind) + ua * np.maximum(terms - 1, 0) * (magnitude + self.e.sum(behind))
+        return Number(self.arithmetic, self.v.sum(axes), e, self.k.sum(axes))
+
+    def column(self) -> Number:
+        return Number(self.arithmetic, self.v[..., None], self.e[..., None], self.k[..., None])
+
+    def take(self, indices: Any) -> Number:
+        return Number(self.arithmetic, self.v[indices], self.e[:, indices], self.k[indices])
+
+    def scatter(self, indices: Any, size: int) -> Number:
+        chosen = np.equal.outer(np.arange(size), indices)[..., None]
+        v, e, k = (np.where(chosen, part, 0.0) for part in (self.v, self.e[:, None], self.k))
+        return Number(self.arithmetic, v, e, k).sum(1)
+
+    def _like(self, x: Any) -> Number:
+        return x if isinstance(x, Number) else self.arithmetic.exact(x)
+
+    def _rounded(self, v: Array, e: Array, k: Any) -> Number:
+        return Number(self.arithmetic, v, e + self.arithmetic.column("u", v.ndim) * np.abs(v), k)
+
+
+def _aligned(a: Number, b: Number) -> tuple[Array, Array]:
+    """The errors of both, with as many axes as the result of an operation on them has."""
+    axes = max(a.v.ndim, b.v.ndim)
+    return tuple(  # type: ignore[return-value]  # two of them, as a and b are two
+        n.e.reshape(len(n.e), *(1,) * (axes - n.v.ndim), *n.v.shape) for n in (a, b)
+    )
+
+
+def _times(a: Array, b: Array) -> Array:
+    """a * b, where 0 * inf is 0."""
+    return np.where((a == 0) | (b == 0), 0.0, a * b)
+
+
+@dataclass(frozen=True)
+class Binary:
+    loss: Number
+    dx: Number
+    dt: Number
+    dq: Number
+    dxx: Number
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """The names of `closed.py`, over numbers that carry their errors."""
+
+    profiles: tuple[Profile, ...]
+
+    def column(self, name: str, axes: int) -> Array:
+        """One field of the profiles, as [P, 1, 1...] with so many axes behind."""
+        values = np.array([getattr(p, name) for p in self.profiles], np.float64)
+        return values.reshape(-1, *(1,) * axes)
+
+    def exact(self, x: Any) -> Number:
+        if isinstance(x, Number):
+            return x
+        return Number(self, x, np.zeros((len(self.profiles), *np.shape(x))), np.ones(np.shape(x)))
+
+    def leaf(self, x: Any) -> Number:
+        n = self.exact(x)
+        return Number(self, n.v, n.e + self.column("u", n.v.ndim) * KAPPA * np.abs(n.v), 1 + np.abs(n.v))
+
+    def ratio(self, a: int, b: int) -> Number:
+        return self.exact(a / b)
+
+    def ones(self, n: int) -> Number:
+        return self.exact(np.ones(n))
+
+    def one_hot(self, indices: Any, classes: int) -> Number:
+        return self.exact(np.equal.outer(indices, np.arange(classes)).astype(np.float64))
+
+    def plain(self, x: Number) -> Array:
+        return x.v
+
+    def softmax(self, x: Number) -> Softmax:
+        return Softmax(self, x)
+
+    def relative(self, value: Array, error: Array, factor: float) -> Array:
+        """The error, but factor * u * |value| in class R."""
+        chosen = self.column("relative", value.ndim) > 0
+        return np.where(chosen, factor * self.column("u", value.ndim) * np.abs(value), error)
+
+    def binary(self, x: Number, t: Number, q: Number) -> Binary:
+        """Errors at the scale of the inputs: a kernel that cancels (1 - t) x against its log-sigmoid is sound, as W."""
+        u, shift = self.column("u", 2), self.column("shift", 2)
+        xs, ts, qs = x.v, t.v, np.broadcast_to(q.v, x.v.shape)
+        q_error = np.broadcast_to(q.e.reshape(len(q.e), *(1,) * (2 - q.v.ndim), *q.v.shape), (len(q.e), *x.v.shape))
+        small = np.exp(-np.abs(xs))
+        tail = np.log1p(small)
+        plus, minus = tail + np.maximum(xs, 0), tail + np.maximum(-xs, 0)
+        s_plus, s_minus = np.where(xs >= 0, 1, small) / (1 + small), np.where(xs >= 0, small, 1) / (1 + small)
+        size = np.abs(xs) + tail
+        at, qt = np.abs(ts), np.abs(qs * ts)
+        magnitude = (1 + at + at + qt) * size + shift * np.abs(xs) * (np.abs(1 - ts) + qt)
+        slope = 1 + 2 * at + qt + shift * _times(np.abs(xs), np.abs(1 - ts) + qt)
+        q_k = np.broadcast_to(q.k, xs.shape)
+        k = 1 + (1 + q_k) * (1 + at) * (1 + size)
+
+        def made(v: Array, error: Array, factor: float, along_q: Array) -> Number:
+            return Number(self, v, self.relative(v, error, factor) + _times(q_error, along_q), k)
+
+        ones = np.ones(xs.shape)
+        curvature = _times(qs * ts + 1 - ts, s_plus * s_minus)
+        return Binary(
+            loss=made(_times(qs * ts, minus) + _times(1 - ts, plus), C_LOSS * u * magnitude, C_LOSS, at * minus),
+            dx=made((1 - ts) * s_plus - qs * ts * s_minus, C_GRADIENT * u * slope, C_GRADIENT, at * s_minus),
+            dt=made(_times(qs, minus) - plus, C_LOSS * u * (np.abs(xs) + (1 + qs) * size), C_LOSS, minus * ones),
+            dq=made(_times(ts, minus), C_LOSS * u * (_times(at, size) + shift * _times(at, np.abs(xs))), C_LOSS, 0 * q_k),
+            dxx=made(curvature, C_GRADIENT * u * slope, C_GRADIENT, at * s_plus * s_minus),
+        )
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """The primitives of a softmax by row, from logits [N, C] that may carry errors of their own."""
+
+    a: Arithmetic
+    x: Number
+
+    @cached_property
+    def _largest(self) -> Array:
+        return self.x.v.max(1, keepdims=True, initial=-np.inf)
+
+    @cached_property
+    def _scale(self) -> tuple[Array, Array, Array]:
+        """Powers e^(x - max), gaps |x - max|, and ln C + shift |max|, [P, N, 1]: what every error is measured by."""
+        largest = self._largest
+        spread = np.log(self.x.v.shape[1]) + self.a.column("shift", 2) * np.abs(largest)
+        with np.errstate(invalid="ignore"):
+            gaps = np.where(self.x.v == largest, 0.0, np.abs(self.x.v - largest))
+        return np.exp(-gaps), gaps, spread
+
+    @cached_property
+    def _inherited(self) -> tuple[Array, Array]:
+        """What errors of the logits themselves do to lse, [P, N, 1], and to each logit, [P, N, C]."""
+        powers = self._scale[0]
+        return _times(powers / powers.sum(1, keepdims=True), self.x.e).sum(2, keepdims=True), self.x.e
+
+    def _additions(self) -> Array:
+        return self.a.column("accumulator", 2) * (self.x.v.shape[1] - 1)
+
+    @cached_property
+    def nll(self) -> Number:
+        powers, gaps, spread = self._scale
+        others = np.where(np.arange(powers.shape[1]) == powers.argmax(1)[:, None], 0.0, powers).sum(1, keepdims=True)
+        v = gaps + np.log1p(others)
+        e = C_LOSS * self.a.column("u", 2) * (gaps + 1 + spread) + self._additions()
+        e = self.a.relative(v, e, C_LOSS) + sum(self._inherited)
+        return Number(self.a, v, np.where(np.isfinite(v), e, 0.0), 1 + np.abs(v))
+
+    @cached_property
+    def _unit(self) -> Array:
+        """The error of p relative to it, [P, N, C]; 0 where a logit is -inf, since p is exact there."""
+        _, gaps, spread = self._scale
+        unit = C_GRADIENT * self.a.column("u", 2) * (2 + gaps + spread) + self._additions()
+        unit = np.where(self.a.column("relative", 2) > 0, C_GRADIENT * self.a.column("u", 2), unit)
+        lse, own = self._inherited
+        return np.where(np.isfinite(gaps), unit + lse + own, 0.0)
+
+    @cached_property
+    def p(self) -> Number:
+        powers = self._scale[0]
+        v = powers / powers.sum(1, keepdims=True)
+        return Number(self.a, v, _times(self._unit, v), 1 + v)
+
+    def class_sum(self, k: Number) -> Number:
+        """sum_c k_c (lse - x_c), [N]. A kernel may add the k_c lse and the k_c x_c apart: additions err at their scale."""
+        products = k * self.nll
+        _, gaps, spread = self._scale
+        terms = np.maximum((k.v != 0).sum(1) - 1, 0)
+        scale = _times(np.abs(k.v), gaps + spread).sum(2)
+        e = products.e.sum(2) + 2 * self.a.column("accumulator", 1) * terms * scale
+        v = products.v.sum(1)
+        return Number(self.a, v, np.where(np.isfinite(v), e, 0.0), products.k.sum(1))
+
+    def complement(self) -> tuple[Number, Number]:
+        """log(1 - p_j) as a difference of two log-sum-exps, and the softmax without the jth logit, [N, C (j), C (k)]."""
+        n, classes = self.x.v.shape
+        others = np.where(np.eye(classes, dtype=bool), -np.inf, np.broadcast_to(self.x.v[:, None, :], (n, classes, classes)))
+        largest = others.max(2, initial=-np.inf)
+        powers = np.where(np.isfinite(others), np.exp(others - largest[..., None]), 0.0)
+        total = powers.sum(2)
+        gap = self.x.v - largest
+        log_complement = np.where(
+            gap < 0, -np.log1p(np.exp(-np.abs(gap)) / total), np.log(total) - gap - np.log1p(np.exp(-np.abs(gap)) * total)
+        )
+        log_complement = np.where(np.isfinite(largest), log_complement, -np.inf)
+        u, spread = self.a.column("u", 2), self._scale[2]
+        shift = self.a.column("shift", 2) * np.abs(largest)
+        apart = np.abs(self._largest - largest)
+        e = C_LOSS * u * (apart + 2 * spread + shift + 2) + 2 * self._additions()
+        e = np.where(np.isfinite(largest), self.a.relative(log_complement, e, C_LOSS), 0.0)
+        gaps = np.where(np.isfinite(others), np.abs(others - largest[..., None]), 0.0)
+        unit = C_GRADIENT * u[..., None] * (2 + gaps + (spread + shift)[..., None]) + self._additions()[..., None]
+        unit = np.where(self.a.column("relative", 3) > 0, C_GRADIENT * u[..., None], unit)
+        softmax = powers / np.where(total == 0, 1.0, total)[..., None]
+        return (
+            Number(self.a, log_complement, e, 1 + np.abs(log_complement)),
+            Number(self.a, softmax, _times(unit, softmax), 1 + softmax),
+        )
+
+    def widen(self, value: Number, magnitude: Number) -> Number:
+        """The bound of a second spelling, whose parts of this magnitude cancel, joined with that of the first."""
+        return Number(self.a, value.v, value.e + _times(self._unit, np.abs(magnitude.v)), value.k * (1 + magnitude.v))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The largest error allowed, by element and accuracy class; infinite where nothing can be said."""
+
+    W: Array
+    S: Array
+    R: Array
+
+
+def bounds(variant: Variant, case: Case, dtypes: tuple[str, ...]) -> Mapping[str, Mapping[str, Bound]]:
+    """By dtype and output name, how far an answer may be from golden."""
+    arithmetic = Arithmetic(tuple(p for dtype in dtypes for p in _profiles(dtype)))
+    with np.errstate(all="ignore"):
+        found = outputs(arithmetic, variant, case)
+        return {
+            dtype: {name: _bound(number, 3 * i, dtype) for name, number in found.items()}
+            for i, dtype in enumerate(dtypes)
+        }
+
+
+def _bound(number: Number, first: int, dtype: str) -> Bound:
+    eta = float(np.finfo(dtype).smallest_normal)
+    flushed: NDArray[Any] = np.where(np.isfinite(number.k), 4 * eta * number.k, np.inf)
+    W, S, R = (HEAD_ROOM * (number.e[first + i] + flushed) for i in range(3))
+    # R leaves out what sound kernels do, not what exact ones must: it is never wider than the class that holds it.
+    return Bound(W=W, S=np.minimum(S, W), R=np.minimum(R, W))

@@ -1,0 +1,221 @@
+"""Proven outcomes: every loss and gradient of a case as the double nearest to the truth.
+
+A case is evaluated in ball arithmetic from the definition of its variant, with more and more bits until both ends of
+every ball round to the same double (Ziv's strategy). Gradients come from differentiating the definition, one input at a time,
+and never from a closed form. Needs the extra `certify`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import arb, arb_series, ctx
+
+from lossvet.reference import balls
+from lossvet.reference.types import Array, Case, Reduction, Variant, array_params, leaves, output_names
+
+FIRST_BITS, LAST_BITS = 128, 1 << 14
+FAR = 2.0**20  # an infinite logit is taken as a limit: at this distance and at twice it
+INVALID = "invalid_label"  # hazard of cases that have no mathematical outcome at all
+
+
+def certify(variant: Variant, case: Case) -> dict[str, Array]:
+    """All outputs of the case by name; NaN where the mathematics is undefined.
+
+    Infinite logits are limits: the outcome is the double that both distances give, or infinite where it grows with the
+    distance; the derivative in a label whose term is infinite is undefined. Raises ArithmeticError where LAST_BITS bits do
+    not settle the last place.
+    """
+    if INVALID in case.hazards:
+        return {name: np.full(shape, np.nan) for name, shape in shapes(variant, case).items()}
+    if np.isfinite(case.logits).all():
+        return _evaluate(variant, case)
+    near, far = (_evaluate(variant, _at_distance(case, scale)) for scale in (FAR, 2 * FAR))
+    return {name: _limit(name, near[name], far[name]) for name in near}
+
+
+def shapes(variant: Variant, case: Case) -> dict[str, tuple[int, ...]]:
+    """The shape of every output, by name."""
+    by_leaf = {name: value.shape for name, value in leaves(variant, case).items()}
+
+    def shape(name: str) -> tuple[int, ...]:
+        match name.split("/"):
+            case ["loss", "none"]:
+                return case.cotangent.shape
+            case ["loss", _]:
+                return ()
+            case ["gradient", _, leaf]:
+                return by_leaf[leaf]
+        return case.logits.shape
+
+    return {name: shape(name) for name in output_names(variant, case)}
+
+
+def _at_distance(case: Case, distance: float) -> Case:
+    return dataclasses.replace(case, logits=np.clip(case.logits, -distance, distance))
+
+
+def _limit(name: str, near: Array, far: Array) -> Array:
+    settled = (near == far) | (np.isnan(near) & np.isnan(far))
+    grows = np.abs(far) > 1.5 * np.abs(near)
+    if not (settled | grows).all():
+        raise ArithmeticError(f"{name} has no limit at an infinite logit: {near} at {FAR:g}, {far} at twice that")
+    return np.where(settled, far, np.nan if name.endswith("/labels") else np.copysign(np.inf, far))
+
+
+def _evaluate(variant: Variant, case: Case) -> dict[str, Array]:
+    bits = FIRST_BITS
+    while bits <= LAST_BITS:
+        try:
+            return _rounded(variant, case, bits)
+        except _Unsettled:
+            bits *= 2
+    raise ArithmeticError(f"{case.id}: {LAST_BITS} bits do not settle the last place of every output")
+
+
+class _Unsettled(Exception):
+    """A ball whose ends round to different doubles: more bits are needed."""
+
+
+def _rounded(variant: Variant, case: Case, bits: int) -> dict[str, Array]:
+    ctx.prec, ctx.cap = bits, 4
+    found = {name: np.zeros(shape) for name, shape in shapes(variant, case).items()}
+    inputs = leaves(variant, case)
+    for name, value in _reductions(variant, case, _Seed()).items():
+        found[f"loss/{name}"][...] = _doubles(value, 0, found[f"loss/{name}"].shape)
+    for leaf, value in inputs.items():
+        for index in np.ndindex(value.shape):
+            for name, moved in _reductions(variant, case, _Seed({leaf: _unit(value.shape, index)})).items():
+                slope = _inner(moved, case.cotangent) if name == "none" else moved
+                found[f"gradient/{name}/{leaf}"][index] = _double(_coefficient(slope, 1))
+    found["hvp"][...] = _hessian_product(variant, case)
+    return found
+
+
+def _hessian_product(variant: Variant, case: Case) -> Array:
+    """By polarisation: the second coefficients along e + u, e and u differ by e' H u."""
+
+    def second(direction: Array) -> Any:
+        moved = _reductions(variant, case, _Seed({"logits": direction}, order=2))["none"]
+        return _coefficient(_inner(moved, case.cotangent), 2)
+
+    product = np.zeros(case.logits.shape)
+    along = second(case.direction)
+    for index in np.ndindex(product.shape):
+        unit = _unit(product.shape, index)
+        product[index] = _double(_sum_exactly(second, unit, case.direction) - second(unit) - along)
+    return product
+
+
+def _sum_exactly(second: Any, unit: Array, direction: Array) -> Any:
+    total = unit + direction
+    if not (total - direction == unit).all():
+        raise ArithmeticError("a direction of second order needs so few bits that 1 can be added to it exactly")
+    return second(total)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seed:
+    """Which inputs move, and how fast: slopes by leaf name."""
+
+    slopes: Mapping[str, Array] = dataclasses.field(default_factory=dict)
+    order: int = 1
+
+    def number(self, leaf: str, value: Array) -> Any:
+        """The leaf as (lists of lists of) series."""
+        slopes = self.slopes.get(leaf, np.zeros(value.shape))
+        if value.ndim == 0:
+            return balls.number(float(value), float(slopes), self.order)
+        return [_Seed({leaf: s}, self.order).number(leaf, v) for v, s in zip(value, slopes, strict=True)]
+
+
+def _reductions(variant: Variant, case: Case, seed: _Seed) -> dict[Reduction, Any]:
+    """The losses by reduction, as series; None where a reduction divides by exactly 0."""
+    n = len(case.logits)
+    kept = [i for i in range(n) if variant.family != "sparse" or case.labels[i] != case.params.ignore_index]
+    logits = seed.number("logits", case.logits)
+    labels = list(map(int, case.labels)) if variant.family == "sparse" else seed.number("labels", case.labels)
+    params = dataclasses.replace(case.params, **{k: seed.number(k, v) for k, v in array_params(case.params).items()})
+    losses, weights = variant.definition(balls, [logits[i] for i in kept], [labels[i] for i in kept], params)
+    if variant.family == "binary":
+        elements = [loss for row in losses for loss in row]
+        return {"none": elements, "sum": _total(elements), "mean": _over(_total(elements), len(elements))}
+    v = params.sample_weight or [1] * n
+    losses = {i: v[i] * loss for i, loss in zip(kept, losses, strict=True)}
+    total = _total(losses.values())
+    found = {"none": [losses.get(i, 0) for i in range(n)], "sum": total, "mean": _over(total, len(kept))}
+    if weights is not None:
+        weights = [v[i] * weight for i, weight in zip(kept, weights, strict=True)]
+        found["weighted_mean"] = _over(total, _total(weights))
+        found["nonzero_mean"] = _over(total, sum(not _is_zero(w) for w in weights))
+    return found
+
+
+def _total(terms: Any) -> Any:
+    return sum(terms, start=arb(0))
+
+
+def _over(total: Any, denominator: Any) -> Any:
+    return None if _is_zero(denominator) else total / denominator
+
+
+def _is_zero(x: Any) -> bool:
+    """Whether x is 0; undecided, for the time being, where a ball has 0 in it and more."""
+    constant = _coefficient(x, 0)
+    if constant == 0:
+        return True
+    if constant.contains(0):
+        raise _Unsettled
+    return False
+
+
+def _inner(losses: Any, cotangent: Array) -> Any:
+    return _total(arb(float(g)) * loss for g, loss in zip(cotangent.flat, losses, strict=True))
+
+
+def _coefficient(x: Any, n: int) -> Any:
+    if x is None:
+        return None
+    if isinstance(x, arb_series):
+        return x[n]
+    return arb(x) if n == 0 else arb(0)
+
+
+def _doubles(value: Any, n: int, shape: tuple[int, ...]) -> Array:
+    """The nth coefficients of one number, or of a list of them, in this shape."""
+    numbers = value if isinstance(value, list) else [value]
+    return np.array([_double(_coefficient(x, n)) for x in numbers], np.float64).reshape(shape)
+
+
+def _double(ball: Any) -> float:
+    """The double that every number of the ball rounds to, to nearest and ties to even; NaN for None."""
+    if ball is None:
+        return float("nan")
+    if not ball.is_finite():
+        raise _Unsettled
+    low, high = _nearest(ball.lower()), _nearest(ball.upper())
+    if low != high:
+        raise _Unsettled
+    return high + 0.0  # never -0.0
+
+
+def _nearest(x: Any) -> float:
+    mantissa, exponent = (int(part) for part in x.man_exp())
+    if mantissa and mantissa.bit_length() + exponent < -1100:
+        return 0.0
+    if mantissa and mantissa.bit_length() + exponent > 1100:
+        return float("inf") if mantissa > 0 else float("-inf")
+    try:
+        return float(Fraction(mantissa) * Fraction(2) ** exponent)
+    except OverflowError:
+        return float("inf") if mantissa > 0 else float("-inf")
+
+
+def _unit(shape: tuple[int, ...], index: tuple[int, ...]) -> Array:
+    unit = np.zeros(shape)
+    unit[index] = 1.0
+    return unit

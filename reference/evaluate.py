@@ -1,0 +1,83 @@
+"""The reference for everybody: one variant, one input, one reduction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from lossvet.reference import closed, variants
+from lossvet.reference.outputs import outputs
+from lossvet.reference.types import Array, Case, Reduction, leaves
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A loss, float64 of shape [], [N] or [N, C], and the gradients of its sum by what they are with respect to."""
+
+    loss: Array
+    gradients: Mapping[str, Array]
+
+
+def evaluate(
+    variant: str, logits: Any, labels: Any, *, reduction: Reduction = "mean", **params: Any
+) -> Evaluation:
+    """The loss and its gradients, correct to the last bit or nearly so.
+
+    `variant` is a name from `lossvet.reference.variants.names()`. `logits` has shape [N, C]; `labels` [N, C], or [N]
+    integers for a variant of the sparse family. `params` are the fields of the variant's own parameters: pos_weight,
+    class_weight, cost_matrix, sample_weight, label_smoothing, ignore_index. All are read as float64.
+
+    0/0 gives NaN: a mean of nothing is undefined. Infinite logits follow the limits, with 0 * inf = 0.
+
+    Raises KeyError for an unknown variant, TypeError for parameters it does not have or lacks, ValueError for shapes
+    that do not fit, labels out of range, or a reduction that the variant does not have.
+
+    >>> evaluate("sparse", [[0.0, 0.0]], [1], reduction="sum").loss
+    array(0.69314718)
+    """
+    chosen = variants.load(variant)
+    if reduction not in chosen.reductions:
+        raise ValueError(f"{variant} has no reduction {reduction!r}; it has: {', '.join(chosen.reductions)}")
+    known = {f.name: f for f in fields(chosen.params)}
+    if strange := sorted(params.keys() - known.keys()):
+        raise TypeError(f"{variant} takes no {', '.join(strange)}; its parameters: {', '.join(known) or 'none'}")
+    arrays = {n: np.asarray(v, np.float64) if "Array" in str(known[n].type) and v is not None else v for n, v in params.items()}
+    x = np.asarray(logits, np.float64)
+    case = Case(
+        id=f"{variant}/given",
+        bits=53,
+        logits=x,
+        labels=np.asarray(labels) if chosen.family == "sparse" else np.asarray(labels, np.float64),
+        params=chosen.params(**arrays),
+        cotangent=np.ones(x.shape if chosen.family == "binary" else x.shape[:1]),
+        direction=np.zeros(x.shape),
+    )
+    check_shapes(chosen.family, case)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
+        found = outputs(closed, chosen, case, (reduction,))
+    values = {name: np.array(number.hi) for name, number in found.items()}
+    return Evaluation(values[f"loss/{reduction}"], {n: values[f"gradient/{reduction}/{n}"] for n in leaves(chosen, case)})
+
+
+def check_shapes(family: str, case: Case) -> None:
+    """Raise ValueError, naming what was found and expected, unless all shapes and integer labels fit the logits."""
+    x, y, params = case.logits, case.labels, case.params
+    if x.ndim != 2 or x.shape[1] == 0:
+        raise ValueError(f"logits have shape {list(x.shape)}; expected [N, C] with C >= 1")
+    n, c = x.shape
+    if family == "sparse":
+        if y.shape != (n,) or y.dtype.kind not in "iu":
+            raise ValueError(f"labels are {y.dtype} of shape {list(y.shape)}; expected integers of shape [{n}]")
+        if wrong := sorted({int(i) for i in y if not 0 <= i < c and i != params.ignore_index}):
+            raise ValueError(f"labels {wrong} are outside [0, {c}) and not ignore_index ({params.ignore_index})")
+    elif y.shape != (n, c):
+        raise ValueError(f"labels have shape {list(y.shape)}; expected that of the logits, [{n}, {c}]")
+    expected = {"class_weight": [(c,)], "cost_matrix": [(c, c)], "sample_weight": [(n,)], "pos_weight": [(), (c,)]}
+    for name, shapes in expected.items():
+        value = getattr(params, name, None)
+        if value is not None and value.shape not in shapes:
+            wanted = " or ".join(str(list(shape)) for shape in shapes)
+            raise ValueError(f"{name} has shape {list(value.shape)}; expected {wanted}")

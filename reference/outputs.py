@@ -1,0 +1,83 @@
+"""From the closed form of a variant to everything a case is judged by: losses, reductions, gradients, Hessian product."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossvet.reference.types import Array, Case, Reduction, Variant, leaves
+
+
+def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, ...] | None = None) -> dict[str, Any]:
+    """All outputs by name (`types.output_names`), over the arithmetic `a`; for some reductions only, where given.
+
+    With k the sample weights times those of the variant, a reduction is A / D: A = sum(v * loss), D one of 1, the
+    number of losses that count, sum(k), and the number of non-zero k. Its gradient is that of A over D, less A / D^2
+    times that of D, which is not zero for sum(k) alone.
+    """
+    labels, kept = _clean(variant, case)
+    rows = variant.closed(a, case.logits, labels, case.params)
+    v = _sample_weight(a, variant, case, kept)
+    loss = rows.loss if v is None else v * rows.loss
+    weight = rows.weight if rows.weight is None else v * rows.weight
+    total = loss.sum((0, 1)) if variant.family == "binary" else loss.sum(0)
+    counts = kept.sum() if variant.family != "binary" else case.logits.size
+    wanted = variant.reductions if reductions is None else reductions
+    names = leaves(variant, case)
+
+    def gradient(g: Any, along_weight: Any = None) -> dict[str, Any]:
+        """The gradient of sum(g * loss), plus that of sum(along_weight * weight)."""
+        found = rows.pullback(g if v is None else g * v)
+        if "sample_weight" in names:
+            found["sample_weight"] = a.exact(kept) * g * rows.loss
+        if along_weight is not None:
+            more = rows.weight_pullback(along_weight * v)
+            if "sample_weight" in names:
+                more["sample_weight"] = a.exact(kept) * along_weight * rows.weight
+            found.update({name: found[name] + value if name in found else value for name, value in more.items()})
+        return {name: found[name] for name in names}
+
+    def reduced(reduction: Reduction) -> tuple[Any, dict[str, Any]]:
+        match reduction:
+            case "none":
+                return loss, gradient(a.exact(case.cotangent))
+            case "sum":
+                denominator = a.exact(1.0)
+            case "mean":
+                denominator = a.exact(float(counts))
+            case "nonzero_mean":
+                denominator = a.exact(float(np.count_nonzero(a.plain(weight))))
+            case "weighted_mean":
+                denominator = weight.sum(0)
+        if not a.plain(denominator).all():
+            return a.exact(np.nan), {name: a.exact(np.full(np.shape(leaf), np.nan)) for name, leaf in names.items()}
+        value = total if reduction == "sum" else total / denominator
+        each = a.exact(np.ones(np.shape(case.cotangent)))
+        g = each if reduction == "sum" else each / denominator
+        along = -each * value / denominator if reduction == "weighted_mean" else None
+        return value, gradient(g, along)
+
+    found: dict[str, Any] = {}
+    for reduction in wanted:
+        found[f"loss/{reduction}"], gradients = reduced(reduction)
+        found.update({f"gradient/{reduction}/{name}": value for name, value in gradients.items()})
+    if rows.hessian is not None:
+        g = a.exact(case.cotangent)
+        found["hvp"] = rows.hessian(g if v is None else g * v, case.direction)
+    return found
+
+
+def _clean(variant: Variant, case: Case) -> tuple[Any, Array]:
+    """Labels with 0 in place of the ignored ones, and 1.0 for every row that is kept, [N]."""
+    if variant.family != "sparse":
+        return case.labels, np.ones(len(case.logits))
+    ignored = case.labels == case.params.ignore_index
+    return np.where(ignored, 0, case.labels), (~ignored).astype(np.float64)
+
+
+def _sample_weight(a: Any, variant: Variant, case: Case, kept: Array) -> Any:
+    if variant.family == "binary":
+        return None
+    given = case.params.sample_weight
+    return a.exact(kept) if given is None else a.exact(kept) * a.leaf(given)
