@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -170,7 +170,8 @@ class _Runner:
                     computed = compute(asked) if asked else {}
                 except Exception:
                     computed = {output: alone(output) for output in asked}
-            return {output: absent.get(output) or computed[output] for output in outputs}
+            answers = {**absent, **computed}
+            return {output: answers[output] for output in outputs}  # in order; jit sorts by name
 
         if mode == "jit":
             call()
@@ -178,6 +179,77 @@ class _Runner:
 
     def _precision(self, dtype: str) -> contextlib.AbstractContextManager[Any]:
         """64 bits for float64 and, for float32, JAX as users have it."""
-        switch = getattr(self.jax, "enable_x64", None) or self.jax.experimental.enable_x64
+        switch = (self.jax if hasattr(self.jax, "enable_x64") else self.jax.experimental).enable_x64
         context: contextlib.AbstractContextManager[Any] = switch(dtype == "float64")
         return context
+
+    def _function(self, recipe: Recipe, case: Case, outputs: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:
+        """The outputs as a function of the inputs by name, the case's cotangent and direction among them.
+
+        Each reduction has a vjp of its own: a joint one would be given zeros for the others, and 0 * inf is NaN.
+        """
+        settings, ops, vjp = steps.settings(case), self.ops, self.jax.vjp
+
+        def function(inputs: dict[str, Any]) -> dict[str, Any]:
+            def loss(reduction: Any, leaves: dict[str, Any]) -> Any:
+                values = {**settings, **inputs, **leaves}
+                params = steps.with_tensors(recipe, values)
+                return steps.losses(recipe, ops, values["logits"], values["labels"], params, (reduction,))[reduction]
+
+            def gradient(reduction: Any, leaves: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+                value, pullback = vjp(lambda chosen: loss(reduction, chosen), leaves)
+                return value, pullback(inputs["cotangent"] if reduction == "none" else ops.jnp.ones_like(value))[0]
+
+            answers: dict[str, Any] = {}
+            for reduction in dict.fromkeys(_reduction(output) for output in outputs if output != "hvp"):
+                names = [output.rpartition("/")[2] for output in outputs if output.startswith(f"gradient/{reduction}/")]
+                if names:
+                    value, gradients = gradient(reduction, {name: inputs[name] for name in names})
+                else:
+                    value, gradients = loss(reduction, {}), {}
+                answers |= {f"loss/{reduction}": value}
+                answers |= {f"gradient/{reduction}/{name}": gradients[name] for name in names}
+            if "hvp" in outputs:
+                x, direction = {"logits": inputs["logits"]}, {"logits": inputs["direction"]}
+                answers["hvp"] = self.jax.jvp(lambda x: gradient("none", x)[1]["logits"], (x,), (direction,))[1]
+            return {output: answers[output] for output in outputs}
+
+        return function
+
+    def _jit(
+        self, recipe: Recipe, case: Case, outputs: tuple[str, ...], function: Callable[..., Any], inputs: dict[str, Any]
+    ) -> Callable[..., Any]:
+        key = (recipe.variant.name, recipe.name, *steps.settings(case).items(), outputs)
+        self.signatures.add((key, *((name, x.shape, str(x.dtype), str(x.device)) for name, x in inputs.items())))
+        return self.jitted.setdefault(key, self.jax.jit(function))
+
+
+def _reduction(output: str) -> Any:
+    """The reduction that an output is of; "hvp" is of the unreduced losses."""
+    return "none" if output == "hvp" else output.split("/")[1]
+
+
+def _read(answers: Mapping[str, Any]) -> dict[str, Outcome]:
+    return {output: _outcome(answer) for output, answer in answers.items()}
+
+
+def _outcome(answer: Any) -> Outcome:
+    match answer:
+        case Missing():
+            return answer
+        case Exception():
+            return Raised(type(answer).__name__, str(answer))
+    return Measured(np.asarray(answer))
+
+
+def _details(jax: Any, optax: Any) -> dict[str, str]:
+    smallest = jax.numpy.finfo("float32").tiny
+    halved = jax.numpy.asarray(smallest, "float32") / 2
+    return {
+        "optax": optax.__version__,
+        "jaxlib": jax.lib.__version__,
+        "cpus": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "flush_to_zero": str(bool(halved == 0)),
+        "default_matmul_precision": str(jax.config.jax_default_matmul_precision),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+    }

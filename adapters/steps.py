@@ -63,7 +63,7 @@ def settings(case: Case) -> dict[str, Any]:
 
 def with_tensors(recipe: Recipe, values: Mapping[str, Any]) -> Any:
     """The variant's params, made of settings and of a framework's tensors."""
-    names = {f.name for f in dataclasses.fields(recipe.variant.params)}
+    names = recipe.variant.params.__annotations__  # not dataclasses.fields: torch.compile cannot trace it
     return recipe.variant.params(**{name: value for name, value in values.items() if name in names})
 
 

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any
 
-from numpy.typing import NDArray
-
 from lossvet.adapters import steps, tensorflow_ops
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
 from lossvet.adapters.types import Adapter, Native, Outcome, Recipe
@@ -168,7 +166,8 @@ class Runner:
         return run
 
     def read(self, answer: Mapping[str, Any]) -> dict[str, Outcome]:
-        return tensorflow_ops.read(answer, self._array)
+        """IndexedSlices are made dense by TensorFlow, which refuses an index that is out of range."""
+        return tensorflow_ops.read(answer, lambda value: self.tf.convert_to_tensor(value).numpy())
 
     def compute(
         self, recipe: Recipe, settings: Mapping[str, Any], names: tuple[str, ...], inputs: Mapping[str, Any]
@@ -219,11 +218,3 @@ class Runner:
             self.functions[key] = traced.get_concrete_function(specs)
         self.compiled.add((key, tuple(tuple(x.shape) for x in inputs.values()) if mode == "xla" else None))
         return self.functions[key]
-
-    def _array(self, value: Any) -> NDArray[Any]:
-        array: NDArray[Any] = (
-            tensorflow_ops.rows_added(value.values.numpy(), value.indices.numpy(), value.dense_shape.numpy())
-            if isinstance(value, self.tf.IndexedSlices)
-            else value.numpy()
-        )
-        return array

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.adapters import steps
@@ -16,7 +15,7 @@ from lossvet.reference.types import REDUCTIONS, Case, Reduction
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "1",  # the default on x86; said aloud, it is not announced on stderr
+    "TF_ENABLE_ONEDNN_OPTS": "1",  # the default on x86; set, so that it is on record
     "KERAS_BACKEND": "tensorflow",
 }
 RECORDED = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS")
@@ -28,6 +27,7 @@ def start() -> Any:
         os.environ.setdefault(name, value)
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf
@@ -165,7 +165,12 @@ def read(answer: Mapping[str, Any], to_array: Callable[[Any], NDArray[Any]]) -> 
     def outcome(name: str, value: Any) -> Outcome:
         if value is None:
             return Missing(f"no gradient into {'logits' if name == 'hvp' else name.rpartition('/')[2]}")
-        return value if isinstance(value, Raised | Missing) else Measured(to_array(value))
+        if isinstance(value, Raised | Missing):
+            return value
+        try:
+            return Measured(to_array(value))
+        except Exception as error:
+            return Raised(type(error).__name__, str(error))
 
     return {name: outcome(name, value) for name, value in answer.items()}
 
@@ -190,10 +195,3 @@ def _attempt(compute: Callable[[tuple[str, ...]], dict[str, Any]], names: tuple[
 
 def _reduction(name: str) -> Reduction:
     return next((r for r in REDUCTIONS if f"/{r}" in name), "none")
-
-
-def rows_added(values: NDArray[Any], indices: NDArray[Any], shape: NDArray[Any]) -> NDArray[Any]:
-    """IndexedSlices made dense, as an optimizer would: rows of the same index are added."""
-    dense = np.zeros(shape, values.dtype)
-    np.add.at(dense, indices, values)
-    return dense

@@ -177,7 +177,7 @@ class Runner:
         return run
 
     def read(self, answer: Mapping[str, Any]) -> dict[str, Outcome]:
-        return tensorflow_ops.read(answer, self._array)
+        return tensorflow_ops.read(answer, np.asarray)
 
     def build(
         self,
@@ -193,7 +193,7 @@ class Runner:
         with graph.as_default(), graph.device(device):
             inputs = {name: v1.placeholder(dtype, [None] * rank, name) for name, dtype, rank in kinds}
             outputs = self.compute(recipe, settings, names, inputs)
-        fetches = {name: tensor for name, tensor in outputs.items() if tensor is not None}
+            fetches = {k: self.tf.convert_to_tensor(x) for k, x in outputs.items() if x is not None}  # IndexedSlices too
         session = v1.Session(graph=graph, config=v1.ConfigProto(allow_soft_placement=False))
 
         def run(arrays: Mapping[str, Any]) -> dict[str, Any]:
@@ -230,8 +230,3 @@ class Runner:
             x = v1.placeholder("float32", [None])
             array: NDArray[Any] = session.run(self.tf.exp(x), {x: np.full(8, -95.0)})
             return array
-
-    def _array(self, value: Any) -> NDArray[Any]:
-        if isinstance(value, self.tf.compat.v1.IndexedSlicesValue):
-            return tensorflow_ops.rows_added(value.values, value.indices, value.dense_shape)
-        return np.asarray(value)

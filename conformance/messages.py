@@ -114,13 +114,13 @@ def hello(adapter: Adapter, python: str) -> Hello:
     }
     return Hello(
         name=adapter.name,
-        version=adapter.version,
+        version=str(adapter.version),
         modes=adapter.modes,
         devices=adapter.devices,
         dtypes=adapter.dtypes,
         eager=adapter.eager,
         natives=natives,
-        details=dict(adapter.details),
+        details={key: text(str(value)) for key, value in adapter.details.items()},
         python=python,
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from lossvet.conformance import frames
-from lossvet.conformance.messages import Answer, Greeting, Hello, Request, Unavailable
+from lossvet.conformance.messages import Answer, Greeting, Request, Unavailable
 from lossvet.conformance.process import Died, Hung, Process, Stopped
 from lossvet.conformance.types import Cell, Crashed, TimedOut
 
@@ -24,7 +24,14 @@ START_LIMIT = 300.0
 DEATHS_IN_A_ROW = 5
 """After so many cases without one answer, the rest of the cell is left alone, and counted as not run."""
 
+TRIES = 3
+"""How often a case is asked whose worker is killed from outside, which says nothing of the case."""
+
 CASES_A_REQUEST = 100
+
+
+class NotReplaced(Exception):
+    """A worker died, and another one like it could not be started."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class Broken:
 Event = Greeted | Answered | Lost | Remark | Ended | Broken
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Lane(threading.Thread):
     """One framework: its worker, started at once, and its tasks, begun when `give` is called."""
 
@@ -108,8 +115,6 @@ class Lane(threading.Thread):
     def __post_init__(self) -> None:
         super().__init__(name=f"lossvet-{self.framework}", daemon=True)
 
-    __hash__ = threading.Thread.__hash__
-
     def give(self, tasks: Sequence[Task] | None) -> None:
         """Begin with these tasks; with None, end the worker."""
         self._tasks.put(tasks)
@@ -119,7 +124,10 @@ class Lane(threading.Thread):
             greeting = self._start()
             self.events.put(Greeted(self.framework, greeting))
             while (tasks := self._tasks.get()) is not None:
-                self._work(tasks, greeting)
+                try:
+                    self._work(tasks, greeting)
+                except NotReplaced as error:
+                    self._remark(f"{error}; the rest of it is not run")
                 self.events.put(Ended(self.framework))
         except Stopped:
             pass
@@ -136,23 +144,21 @@ class Lane(threading.Thread):
 
     def _ask(self, cell: Cell, left: list[Question], greeting: Greeting) -> bool:
         """All of these cases, whatever it costs; False where the cell is given up."""
-        spared: str | None = None
-        in_a_row = 0
+        tries = in_a_row = 0
         while left:
-            case = left[0].case
             try:
                 self._replace(greeting)
                 for answer in self._answers(cell, left):
                     left.pop(0)
-                    in_a_row, spared = 0, None
+                    tries = in_a_row = 0
                     self.events.put(Answered(cell, answer))
                 continue
             except Died as death:
                 verdict: Crashed | TimedOut = Crashed(death.how)
                 case = left[0].case
-                if death.outside and spared != case:
-                    spared = case
-                    self._remark(f"its worker was killed from outside ({death.how}) at {case}, which is asked once more")
+                tries += 1
+                if death.outside and tries < TRIES:
+                    self._remark(f"its worker was killed from outside ({death.how}) at {case}, which is asked again")
                     self._bury()
                     continue
             except Hung:
@@ -161,7 +167,7 @@ class Lane(threading.Thread):
                 verdict = Crashed(f"its answer could not be read: {error}")
             self._bury()
             self.events.put(Lost(cell, left.pop(0), verdict))
-            in_a_row += 1
+            tries, in_a_row = 0, in_a_row + 1
             if in_a_row == DEATHS_IN_A_ROW and left:
                 self._remark(f"{in_a_row} cases in a row had no answer; the other {len(left)} of {cell} are not run")
                 return False
@@ -191,11 +197,12 @@ class Lane(threading.Thread):
             return
         again = self._start()
         if again != greeting:
-            raise RuntimeError(f"a second worker for {self.framework} is not as the first: {again}, before {greeting}")
+            words = again.reason if isinstance(again, Unavailable) else f"it is {again.version} now"
+            raise NotReplaced(f"its worker died and cannot be replaced: {words}")
 
     def _start(self) -> Greeting:
-        """A worker and its first words. A start that fails is tried once more, if something outside killed it."""
-        for attempt in (1, 2):
+        """A worker and its first words. A start that something outside ends is tried again."""
+        for attempt in range(1, TRIES + 1):
             try:
                 self._process = Process(self.framework, self.python, self.environment, self.stop.is_set)
                 return frames.decode(self._process.receive(START_LIMIT), Greeting)  # type: ignore[arg-type]
@@ -209,9 +216,9 @@ class Lane(threading.Thread):
                 return Unavailable(self.framework, f"its worker speaks another language: {error}", missing=False)
             except Died as death:
                 self._bury()
-                if not death.outside or attempt == 2:
+                if not death.outside or attempt == TRIES:
                     return Unavailable(self.framework, f"its worker died at the start: {death.how}", missing=False)
-                self._remark(f"its worker was killed from outside ({death.how}) at the start, and is started once more")
+                self._remark(f"its worker was killed from outside ({death.how}) at the start, and is started again")
         raise AssertionError("unreachable")
 
     def _bury(self) -> None:
@@ -278,5 +285,3 @@ def greetings(pool: Pool) -> tuple[dict[str, Greeting], list[Remark]]:
                 raise error
     return found, remarks
 
-
-__all__ = ["Hello", "Lane", "Pool", "Question", "Task", "greetings"]

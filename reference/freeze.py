@@ -11,7 +11,6 @@ from pathlib import Path
 
 from lossvet.reference import variants
 from lossvet.reference.certify import certify
-from lossvet.reference.hazards import check as check_case
 from lossvet.reference.vectors import FOLDER, Golden, GoldenError, digest, encode, manifest
 
 
@@ -35,8 +34,6 @@ def freeze(
 def _prove(name: str) -> tuple[int, bytes]:
     variant = variants.load(name)
     cases = tuple(variant.cases())
-    for case in cases:
-        check_case(variant, case)
     return len(cases), encode(variant, tuple(Golden(case, certify(variant, case)) for case in cases))
 
 

@@ -1,9 +1,10 @@
-"""Random numbers that never change: of hashes, so that they depend on no library's generator, and full to the last bit."""
+"""Random numbers, full to the last bit, that never change: made of hashes, they depend on no library's generator."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import pairwise
 from math import ldexp, prod
 
 import numpy as np
@@ -38,7 +39,7 @@ def draw_simplex(name: str, shape: tuple[int, int], bits: int) -> Array:
     def row() -> list[float]:
         cuts = sorted(next(integers) % 2**bits for _ in range(classes - 1))
         ends = [0, *cuts, 2**bits]
-        return [ldexp(end - start, -bits) for start, end in zip(ends, ends[1:], strict=False)]
+        return [ldexp(end - start, -bits) for start, end in pairwise(ends)]
 
     return np.array([row() for _ in range(rows)])
 

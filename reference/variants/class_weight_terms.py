@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossvet.reference import composed, softmax
-from lossvet.reference.cases.dense import class_weights, dense_cases
+from lossvet.reference.cases.dense import dense_cases
 from lossvet.reference.types import Array, Rows, Variant
 
 
@@ -67,5 +67,5 @@ VARIANT = Variant(
     closed=closed,
     losses=losses,
     weights=weights,
-    cases=lambda: dense_cases("class_weight_terms", lambda shape, v: ClassWeightTerms(class_weights(shape), v)),
+    cases=lambda: dense_cases("class_weight_terms", ClassWeightTerms),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lossvet.reference.cases.sparse import cost_matrices, sparse_cases
+from lossvet.reference.cases.sparse import sparse_cases
 from lossvet.reference.types import Array, Rows, Variant
 
 
@@ -55,5 +55,5 @@ VARIANT = Variant(
     definition=definition,
     closed=closed,
     losses=losses,
-    cases=lambda: sparse_cases("cost_expected", lambda shape, common: CostExpected(cost_matrices(shape), **common)),
+    cases=lambda: sparse_cases("cost_expected", CostExpected),
 )

@@ -52,5 +52,5 @@ VARIANT = Variant(
     definition=definition,
     closed=closed,
     losses=losses,
-    cases=lambda: binary_cases("dynamic_pos_weight", lambda shape: DynamicPosWeight()),
+    cases=lambda: binary_cases("dynamic_pos_weight", DynamicPosWeight),
 )

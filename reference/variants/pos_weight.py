@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossvet.reference import binary
-from lossvet.reference.cases.binary import binary_cases, pos_weights
+from lossvet.reference.cases.binary import binary_cases
 from lossvet.reference.types import Array, Rows, Variant
 
 
@@ -44,5 +44,5 @@ VARIANT = Variant(
     definition=definition,
     closed=closed,
     losses=losses,
-    cases=lambda: binary_cases("pos_weight", lambda shape: PosWeight(pos_weights(shape))),
+    cases=lambda: binary_cases("pos_weight", PosWeight),
 )

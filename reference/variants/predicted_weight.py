@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossvet.reference import softmax
-from lossvet.reference.cases.sparse import class_weights, sparse_cases
+from lossvet.reference.cases.sparse import sparse_cases
 from lossvet.reference.types import Array, Rows, Variant
 
 
@@ -66,5 +66,5 @@ VARIANT = Variant(
     closed=closed,
     losses=losses,
     weights=weights,
-    cases=lambda: sparse_cases("predicted_weight", lambda shape, common: PredictedWeight(class_weights(shape), **common)),
+    cases=lambda: sparse_cases("predicted_weight", PredictedWeight),
 )

@@ -35,5 +35,5 @@ VARIANT = Variant(
     definition=definition,
     closed=closed,
     losses=losses,
-    cases=lambda: binary_cases("sigmoid", lambda shape: Sigmoid()),
+    cases=lambda: binary_cases("sigmoid", Sigmoid),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossvet.reference import composed, softmax
-from lossvet.reference.cases.sparse import SMOOTHING, class_weights, sparse_cases
+from lossvet.reference.cases.sparse import sparse_cases
 from lossvet.reference.types import Array, Rows, Variant
 
 
@@ -70,5 +70,5 @@ VARIANT = Variant(
     closed=closed,
     losses=losses,
     weights=weights,
-    cases=lambda: sparse_cases("smooth_after", lambda shape, common: SmoothAfter(class_weights(shape), SMOOTHING, **common)),
+    cases=lambda: sparse_cases("smooth_after", SmoothAfter),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossvet.reference import composed, softmax
-from lossvet.reference.cases.sparse import SMOOTHING, class_weights, sparse_cases
+from lossvet.reference.cases.sparse import sparse_cases
 from lossvet.reference.types import Array, Rows, Variant
 
 
@@ -69,5 +69,5 @@ VARIANT = Variant(
     closed=closed,
     losses=losses,
     weights=weights,
-    cases=lambda: sparse_cases("smooth_sample", lambda shape, common: SmoothSample(class_weights(shape), SMOOTHING, **common)),
+    cases=lambda: sparse_cases("smooth_sample", SmoothSample),
 )

@@ -53,5 +53,5 @@ VARIANT = Variant(
     closed=closed,
     losses=losses,
     weights=weights,
-    cases=lambda: dense_cases("softmax", lambda shape, v: Softmax(v)),
+    cases=lambda: dense_cases("softmax", Softmax),
 )

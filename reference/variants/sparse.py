@@ -51,5 +51,5 @@ VARIANT = Variant(
     closed=closed,
     losses=losses,
     weights=weights,
-    cases=lambda: sparse_cases("sparse", lambda shape, common: Sparse(**common)),
+    cases=lambda: sparse_cases("sparse", Sparse),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossvet.reference import softmax
-from lossvet.reference.cases.sparse import class_weights, sparse_cases
+from lossvet.reference.cases.sparse import sparse_cases
 from lossvet.reference.types import Array, Rows, Variant
 
 
@@ -61,5 +61,5 @@ VARIANT = Variant(
     closed=closed,
     losses=losses,
     weights=weights,
-    cases=lambda: sparse_cases("sparse_class_weight", lambda shape, common: SparseClassWeight(class_weights(shape), **common)),
+    cases=lambda: sparse_cases("sparse_class_weight", SparseClassWeight),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossvet.reference import composed, softmax
-from lossvet.reference.cases.dense import class_weights, dense_cases
+from lossvet.reference.cases.dense import dense_cases
 from lossvet.reference.types import Array, Rows, Variant
 
 
@@ -55,5 +55,5 @@ VARIANT = Variant(
     closed=closed,
     losses=losses,
     weights=weights,
-    cases=lambda: dense_cases("weighted_logits", lambda shape, v: WeightedLogits(class_weights(shape), v)),
+    cases=lambda: dense_cases("weighted_logits", WeightedLogits),
 )

@@ -1,0 +1,33 @@
+# make run    judge the frameworks (installs what is missing first)
+# make test   the tests
+# make lint   ruff and mypy
+# make install, make clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: install run test lint clean
+
+install: $(INSTALLED)
+
+# Installed anew only where what is to be installed has changed.
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[all,lint]'
+	touch $@
+
+run: $(INSTALLED)
+	$(BIN)/lossvet run $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/pytest $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .lossvet

@@ -1,0 +1,112 @@
+"""What a name means: a variant, a hazard, a deviation, a verdict, a reduction or an accuracy class, as text."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+
+import numpy as np
+
+from lossvet.conformance import types
+from lossvet.conformance.ledger import Ledger
+from lossvet.reference import evaluate, variants, vectors
+from lossvet.reference.hazards import HAZARDS
+from lossvet.reference.types import Variant
+
+VERDICTS = (types.Agrees, types.Differs, types.Deviates, types.Absent, types.Errored, types.Crashed, types.TimedOut)
+
+REDUCTIONS = {
+    "none": "The losses themselves, not reduced. Its gradient is that of sum(cotangent * loss), the cotangent stored in the case.",
+    "sum": "The sum of the losses.",
+    "mean": "The sum over the number of losses that count: kept rows, or all elements of a binary loss. Keras divides so, and "
+    "PyTorch where there are no weights, or labels are probabilities.",
+    "weighted_mean": "The sum over the sum of the sample weights. PyTorch divides so with `weight` and integer labels; "
+    "tf.losses calls it MEAN.",
+    "nonzero_mean": "The sum over the number of non-zero sample weights: the default of tf.losses, SUM_BY_NONZERO_WEIGHTS.",
+}
+
+CLASSES = {
+    "R": "Relative: the error is small beside the result, however small the result is. The tail of the loss is kept.",
+    "S": "Stable under shift: the error is small beside the spread of the logits, whatever is added to all of them.",
+    "W": "Weakly stable: the error is small beside the logits themselves. What every sound kernel keeps, and the gate.",
+}
+
+EXAMPLE_PARAMS = {
+    "pos_weight": 3.0,
+    "class_weight": [0.5, 2.0, 4.0],
+    "cost_matrix": [[0.0, 1.0, 4.0], [2.0, 0.0, 1.0], [8.0, 1.0, 0.0]],
+    "label_smoothing": 0.125,
+}
+
+
+def explain(name: str) -> str:
+    """The explanation of a name, as plain text. Raises KeyError, with the nearest names, where nothing is called so."""
+    topics = dict(_topics())
+    if name not in topics:
+        near = difflib.get_close_matches(name, topics, n=3) or sorted(topics)
+        raise KeyError(f"nothing is called {name!r}; there is: {', '.join(near)}")
+    return topics[name]()
+
+
+def _topics() -> Iterator[tuple[str, Callable[[], str]]]:
+    """Every name that can be explained, and how. A later one of the same name stands behind the earlier."""
+    sections: dict[str, list[Callable[[], str]]] = {}
+    for reduction, text in REDUCTIONS.items():
+        sections.setdefault(reduction, []).append(lambda r=reduction, t=text: f"{r}: a reduction\n\n{t}")
+    for letter, text in CLASSES.items():
+        sections.setdefault(letter, []).append(lambda c=letter, t=text: f"{c}: an accuracy class\n\n{t}")
+    for verdict in VERDICTS:
+        sections.setdefault(verdict.__name__.lower(), []).append(lambda v=verdict: _verdict(v))
+    for deviation in Ledger.read().deviations:
+        text = f"{deviation.id}: a known deviation ({', '.join(deviation.framework)} {deviation.versions})\n\n{deviation.reason}"
+        text += f"\n\n{deviation.example.strip()}" if deviation.example else ""
+        text += f"\n\n{deviation.link}" if deviation.link else ""
+        sections.setdefault(deviation.id, []).append(lambda t=text: t)
+    for hazard in HAZARDS.values():
+        sections.setdefault(hazard.name, []).append(lambda h=hazard: f"{h.name}: a hazard\n\n{h.why}\n\n{h.example}")
+    for variant in variants.names():
+        sections.setdefault(variant, []).append(lambda v=variant: _variant(variants.load(v)))
+    for name, parts in sections.items():
+        yield name, lambda p=parts: "\n\n".join(part() for part in p)
+
+
+def _verdict(verdict: type) -> str:
+    return f"{verdict.__name__.lower()}: a verdict\n\n{inspect.cleandoc(verdict.__doc__ or '')}"
+
+
+def _variant(variant: Variant) -> str:
+    module = sys.modules[variant.definition.__module__]
+    goldens = vectors.load(variant.name)
+    hazards = sorted({h for g in goldens for h in g.case.hazards})
+    params = ", ".join(f.name for f in fields(variant.params)) or "none"
+    return "\n".join(
+        [
+            f"{variant.name}: a variant ({variant.family} labels)",
+            "",
+            inspect.cleandoc(module.__doc__ or ""),
+            "",
+            f"loss        {variant.formula}",
+            f"parameters  {params}",
+            f"reductions  {', '.join(variant.reductions)}",
+            f"cases       {len(goldens)}; hazards: {', '.join(hazards)}",
+            "",
+            *_example(variant),
+        ]
+    )
+
+
+def _example(variant: Variant) -> Iterator[str]:
+    """Two rows with numbers, computed now by the reference."""
+    logits = [[2.0, 0.0, -1.0], [0.5, 1.0, 0.0]]
+    labels = [0, 2] if variant.family == "sparse" else [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    names = {f.name for f in fields(variant.params)}
+    params = {name: value for name, value in EXAMPLE_PARAMS.items() if name in names}
+    yield f"example     logits {logits}, labels {labels}"
+    for name, value in params.items():
+        yield f"            {name} {value}"
+    for reduction in variant.reductions:
+        found = evaluate(variant.name, logits, labels, reduction=reduction, **params)  # type: ignore[arg-type]  # fields differ by variant
+        yield f"            {reduction}: {np.array2string(found.loss, precision=6, separator=', ').replace(chr(10), '')}"

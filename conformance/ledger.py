@@ -1,0 +1,182 @@
+"""The ledger of known deviations: what differs, where, by which value, and why. Strict both ways.
+
+An entry excuses only the outputs and elements it names; everything beside them is judged as ever. Each holds at least one
+observed value. An entry that matches nothing, that no longer deviates, or that shows another value fails the run.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from lossvet.adapters.types import Measured, Outcome
+from lossvet.conformance.judge import judge
+from lossvet.conformance.types import Agrees, Cell, Deviates, Differs, Errored, Verdict
+from lossvet.reference.bounds import Bound
+from lossvet.reference.types import Case
+from lossvet.reference.vectors import Golden
+
+DEFAULT = Path(__file__).parent / "deviations.toml"
+
+
+class LedgerError(Exception):
+    """A ledger that cannot be read, or says what makes no sense. The message names the file and the place."""
+
+
+class Observed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One element's value as seen: a hex float, "nan", "inf" or "-inf"; or "raises NAME" of a whole output."""
+
+    case: str
+    output: str
+    value: str
+    index: tuple[int, ...] = ()
+
+
+class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One known disagreement. Lists hold names or globs; `elements` is a key of ELEMENTS."""
+
+    id: str
+    reason: str
+    versions: str
+    observed: tuple[Observed, ...]
+    framework: tuple[str, ...]
+    variant: tuple[str, ...]
+    output: tuple[str, ...]
+    cases: tuple[str, ...]
+    link: str = ""
+    example: str = ""
+    recipe: tuple[str, ...] = ("*",)
+    mode: tuple[str, ...] = ("*",)
+    dtype: tuple[str, ...] = ("*",)
+    elements: str = "all"
+
+    def covers(self, cell: Cell, case: str) -> bool:
+        """Whether this entry speaks of this case in this cell."""
+        fields = ("framework", "variant", "recipe", "mode", "dtype")
+        return all(_fits(getattr(cell, f), getattr(self, f)) for f in fields) and _fits(case, self.cases)
+
+
+ELEMENTS: Mapping[str, Callable[[Case], Any]] = {
+    "all": lambda case: np.ones(case.logits.shape, bool),
+    "logit_zero": lambda case: case.logits == 0,
+    "logit_infinite": lambda case: np.isinf(case.logits),
+    "row_with_infinite_logit": lambda case: _rows(case, np.isinf(case.logits).any(1)),
+    "row_labels_not_summing_to_1": lambda case: _rows(case, case.labels.sum(1) != 1),
+}
+"""Which elements an entry excuses, as booleans [N, C]. In a reduced output any of them excuses the whole."""
+
+
+class Ledger:
+    """The entries of one file, and what they make of verdicts."""
+
+    def __init__(self, deviations: tuple[Deviation, ...]) -> None:
+        self.deviations = deviations
+
+    @classmethod
+    def read(cls, path: Path = DEFAULT) -> Ledger:
+        """Read a ledger. Raises LedgerError for a file that is not one, and for ids that occur twice."""
+        try:
+            with path.open("rb") as file:
+                entries = tomllib.load(file).get("deviation", [])
+            deviations = tuple(msgspec.convert(entry, Deviation) for entry in entries)
+        except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+            raise LedgerError(f"{path}: {error}") from None
+        for d in deviations:
+            if not d.observed or d.elements not in ELEMENTS:
+                raise LedgerError(f"{path}: {d.id} needs an observed value, and elements among {', '.join(ELEMENTS)}")
+        if len({d.id for d in deviations}) != len(deviations):
+            raise LedgerError(f"{path}: two entries have the same id")
+        return cls(deviations)
+
+    def weigh(
+        self, cell: Cell, golden: Golden, bound: Bound, output: str, outcome: Outcome, verdict: Verdict
+    ) -> Verdict:
+        """The verdict, as a Deviates where an entry explains all that is wrong with it."""
+        if not isinstance(verdict, Differs | Errored):
+            return verdict
+        for d in self.deviations:
+            if d.covers(cell, golden.case.id) and _fits(output, d.output) and _explains(d, cell, golden, bound, output, outcome):
+                differs = verdict if isinstance(verdict, Differs) else Differs(f"raises {verdict.error}: {verdict.message}")
+                return Deviates(d.id, differs, _stray(d, cell, golden, bound, output, outcome))
+        return verdict
+
+    def stale(
+        self, seen: Iterable[tuple[Cell, str, str, Verdict]], planned: Iterable[tuple[Cell, str]]
+    ) -> list[str]:
+        """In a sentence each, the entries that are not as they say: among what was planned, they matched nothing, they
+        agree where a value was observed, or they show another value."""
+        wanted = {d.id for d in self.deviations for cell, case in planned if d.covers(cell, case)}
+        matched: set[str] = set()
+        found: dict[str, None] = {}
+        samples: dict[tuple[str, str], list[Deviation]] = {}
+        for d in self.deviations:
+            for o in d.observed:
+                samples.setdefault((o.case, o.output), []).append(d)
+        for cell, case, output, verdict in seen:
+            if isinstance(verdict, Deviates):
+                matched.add(verdict.deviation)
+                if verdict.stray:
+                    found[f"{verdict.deviation}: {verdict.stray} ({cell}, {case}, {output})"] = None
+            healed = samples.get((case, output), ()) if isinstance(verdict, Agrees) else ()
+            for d in healed:
+                if d.covers(cell, case):
+                    found[f"{d.id}: {output} of {case} agrees now in {cell}: narrow the entry, or remove it"] = None
+        nothing = [f"{name}: matches nothing that was judged: remove it, or correct it" for name in sorted(wanted - matched)]
+        return [*nothing, *found]
+
+
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _rows(case: Case, rows: Any) -> Any:
+    return np.broadcast_to(rows[:, None], case.logits.shape)
+
+
+def _mask(d: Deviation, case: Case, output: str) -> Any:
+    """The excused elements of this output, as booleans that broadcast to its shape."""
+    mask = ELEMENTS[d.elements](case)
+    kind, *rest = output.split("/")
+    leaf = rest[-1] if kind == "gradient" else ""
+    if output == "hvp" or leaf in ("logits", "labels"):
+        return mask
+    if output == "loss/none":
+        return mask if case.cotangent.ndim == 2 else mask.any(1)
+    return mask.any(1) if leaf == "sample_weight" else mask.any()
+
+
+def _explains(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, outcome: Outcome) -> bool:
+    """Whether the answer is right in every element that the entry does not excuse."""
+    if not isinstance(outcome, Measured):
+        return any(o.value.startswith("raises ") for o in d.observed)
+    true = golden.outputs[output]
+    excused = np.where(np.broadcast_to(_mask(d, golden.case, output), true.shape), np.nan, true)
+    return isinstance(judge(outcome, excused, bound, cell.dtype, "any"), Agrees)
+
+
+def _stray(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, outcome: Outcome) -> str:
+    """What is not as observed, where this very output is one that was observed; else nothing."""
+    for o in d.observed:
+        if (o.case, o.output) != (golden.case.id, output):
+            continue
+        if not isinstance(outcome, Measured):
+            error = getattr(outcome, "error", "")
+            if o.value != f"raises {error}":
+                return f"raises {error}, and the ledger has {o.value!r}"
+            continue
+        got, value = outcome.value[o.index], _value(o.value)
+        here = Bound(*(np.asarray(getattr(bound, name)[o.index]) for name in ("W", "S", "R")))
+        if not isinstance(judge(Measured(np.asarray(got)), np.asarray(value), here, cell.dtype), Agrees):
+            return f"element {list(o.index)} is {float(got):.9g}, and the ledger has {value:.9g}"
+    return ""
+
+
+def _value(text: str) -> float:
+    return float("nan") if text == "nan" else float.fromhex(text)

@@ -1,0 +1,248 @@
+"""What is asked: which cases in which cells, for which outputs, and what is left out for which reason.
+
+Compilation is the budget, calls are nearly free. So modes whose cost does not depend on shapes run every case; the others
+run the cases of a few shapes, and leave out what the table below says.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from lossvet.adapters.types import exact_in
+from lossvet.conformance.messages import Greeting, Hello, NativeSpec, Unavailable
+from lossvet.conformance.types import Cell
+from lossvet.reference import variants
+from lossvet.reference.types import Case, Variant, output_names
+from lossvet.reference.vectors import Golden
+
+Level = Literal["quick", "full"]
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a level goes: shapes and dtypes of modes that compile, and dtypes of those that do not, by "framework/mode",
+    by framework, or "*"."""
+
+    eager: Mapping[str, tuple[str, ...]]
+    shapes: tuple[tuple[int, int], ...]
+    dtypes: tuple[str, ...]
+    own_reductions: bool
+    without: tuple[tuple[str, str], ...] = ()
+    """Framework and mode that are left out whole."""
+
+    def eager_dtypes(self, cell: Cell) -> tuple[str, ...]:
+        keys = (f"{cell.framework}/{cell.mode}", cell.framework, "*")
+        return next(self.eager[key] for key in keys if key in self.eager)
+
+
+EXTENTS: Mapping[Level, Extent] = {
+    "quick": Extent(
+        eager={"tensorflow/graph": ("float32",), "tensorflow_v1": ("float32",), "*": DTYPES},
+        shapes=((4, 3), (3, 3)),
+        dtypes=("float32",),
+        own_reductions=False,
+        without=(("torch", "compile"),),
+    ),
+    "full": Extent(
+        eager={"*": DTYPES},
+        shapes=((4, 3), (3, 3), (1, 3), (4, 1), (2, 7), (16, 5)),
+        dtypes=DTYPES,
+        own_reductions=True,
+    ),
+}
+
+
+class NothingMatches(Exception):
+    """A filter that matches nothing, or a name that nothing has. The message says which are near."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user asked for. Empty filters let everything through."""
+
+    level: Level = "quick"
+    only: tuple[str, ...] = ()
+    frameworks: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One case of one cell. `absent` says why the cell has no answer, where that is known without asking."""
+
+    cell: Cell
+    case: str
+    outputs: tuple[str, ...]
+    absent: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Items in the order in which they are asked, by framework; `left_out` counts checks by framework and reason."""
+
+    items: Mapping[str, tuple[Item, ...]]
+    left_out: Mapping[tuple[str, str], int]
+    goldens: Mapping[str, Mapping[str, Golden]] = field(repr=False)
+    """By variant and case id."""
+
+    def __iter__(self) -> Iterator[Item]:
+        for items in self.items.values():
+            yield from items
+
+    @property
+    def checks(self) -> int:
+        return sum(len(item.outputs) for item in self)
+
+    @property
+    def digest(self) -> str:
+        """Of all that is asked, in what order, and of what golden says of it."""
+        found = hashlib.sha256()
+        for item in self:
+            found.update(f"{item.cell}\0{item.case}\0{','.join(item.outputs)}\0{item.absent}\n".encode())
+        for variant, goldens in self.goldens.items():
+            for case, golden in goldens.items():
+                found.update(f"{variant}\0{case}\n".encode())
+                for output, value in golden.outputs.items():
+                    found.update(output.encode() + value.tobytes())
+        return found.hexdigest()
+
+
+def choose(load: Callable[[str], Sequence[Golden]], only: Sequence[str]) -> dict[str, dict[str, Golden]]:
+    """The golden results that the patterns name: by variant, by case id, or by a glob over either.
+
+    Raises NothingMatches for a pattern that names nothing.
+    """
+    everything = {name: {golden.case.id: golden for golden in load(name)} for name in variants.names()}
+    if not only:
+        return everything
+    unmet = set(only)
+    chosen: dict[str, dict[str, Golden]] = {}
+    for variant, goldens in everything.items():
+        for case, golden in goldens.items():
+            if met := [p for p in only if any(p == name or fnmatchcase(name, p) for name in (variant, case))]:
+                unmet.difference_update(met)
+                chosen.setdefault(variant, {})[case] = golden
+    if unmet:
+        known = [*everything, *(case for goldens in everything.values() for case in goldens)]
+        raise NothingMatches("; ".join(_unknown("--only", pattern, known) for pattern in sorted(unmet)))
+    return chosen
+
+
+def known(what: str, names: Iterable[str], there_are: Sequence[str]) -> None:
+    """Raises NothingMatches, with the nearest names, where a name is none of those there are."""
+    if unknown := [name for name in names if name not in there_are]:
+        raise NothingMatches("; ".join(_unknown(what, name, there_are) for name in unknown))
+
+
+def _unknown(what: str, name: str, there_are: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, there_are, 3, 0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(there_are[:20])}"
+    return f"{what} {name}: nothing is called so; {hint}"
+
+
+def make(
+    greetings: Mapping[str, Greeting], goldens: Mapping[str, Mapping[str, Golden]], selection: Selection
+) -> Plan:
+    """Everything that is to be asked, and everything that the full plan would ask besides.
+
+    Raises NothingMatches where nothing is left to ask of frameworks that are there.
+    """
+    items: dict[str, tuple[Item, ...]] = {}
+    left_out: Counter[tuple[str, str]] = Counter()
+    for framework, greeting in greetings.items():
+        match greeting:
+            case Hello():
+                items[framework] = tuple(_items(greeting, goldens, selection, left_out))
+            case Unavailable(missing=missing):
+                reason = "is not installed" if missing else "does not start"
+                left_out[framework, reason] += _least(goldens, selection)
+    if not any(items.values()) and any(isinstance(greeting, Hello) for greeting in greetings.values()):
+        raise NothingMatches("the filters together leave nothing to ask; give fewer of them, or --full")
+    return Plan(items, dict(left_out), goldens)
+
+
+def devices(hello: Hello, wanted: str) -> tuple[str, ...]:
+    """The devices of a framework that `wanted` means: its own name, "gpu" for whatever is no CPU, "auto" for all."""
+    if wanted == "auto":
+        return hello.devices
+    if wanted == "gpu":
+        return tuple(device for device in hello.devices if device != "cpu")
+    return tuple(device for device in hello.devices if device == wanted)
+
+
+def _items(
+    hello: Hello, goldens: Mapping[str, Mapping[str, Golden]], selection: Selection, left_out: Counter[tuple[str, str]]
+) -> Iterator[Item]:
+    dtypes = tuple(d for d in DTYPES if d in hello.dtypes and (not selection.dtypes or d in selection.dtypes))
+    for name, by_case in goldens.items():
+        variant = variants.load(name)
+        names = {case: output_names(variant, golden.case) for case, golden in by_case.items()}
+        recipes: dict[str, NativeSpec | None] = {"composed": None, **hello.natives.get(name, {})}
+        for recipe, native in recipes.items():
+            for mode in hello.modes:
+                for dtype in dtypes:
+                    for device in devices(hello, selection.device):
+                        cell = Cell(name, recipe, hello.name, mode, dtype, device)
+                        absent = "" if native is None or dtype in native.dtypes else (
+                            f"{native.spelling} computes in {', '.join(native.dtypes)} only"
+                        )
+                        for case, golden in by_case.items():
+                            if not exact_in(golden.case, dtype):
+                                continue
+                            full = _outputs("full", hello, cell, golden.case, names[case], native)
+                            asked = full
+                            if selection.level == "quick":
+                                quick = _outputs("quick", hello, cell, golden.case, names[case], native)
+                                asked = tuple(output for output in full if output in quick)
+                            if asked:
+                                yield Item(cell, case, asked, absent)
+                            if len(asked) < len(full):
+                                left_out[hello.name, _why(hello, cell, bool(asked))] += len(full) - len(asked)
+
+
+def _outputs(
+    level: Level, hello: Hello, cell: Cell, case: Case, names: tuple[str, ...], native: NativeSpec | None
+) -> tuple[str, ...]:
+    """The outputs that a level asks for, of one case in one cell."""
+    extent = EXTENTS[level]
+    if (cell.framework, cell.mode) in extent.without:
+        return ()
+    if cell.mode in hello.eager:
+        return names if cell.dtype in extent.eager_dtypes(cell) else ()
+    if cell.dtype not in extent.dtypes or case.logits.shape not in extent.shapes:
+        return ()
+    reductions = {"none"}
+    if native is not None and (extent.own_reductions or "none" not in native.reductions):
+        reductions.update(native.reductions)
+    return tuple(name for name in names if name == "hvp" or name.split("/")[1] in reductions)
+
+
+def _why(hello: Hello, cell: Cell, some_asked: bool) -> str:
+    """Why the quick plan leaves out what the full plan asks."""
+    extent = EXTENTS["quick"]
+    if (cell.framework, cell.mode) in extent.without:
+        return f"mode {cell.mode} runs in --full"
+    if cell.mode in hello.eager or cell.dtype not in extent.dtypes:
+        return f"{cell.dtype} in mode {cell.mode} runs in --full"
+    if some_asked:
+        return f"reductions in mode {cell.mode} run in --full"
+    return f"more shapes in mode {cell.mode} run in --full"
+
+
+def _least(goldens: Mapping[str, Mapping[str, Golden]], selection: Selection) -> int:
+    """What a framework that is not there would at least be asked: all outputs, in one mode, composed, in one dtype."""
+    dtype = selection.dtypes[0] if selection.dtypes else DTYPES[0]
+
+    def outputs(variant: Variant, cases: Iterable[Golden]) -> int:
+        return sum(len(output_names(variant, g.case)) for g in cases if exact_in(g.case, dtype))
+
+    return sum(outputs(variants.load(name), by_case.values()) for name, by_case in goldens.items())

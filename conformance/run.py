@@ -1,0 +1,311 @@
+"""A run, from what was asked for to what is said of it: workers greeted, a plan made, answers judged, written and counted."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+import lossvet
+from lossvet import adapters
+from lossvet.adapters.types import Outcome
+from lossvet.conformance import journal, messages, plan, pool, process, records, summary
+from lossvet.conformance.bench import Bench
+from lossvet.conformance.journal import Journal
+from lossvet.conformance.ledger import Ledger
+from lossvet.conformance.messages import Greeting, Hello, Unavailable
+from lossvet.conformance.plan import Item, Plan, Selection
+from lossvet.conformance.pool import Answered, Broken, Ended, Lost, Pool, Question, Remark, Task
+from lossvet.conformance.records import Finished, Header, Judged
+from lossvet.conformance.summary import Summary
+from lossvet.conformance.types import Absent, Verdict
+from lossvet.reference import vectors
+from lossvet.reference.vectors import Golden
+
+COMPILES_MOST = ("tensorflow", "jax", "tensorflow_v1", "torch")
+"""Who goes first, so that the longest is not begun last; anybody else comes between."""
+
+AT_ONCE = 2
+
+
+class CannotJudge(Exception):
+    """Something that was named or required is not there, or nothing at all is."""
+
+
+class CannotResume(Exception):
+    """There is no run to resume, or it was another run."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM; `path` holds all that was counted."""
+
+    def __init__(self, path: Path, done: int, checks: int) -> None:
+        super().__init__(f"interrupted after {done:,} of {checks:,} checks; they are kept in {path}")
+        self.path = path
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for, apart from how it is shown. `pythons` gives the interpreters that are not this one."""
+
+    selection: Selection = Selection()
+    require: tuple[str, ...] = ()
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    limit: float = 120.0
+    cold: bool = False
+    resume: bool = False
+    journal: Path | None = None
+
+
+class Observer(Protocol):
+    """Who watches a run."""
+
+    def begin(self, greetings: Mapping[str, Greeting], plan: Plan, done: int) -> None: ...
+    def counted(self, checks: int) -> None: ...
+    def remark(self, framework: str, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run that came to its end. `problems` are sentences about the ledger; `made` and `seconds` are of this process."""
+
+    summary: Summary
+    plan: Plan
+    greetings: Mapping[str, Greeting]
+    problems: tuple[str, ...]
+    path: Path
+    made: int
+    seconds: float
+
+    @property
+    def versions(self) -> dict[str, str]:
+        return versions(self.greetings)
+
+    @property
+    def incomplete(self) -> int:
+        """Checks that were planned and have no record: cells given up."""
+        return sum(cell.not_run for cell in self.summary.cells)
+
+    @property
+    def verdict(self) -> tuple[int, str]:
+        """The exit code and the sentence for it."""
+        totals = self.summary.totals
+        bad = [f"{totals[name]:,} {name}" for name in ("differs", "errored") if totals[name]]
+        bad += [f"{len(self.problems)} ledger entries do not hold"] if self.problems else []
+        if bad:
+            return 1, f"not as it should be: {', '.join(bad)}"
+        if self.incomplete:
+            return 3, f"cannot judge: {self.incomplete:,} checks were given up; again: lossvet run --resume"
+        if not totals["checks"]:
+            return 3, "cannot judge: not one check was made"
+        return 0, f"all {totals['checks']:,} checks are judged and good"
+
+
+def versions(greetings: Mapping[str, Greeting]) -> dict[str, str]:
+    return {name: g.version for name, g in greetings.items() if isinstance(g, Hello)}
+
+
+def run(
+    options: Options, observer: Observer, load: Callable[[str], Sequence[Golden]] = vectors.load
+) -> Result:
+    """Do what the options say.
+
+    Raises plan.NothingMatches for filters and names that match nothing, CannotJudge where something required is missing,
+    CannotResume, JournalError, GoldenError and LedgerError for files that cannot be used, Interrupted for Ctrl-C.
+    """
+    started = time.monotonic()
+    names = adapters.names()
+    named = options.selection.frameworks
+    for what, given in (("--framework", named), ("--require", options.require), ("--python", options.pythons)):
+        plan.known(what, given, names)
+    ledger = Ledger.read()
+    asked = [name for name in names if not named or name in named or name in options.require]
+    cache = None if options.cold else process.default_cache()
+    pythons = {name: options.pythons.get(name, sys.executable) for name in asked}
+    with Pool(pythons, process.environment(cache), options.limit) as workers:
+        goldens = plan.choose(load, options.selection.only)
+        greetings, remarks = pool.greetings(workers)
+        _present(greetings, {*named, *options.require}, options.selection.device)
+        made = plan.make(greetings, goldens, options.selection)
+        book, before = _journal(options, made, greetings)
+        try:
+            judged = {(j.cell, j.case): j for j in before}
+            observer.begin(greetings, made, sum(len(j.verdicts) for j in before))
+            for remark in remarks:
+                observer.remark(remark.framework, remark.text)
+            session = _Session(made, workers, book, Bench(made, ledger), observer, judged)
+            session.work()
+            if len(judged) == sum(1 for _ in made):
+                book.append(Finished(_now()))
+        except KeyboardInterrupt:
+            raise Interrupted(book.path, sum(len(j.verdicts) for j in judged.values()), made.checks) from None
+        finally:
+            book.close()
+    folded = summary.fold(made, judged.values())
+    reached = [(item.cell, item.case) for item in made if (str(item.cell), item.case) in judged]
+    problems = tuple(ledger.stale(folded.seen, reached))
+    return Result(folded, made, greetings, problems, book.path, session.made, time.monotonic() - started)
+
+
+def _present(greetings: Mapping[str, Greeting], needed: Iterable[str], device: str) -> None:
+    """Raises CannotJudge where a framework that was named is not there, or nobody is, or nobody has the device."""
+    lacking = [g for g in greetings.values() if isinstance(g, Unavailable)]
+    if named := [g for g in lacking if g.name in set(needed)]:
+        raise CannotJudge("; ".join(f"{g.name} was asked for and {g.reason}" for g in named) + "; see: lossvet doctor")
+    there = [g for g in greetings.values() if isinstance(g, Hello)]
+    if not there:
+        raise CannotJudge("no framework is installed; see: lossvet doctor")
+    if not any(plan.devices(g, device) for g in there):
+        found = ", ".join(f"{g.name}: {' '.join(g.devices)}" for g in there)
+        raise CannotJudge(f"no framework sees a device {device!r}; they see: {found}")
+
+
+def _journal(options: Options, made: Plan, greetings: Mapping[str, Greeting]) -> tuple[Journal, tuple[Judged, ...]]:
+    header = Header(
+        schema=journal.SCHEMA,
+        digest=made.digest,
+        lossvet=lossvet.__version__,
+        versions=versions(greetings),
+        options=stored(options),
+        started=_now(),
+    )
+    if not options.resume:
+        path = options.journal or _fresh()
+        try:
+            return Journal.create(path, header), ()
+        except FileExistsError:
+            raise CannotResume(f"{path} exists; continue it with --resume, or give another --journal") from None
+    book, contents = Journal.resume(resumable(options.journal))
+    then = contents.header
+    changed = [
+        f"{name} is {header.versions.get(name, 'not there')} now and was {then.versions.get(name, 'not there')}"
+        for name in sorted({*then.versions, *header.versions})
+        if then.versions.get(name) != header.versions.get(name)
+    ]
+    changed += [f"lossvet is {header.lossvet} now and was {then.lossvet}"] if then.lossvet != header.lossvet else []
+    if changed or then.digest != header.digest:
+        book.close()
+        why = "; ".join(changed) or "the cases, the adapters or the options have changed since"
+        raise CannotResume(f"{book.path} is of another run: {why}; begin anew with: lossvet run")
+    return book, contents.judged
+
+
+def resumable(path: Path | None) -> Path:
+    """The journal to resume: this one, or the newest that is unfinished. Raises CannotResume where there is none."""
+    found = path or journal.unfinished()
+    if found is None or not found.exists():
+        where = f"in {journal.FOLDER}/" if path is None else f"at {path}"
+        raise CannotResume(f"there is no unfinished run {where}; begin one with: lossvet run")
+    return found
+
+
+def stored(options: Options) -> dict[str, object]:
+    """The options that decide what is asked, as the journal keeps them."""
+    return {**asdict(options.selection), "require": options.require, "pythons": dict(options.pythons)}
+
+
+def restored(options: dict[str, object]) -> Options:
+    """The options that a journal kept."""
+    kept = dict(options)
+    require, pythons = kept.pop("require"), kept.pop("pythons")
+    return Options(
+        msgspec.convert(kept, Selection), msgspec.convert(require, tuple[str, ...]), msgspec.convert(pythons, dict[str, str])
+    )
+
+
+def _fresh() -> Path:
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    return journal.FOLDER / f"run-{stamp}.jsonl"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class _Session:
+    """The work itself: the one place where a verdict becomes a record, and a record is counted."""
+
+    plan: Plan
+    workers: Pool
+    book: Journal
+    bench: Bench
+    observer: Observer
+    judged: dict[tuple[str, str], Judged]
+    made: int = 0
+
+    def work(self) -> None:
+        waiting = self._start_order()
+        busy = 0
+        self._say_absent()
+        while waiting or busy:
+            while waiting and busy < AT_ONCE:
+                framework = waiting.pop(0)
+                self.workers.give(framework, self._tasks(self.plan.items[framework]))
+                busy += 1
+            match self.workers.events.get():
+                case Answered(cell, answer):
+                    outcomes = {name: messages.outcome(m) for name, m in answer.outcomes.items()}
+                    verdicts = self.bench.judge(cell, answer.case, outcomes)
+                    self._count(str(cell), answer.case, verdicts, answer.seconds, answer.compiled)
+                case Lost(cell, question, verdict):
+                    self.observer.remark(cell.framework, f"{question.case} in {cell}: {verdict}")
+                    self._count(str(cell), question.case, dict.fromkeys(question.outputs, verdict))
+                case Remark(framework, text):
+                    self.observer.remark(framework, text)
+                case Ended(framework):
+                    self.workers.release(framework)
+                    busy -= 1
+                case Broken(_, error):
+                    raise error
+
+    def _count(
+        self, cell: str, case: str, verdicts: Mapping[str, Verdict], seconds: float = 0.0, compiled: int = 0
+    ) -> None:
+        """Written first, counted then: what is counted is never lost."""
+        written = {output: records.compact(verdict) for output, verdict in verdicts.items()}
+        record = Judged(cell, case, round(seconds, 6), compiled, written)
+        self.book.append(record)
+        self.judged[cell, case] = record
+        self.made += len(verdicts)
+        self.observer.counted(len(verdicts))
+
+    def _start_order(self) -> list[str]:
+        left = {item.cell.framework for item in self.plan if not self._done(item)}
+        ranks = {name: rank for rank, name in enumerate(COMPILES_MOST[:3])}
+        for framework in self.plan.items.keys() - left:
+            self.workers.release(framework)
+        return sorted(left, key=lambda name: (ranks.get(name, 4 if name == "torch" else 3), name))
+
+    def _say_absent(self) -> None:
+        for item in self.plan:
+            if item.absent and not self._done(item):
+                self._count(str(item.cell), item.case, dict.fromkeys(item.outputs, Absent(item.absent)))
+
+    def _done(self, item: Item) -> bool:
+        return (str(item.cell), item.case) in self.judged
+
+    def _tasks(self, items: Iterable[Item]) -> list[Task]:
+        by_cell: dict[object, list[Item]] = {}
+        for item in items:
+            if not self._done(item):
+                by_cell.setdefault(item.cell, []).append(item)
+        return [
+            Task(some[0].cell, tuple(Question(i.case, self.bench.message(i.cell.variant, i.case), i.outputs) for i in some))
+            for some in by_cell.values()
+        ]
+
+
+def machine() -> str:
+    """The interpreter, as the header of a report names it."""
+    return f"python {platform.python_version()}"
+
+
+__all__ = ["CannotJudge", "CannotResume", "Interrupted", "Observer", "Options", "Outcome", "Result", "run"]

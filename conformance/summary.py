@@ -1,0 +1,214 @@
+"""The totals and the cells of a run: a fold over its records, and of nothing else.
+
+So a run that was interrupted and resumed has the totals of one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any, Literal
+
+from lossvet.conformance import records
+from lossvet.conformance.plan import Plan
+from lossvet.conformance.records import Judged
+from lossvet.conformance.types import (
+    Absent,
+    AccuracyClass,
+    Agrees,
+    Cell,
+    Crashed,
+    Deviates,
+    Differs,
+    Errored,
+    TimedOut,
+    Verdict,
+)
+
+SCHEMA = 1
+CLASSES: tuple[AccuracyClass, ...] = ("R", "S", "W")
+
+Kind = Literal["agrees", "deviates", "differs", "absent", "errored"]
+KINDS: tuple[Kind, ...] = ("differs", "errored", "deviates", "agrees", "absent")
+"""Worst first: the verdict of a cell is the first that one of its checks has."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check that did not agree, and is not what the ledger knows."""
+
+    cell: Cell
+    case: str
+    output: str
+    verdict: Differs | Deviates | Errored | Crashed | TimedOut
+
+
+@dataclass
+class CellSummary:
+    """What is said of one cell. `planned` counts the checks asked for; those without a record are not run."""
+
+    cell: Cell
+    planned: int = 0
+    counts: Counter[Kind] = field(default_factory=Counter)
+    accuracy: AccuracyClass | None = None
+    ulp: float | None = None
+    """Largest error in ulp among the checks that agree, a subnormal flushed to zero counting as one."""
+    ulp_relative: float | None = None
+    """The same among those of class R."""
+    ratio: float | None = None
+    worst: str = ""
+    resolutions: list[float] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def checks(self) -> int:
+        """Those that were judged: where there is nothing to judge, nothing was checked."""
+        return sum(self.counts.values()) - self.counts["absent"]
+
+    @property
+    def not_run(self) -> int:
+        return self.planned - sum(self.counts.values())
+
+    @property
+    def verdict(self) -> str:
+        return next((kind for kind in KINDS if self.counts[kind]), "not_run")
+
+    @property
+    def resolution(self) -> float | None:
+        return median(self.resolutions) if self.resolutions else None
+
+    def add(self, case: str, output: str, verdict: Verdict) -> None:
+        self.counts[kind(verdict)] += 1
+        match verdict:
+            case Agrees():
+                self.accuracy = max(filter(None, (self.accuracy, verdict.accuracy)), key=CLASSES.index)
+                self.ulp = max(self.ulp or 0.0, verdict.ulp_flushed)
+                if verdict.accuracy == "R":
+                    self.ulp_relative = max(self.ulp_relative or 0.0, verdict.ulp_flushed)
+                if math.isfinite(verdict.resolution):
+                    self.resolutions.append(verdict.resolution)
+                self.notes.update(verdict.notes)
+                self._ratio(verdict.ratio, case, output)
+            case Differs():
+                self.notes.update(verdict.notes)
+                self._ratio(verdict.ratio, case, output)
+            case Deviates():
+                self.notes[f"deviation {verdict.deviation}"] += 1
+                if verdict.stray:
+                    self.notes[f"stray: {verdict.stray}"] += 1
+                self._ratio(verdict.differs.ratio, case, output)
+            case Absent():
+                self.notes[verdict.reason] += 1
+            case Errored():
+                self.notes[f"raised {verdict.error} at {case}"] += 1
+                self.worst = self.worst or f"{case} {output}"
+            case Crashed():
+                self.notes[f"crashed at {case}: {verdict.how}"] += 1
+                self.worst = f"{case} {output}"
+            case TimedOut():
+                self.notes[f"no answer within {verdict.limit:g} s at {case}"] += 1
+                self.worst = f"{case} {output}"
+
+    def _ratio(self, ratio: float, case: str, output: str) -> None:
+        if self.ratio is None or not ratio <= self.ratio:
+            self.ratio, self.worst = ratio, f"{case} {output}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    cells: tuple[CellSummary, ...]
+    totals: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    left_out: Mapping[tuple[str, str], int]
+    compiled: int
+    seen: tuple[tuple[Cell, str, str, Verdict], ...] = field(repr=False)
+
+
+def kind(verdict: Verdict) -> Kind:
+    """What a verdict counts as. A deviation that is not as the ledger says counts as a difference."""
+    match verdict:
+        case Agrees():
+            return "agrees"
+        case Deviates(stray=stray):
+            return "differs" if stray else "deviates"
+        case Differs():
+            return "differs"
+        case Absent():
+            return "absent"
+        case Errored() | Crashed() | TimedOut():
+            return "errored"
+
+
+def fold(plan: Plan, judged: Iterable[Judged]) -> Summary:
+    """Count. Raises ValueError for a record of something that was not planned."""
+    cells: dict[Cell, CellSummary] = {}
+    for item in plan:
+        cells.setdefault(item.cell, CellSummary(item.cell)).planned += len(item.outputs)
+    findings: list[Finding] = []
+    seen: list[tuple[Cell, str, str, Verdict]] = []
+    compiled = 0
+    # in the order of the plan, not in that of their arrival: what a cell calls its worst case must not depend on the race
+    by_key = {(record.cell, record.case): record for record in judged}
+    for item in plan:
+        record = by_key.pop((str(item.cell), item.case), None)
+        if record is None:
+            continue
+        compiled += record.compiled
+        for output, written in record.verdicts.items():
+            verdict = records.verdict(written)
+            cells[item.cell].add(item.case, output, verdict)
+            seen.append((item.cell, item.case, output, verdict))
+            if kind(verdict) in ("differs", "errored") and not isinstance(verdict, Agrees | Absent):
+                findings.append(Finding(item.cell, item.case, output, verdict))
+    if by_key:
+        cell, case = next(iter(by_key))
+        raise ValueError(f"the journal has a record of {case} in {cell}, which is not in the plan")
+    counts: Counter[str] = Counter()
+    for summary in cells.values():
+        counts.update(summary.counts)
+    totals = {
+        "checks": sum(summary.checks for summary in cells.values()),
+        **{name: counts[name] for name in ("agrees", "deviates", "differs", "absent", "errored")},
+        "not_run": sum(plan.left_out.values()) + sum(summary.not_run for summary in cells.values()),
+    }
+    return Summary(tuple(cells.values()), totals, tuple(findings), plan.left_out, compiled, tuple(seen))
+
+
+def document(summary: Summary, versions: Mapping[str, str]) -> dict[str, Any]:
+    """The run as JSON. Numbers that JSON lacks are strings ("inf"), those that there are not are null."""
+    return {
+        "schema": SCHEMA,
+        "totals": dict(summary.totals),
+        "cells": [
+            {
+                "variant": s.cell.variant,
+                "recipe": s.cell.recipe,
+                "framework": s.cell.framework,
+                "version": versions.get(s.cell.framework),
+                "mode": s.cell.mode,
+                "dtype": s.cell.dtype,
+                "device": s.cell.device,
+                "verdict": s.verdict,
+                "checks": s.checks,
+                "worst_ulp": _json(s.ulp),
+                "worst_error_over_bound": _json(s.ratio),
+                "class": s.accuracy,
+                "resolution": _json(s.resolution),
+                "worst_case": s.worst or None,
+                "notes": notes(s),
+            }
+            for s in summary.cells
+        ],
+    }
+
+
+def notes(summary: CellSummary) -> list[str]:
+    counted = [text if count == 1 else f"{text} ({count} times)" for text, count in sorted(summary.notes.items())]
+    return counted + ([f"{summary.not_run} checks not run"] if summary.not_run else [])
+
+
+def _json(value: float | None) -> float | str | None:
+    return value if value is None or math.isfinite(value) else str(value)

@@ -1,0 +1,30 @@
+"""A run as Markdown: the matrix, the findings, the totals. Text from outside is escaped, so that it stays text."""
+
+from __future__ import annotations
+
+import re
+
+from lossvet.conformance.run import Result
+from lossvet.reports.findings import smallest
+from lossvet.reports.matrix import LEGEND, matrix
+from lossvet.reports.terminal import plain, totals
+
+
+def escape(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&-])", r"\\\1", " ".join(plain(text).split()))
+
+
+def render(result: Result) -> str:
+    versions = result.versions
+    names = list(result.greetings)
+    titles = [escape(f"{name} {versions.get(name, '')}".strip()) for name in names]
+    lines = ["# Conformance of weighted cross-entropy losses", ""]
+    lines += ["| | " + " | ".join(titles) + " |", "|---" * (len(names) + 1) + "|"]
+    for variant, row in matrix(result.summary, names).items():
+        lines.append(f"| {escape(variant)} | " + " | ".join(escape(row[name].text) for name in names) + " |")
+    lines += ["", escape(LEGEND), ""]
+    for described in smallest(result.summary.findings, result.plan.goldens):
+        lines.append("- " + "  \n  ".join(escape(line) for line in described.lines))
+    lines += [f"- {escape(problem)}" for problem in result.problems]
+    lines += ["", *(f"- {escape(line.strip())}" for line in totals(result)), "", escape(result.verdict[1])]
+    return "\n".join(lines) + "\n"

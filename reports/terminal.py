@@ -1,0 +1,111 @@
+"""A run as it is read on a terminal. Data reaches the screen as plain text: nothing of it is taken for markup or control."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import lossvet
+from lossvet.conformance.messages import Greeting, Hello
+from lossvet.conformance.run import Result, machine
+from lossvet.reports.findings import smallest
+from lossvet.reports.matrix import LEGEND, Tone, matrix
+
+MOST_FINDINGS = 20
+
+_STYLE: Mapping[Tone, str] = {"good": "green", "known": "yellow", "bad": "bold red", "none": "dim"}
+_NARROWEST = 12
+
+
+def console(stderr: bool = False) -> Console:
+    """Plain text where the output is no terminal, or NO_COLOR is set."""
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)
+
+
+def plain(text: str) -> str:
+    """Text without control characters: what a framework says cannot move the cursor."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in text)
+
+
+def header(out: Console, greetings: Mapping[str, Greeting], device: str) -> None:
+    """lossvet, the machine, and every framework with its version and modes, or why it is not there."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    out.print(Text(f"lossvet {lossvet.__version__}   {machine()}   {cores} cores   {device}"))
+    words = []
+    for name, greeting in greetings.items():
+        if isinstance(greeting, Hello):
+            words.append(plain(f"{name} {greeting.version}   {' '.join(greeting.modes)}"))
+        else:
+            words.append(plain(f"{name}   {'not installed' if greeting.missing else 'does not start'}"))
+    line = ""
+    for word in words:
+        joined = f"{line}      {word}" if line else word
+        if line and len(joined) > out.width:
+            out.print(Text(line))
+            joined = word
+        line = joined
+    out.print(Text(line))
+
+
+def report(out: Console, result: Result) -> None:
+    """The matrix, each new difference, the totals."""
+    _matrix(out, result)
+    described = smallest(result.summary.findings, result.plan.goldens)
+    for one in described[:MOST_FINDINGS]:
+        out.print()
+        for number, line in enumerate(one.lines):
+            out.print(Text(plain(line if number == 0 else f"  {line}"), "bold" if number == 0 else ""), soft_wrap=True)
+    if len(described) > MOST_FINDINGS:
+        out.print(Text(f"\nand {len(described) - MOST_FINDINGS} more kinds of difference: --format json has them all"))
+    for problem in result.problems:
+        out.print(Text(plain(f"\nconformance/deviations.toml: {problem}"), "bold red"), soft_wrap=True)
+    out.print()
+    for line in totals(result):
+        out.print(Text(plain(line)))
+
+
+def totals(result: Result) -> list[str]:
+    """How many checks, and what became of each; what was left out, by reason; the rate."""
+    t = result.summary.totals
+    cells = Counter(cell.verdict for cell in result.summary.cells)
+    lines = [
+        f"{t['checks']:,} checks: {t['agrees']:,} agree, {t['deviates']:,} deviate as known (conformance/deviations.toml), "
+        f"{t['differs']:,} differ, {t['errored']:,} errored; {t['absent']:,} absent, {t['not_run']:,} not run",
+        f"{len(result.summary.cells):,} cells: {cells['agrees']:,} agree, {cells['deviates']:,} deviate, "
+        f"{cells['differs'] + cells['errored']:,} do not, {cells['absent']:,} absent",
+    ]
+    for (framework, reason), count in sorted(result.summary.left_out.items()):
+        lines.append(f"  not run: {count:,} of {framework}: {reason}")
+    if result.incomplete:
+        lines.append(f"  not run: {result.incomplete:,} given up; lossvet run --resume tries them again")
+    rate = result.made / result.seconds if result.seconds else 0.0
+    lines.append(f"{result.made:,} checks in {result.seconds:.1f} s, {rate:,.0f}/s; {result.summary.compiled:,} functions compiled")
+    return lines
+
+
+def _matrix(out: Console, result: Result) -> None:
+    """As many frameworks side by side as the width holds, the rest below."""
+    squares = matrix(result.summary, result.greetings)
+    first = max((len(name) for name in squares), default=0)
+    names = list(result.greetings)
+    widths = {f: max(_NARROWEST, len(f), *(len(row[f].text) for row in squares.values())) for f in names}
+    while names:
+        shown = [names.pop(0)]
+        used = first + 2 + widths[shown[0]]
+        while names and used + 2 + widths[names[0]] <= out.width:
+            used += 2 + widths[names[0]]
+            shown.append(names.pop(0))
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=True, header_style="")
+        table.add_column("", no_wrap=True)
+        for framework in shown:
+            table.add_column(Text(plain(framework)), no_wrap=True, min_width=widths[framework])
+        for name, row in squares.items():
+            table.add_row(Text(plain(name)), *(Text(row[f].text, _STYLE[row[f].tone]) for f in shown))
+        out.print()
+        out.print(table)
+    out.print(Text(LEGEND, "dim"))
