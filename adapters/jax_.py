@@ -52,7 +52,7 @@ def _natives(optax: Any) -> dict[str, dict[str, Native]]:
 
     def dense(name: str) -> Native:
         function = getattr(optax, name)
-        return Native(lambda logits, labels, params, reduction: function(logits, labels), f"optax.{name}(logits, labels)")
+        return Native(lambda x, t, params, reduction: function(x, t), f"optax.{name}(logits, labels)")
 
     integer = "optax.softmax_cross_entropy_with_integer_labels(logits, labels"
     return {

@@ -30,20 +30,19 @@ def losses(
     recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any, reductions: tuple[Reduction, ...]
 ) -> dict[Reduction, Any]:
     """The losses by reduction, as tensors. `params` holds tensors, sample weights among them wherever the variant has any."""
-    native = recipe.native
-    if native is not None:
+    ignored, x, y = _clean(recipe, ops, logits, labels, params)
+    native, variant = recipe.native, recipe.variant
+    if native is None:
+        own: dict[Reduction, Any] = {}
+        unreduced = _apply(ops, variant.losses(ops, x, y, params), ignored, params)
+    else:
         own = {r: native.call(logits, labels, params, r) for r in reductions if r in native.reductions}
-        rest = tuple(r for r in reductions if r not in own)
-        if not rest:
+        if len(own) == len(reductions):
             return own
         unreduced = own["none"] if "none" in own else native.call(logits, labels, params, "none")
-        weights = _weights(recipe, ops, logits, labels, params)
-        count = _count(recipe, ops, logits, _clean(recipe, ops, labels, params)[0])
-        return {**own, **_reduce(ops, unreduced, weights, count, ops.ones(logits), rest)}
-    ignored, clean = _clean(recipe, ops, labels, params)
-    unreduced = _apply(ops, recipe.variant.losses(ops, logits, clean, params), ignored, params)
-    weights = _weights(recipe, ops, logits, labels, params)
-    return _reduce(ops, unreduced, weights, _count(recipe, ops, logits, ignored), ops.ones(logits), reductions)
+    weights = variant.weights and _apply(ops, variant.weights(ops, x, y, params), ignored, params)
+    rest = tuple(r for r in reductions if r not in own)
+    return {**own, **_reduce(ops, unreduced, weights, _count(recipe, ops, logits, ignored), ops.ones(logits), rest)}
 
 
 def tensors(recipe: Recipe, case: Case) -> dict[str, Any]:
@@ -67,12 +66,15 @@ def with_tensors(recipe: Recipe, values: Mapping[str, Any]) -> Any:
     return recipe.variant.params(**{name: value for name, value in values.items() if name in names})
 
 
-def _clean(recipe: Recipe, ops: Ops, labels: Any, params: Any) -> tuple[Any, Any]:
-    """Which rows are ignored, as booleans [N], and labels with 0 in their place; (None, labels) for dense labels."""
+def _clean(recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any) -> tuple[Any, Any, Any]:
+    """Which rows are ignored, as booleans [N] (None for dense labels), and logits and labels with 0 in their place.
+
+    They are chosen away before the loss: 0 times whatever stands in an ignored row may be NaN, and so may its gradient.
+    """
     if recipe.variant.family != "sparse":
-        return None, labels
+        return None, logits, labels
     ignored = ops.equal(labels, params.ignore_index)
-    return ignored, ops.where(ignored, 0, labels)
+    return ignored, ops.where(ignored[:, None], 0.0, logits), ops.where(ignored, 0, labels)
 
 
 def _apply(ops: Ops, rows: Any, ignored: Any, params: Any) -> Any:
@@ -80,13 +82,6 @@ def _apply(ops: Ops, rows: Any, ignored: Any, params: Any) -> Any:
     weight = getattr(params, "sample_weight", None)
     rows = rows if weight is None else rows * weight
     return rows if ignored is None else ops.where(ignored, 0.0, rows)
-
-
-def _weights(recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any) -> Any:
-    if recipe.variant.weights is None:
-        return None
-    ignored, clean = _clean(recipe, ops, labels, params)
-    return _apply(ops, recipe.variant.weights(ops, logits, clean, params), ignored, params)
 
 
 def _count(recipe: Recipe, ops: Ops, logits: Any, ignored: Any) -> Any:

@@ -16,6 +16,7 @@ from lossvet.reference.types import REDUCTIONS, Case, Reduction
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_ENABLE_ONEDNN_OPTS": "1",  # the default on x86; set, so that it is on record
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # two workers share one GPU
     "KERAS_BACKEND": "tensorflow",
 }
 RECORDED = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS")
@@ -170,27 +171,41 @@ def read(answer: Mapping[str, Any], to_array: Callable[[Any], NDArray[Any]]) -> 
         try:
             return Measured(to_array(value))
         except Exception as error:
-            return Raised(type(error).__name__, str(error))
+            return raised(error)
 
     return {name: outcome(name, value) for name, value in answer.items()}
+
+
+def raised(error: Exception) -> Raised:
+    """The exception, without the stack traces that TensorFlow writes into the words of an error of a graph."""
+    words = str(error).partition("\n\nOriginal stack trace")[0]
+    traced = words.rfind('  File "')
+    return Raised(type(error).__name__, (words if traced < 0 else words[traced:].partition("\n")[2]).strip())
 
 
 def _attempt(compute: Callable[[tuple[str, ...]], dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:
     """All outputs at once; where that is refused, part by part, so that one refusal loses only its own part.
 
-    A part is one loss, the gradients of one reduction, or the Hessian product.
+    A part is one loss, the gradients of one reduction, or the Hessian product. What needs a loss that was refused is
+    refused with the same words, and not asked for again.
     """
     if not names:
         return {}
     try:
         return compute(names)
     except Exception as error:
-        parts: dict[str, list[str]] = {}
-        for name in names:
-            parts.setdefault("/".join(name.split("/")[:2]), []).append(name)
+        parts = {tuple(other for other in names if _part(other) == _part(name)): None for name in names}
         if len(parts) == 1:
-            return dict.fromkeys(names, Raised(type(error).__name__, str(error)))
-        return {k: v for part in parts.values() for k, v in _attempt(compute, tuple(part)).items()}
+            return dict.fromkeys(names, raised(error))
+    found: dict[str, Any] = {}
+    for part in sorted(parts, key=lambda part: not part[0].startswith("loss/")):
+        loss = found.get(f"loss/{_reduction(part[0])}")
+        found |= dict.fromkeys(part, loss) if isinstance(loss, Raised) else _attempt(compute, part)
+    return found
+
+
+def _part(name: str) -> str:
+    return "/".join(name.split("/")[:2])
 
 
 def _reduction(name: str) -> Reduction:

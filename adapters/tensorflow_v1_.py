@@ -193,8 +193,10 @@ class Runner:
         with graph.as_default(), graph.device(device):
             inputs = {name: v1.placeholder(dtype, [None] * rank, name) for name, dtype, rank in kinds}
             outputs = self.compute(recipe, settings, names, inputs)
-            fetches = {k: self.tf.convert_to_tensor(x) for k, x in outputs.items() if x is not None}  # IndexedSlices too
-        session = v1.Session(graph=graph, config=v1.ConfigProto(allow_soft_placement=False))
+            fetches = {
+                k: self.tf.convert_to_tensor(x) for k, x in outputs.items() if x is not None
+            }  # IndexedSlices too
+        session = self.session(graph)
 
         def run(arrays: Mapping[str, Any]) -> dict[str, Any]:
             answer = session.run(fetches, {inputs[name]: array for name, array in arrays.items()})
@@ -223,10 +225,16 @@ class Runner:
             outputs["hvp"] = None if along is None else v1.gradients(along, logits)[0]
         return outputs
 
+    def session(self, graph: Any) -> Any:
+        """With one thread, and every operation on the device that it was given."""
+        v1 = self.tf.compat.v1
+        threads = {"intra_op_parallelism_threads": 1, "inter_op_parallelism_threads": 1}
+        return v1.Session(graph=graph, config=v1.ConfigProto(allow_soft_placement=False, **threads))
+
     def smallest(self) -> NDArray[Any]:
         """exp(-95) in float32, as a session computes it."""
         v1 = self.tf.compat.v1
-        with v1.Graph().as_default(), v1.Session() as session:
+        with v1.Graph().as_default() as graph, self.session(graph) as session:
             x = v1.placeholder("float32", [None])
             array: NDArray[Any] = session.run(self.tf.exp(x), {x: np.full(8, -95.0)})
             return array

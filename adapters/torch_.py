@@ -170,28 +170,33 @@ class _Runner:
 
         def first(reduction: Reduction) -> dict[str, Any]:
             given, names = inputs[reduction], wanted[reduction]
-            losses = _attempt(lambda: [forward[reduction](*given.values())], 1)
-            if isinstance(losses[0], Exception) or not names:
-                gradients = losses * len(names)
-            else:
-                into = [given[name] for name in names]
+            loss, gradients = f"loss/{reduction}", [f"gradient/{reduction}/{name}" for name in names]
+            try:
+                value = forward[reduction](*given.values())
+            except Exception as error:
+                return dict.fromkeys((loss, *gradients), error)
+            try:
                 along = cotangent if reduction == "none" else None
-                gradients = _attempt(lambda: grad(losses[0], into, along, allow_unused=True), len(names))
-            labelled = {f"gradient/{reduction}/{n}": g for n, g in zip(names, gradients, strict=True)}
-            return {f"loss/{reduction}": losses[0], **labelled}
+                into = [given[name] for name in names]
+                computed = grad(value, into, along, allow_unused=True) if names else ()
+            except Exception as error:
+                return {loss: value, **dict.fromkeys(gradients, error)}
+            return {loss: value, **dict(zip(gradients, computed, strict=True))}
 
-        def second() -> Sequence[Any]:
+        def second() -> Any:
             x = inputs["none"]["logits"]
-            (gradient,) = grad(forward["none"](*inputs["none"].values()), x, cotangent, create_graph=True)
-            products: Sequence[Any] = grad(gradient, x, direction, allow_unused=True)
-            return products
+            try:
+                (gradient,) = grad(forward["none"](*inputs["none"].values()), x, cotangent, create_graph=True)
+                return grad(gradient, x, direction, allow_unused=True)[0]
+            except Exception as error:
+                return error
 
         def call() -> dict[str, Any]:
             answers: dict[str, Any] = dict(absent)
             for reduction in wanted:
                 answers |= first(reduction)
             if "hvp" in asked:
-                answers["hvp"] = _attempt(second, 1)[0]
+                answers["hvp"] = second()
             if device.startswith("cuda"):
                 self.torch.cuda.synchronize()
             return {output: answers[output] for output in outputs}
@@ -245,13 +250,15 @@ class _Runner:
         if key not in self.refusals:
             probed = {**tensors, leaf: tensors[leaf].clone().requires_grad_()}
             forward = self._forward(recipe, case, "none", tuple(probed))
-            match _outcome(_attempt(lambda: [forward(*probed.values())], 1)[0], leaf):
-                case Raised():
-                    return None  # a fault of this case: the call will meet it again
-                case Missing() as refusal:
-                    self.refusals[key] = refusal
-                case Measured():
-                    self.refusals[key] = None
+            try:
+                forward(*probed.values())
+                self.refusals[key] = None
+            except Exception as error:
+                match _outcome(error, leaf):
+                    case Missing() as refusal:
+                        self.refusals[key] = refusal
+                    case _:
+                        return None  # a fault of this case: the call will meet it again
         return self.refusals[key]
 
 
@@ -263,14 +270,6 @@ def _leaves(outputs: Sequence[str]) -> dict[Any, list[str]]:
             _, reduction, *leaf = output.split("/")
             wanted.setdefault(reduction, []).extend(leaf)
     return wanted
-
-
-def _attempt(compute: Callable[[], Sequence[Any]], count: int) -> Sequence[Any]:
-    """What it computes; where it raises, the exception, `count` times."""
-    try:
-        return compute()
-    except Exception as error:
-        return [error] * count
 
 
 def _read(answers: Mapping[str, Any]) -> dict[str, Outcome]:

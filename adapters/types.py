@@ -15,7 +15,7 @@ from lossvet.reference.types import Case, Reduction, Variant
 class Ops(Protocol):
     """The operations that the composed recipes are spelled in; every one differentiable where mathematics is.
 
-    Tensors also have the operators + - * / and unary minus, `x[:, None]` and `x[:, None, :]`. Scalars given to `where` and `equal`
+    Tensors also have the operators + - * / and unary minus, `x[:, None]`, `x[:, None, :]` and `x[:, :, None]`. Scalars given to `where` and `equal`
     take the dtype of the tensor beside them. [.., C] is reduced over its last axis.
     """
 

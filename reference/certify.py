@@ -20,6 +20,7 @@ from lossvet.reference.types import Array, Case, Reduction, Variant, array_param
 
 FIRST_BITS, LAST_BITS = 128, 1 << 14
 FAR = 2.0**20  # an infinite logit is taken as a limit: at this distance and at twice it
+QUOTIENTS = ("gradient/weighted_mean/class_weight", "gradient/weighted_mean/cost_matrix", "gradient/weighted_mean/sample_weight")
 INVALID = "invalid_label"  # hazard of cases that have no mathematical outcome at all
 
 
@@ -27,7 +28,8 @@ def certify(variant: Variant, case: Case) -> dict[str, Array]:
     """All outputs of the case by name; NaN where the mathematics is undefined.
 
     Infinite logits are limits: the outcome is the double that both distances give, or infinite where it grows with the
-    distance; the derivative in a label whose term is infinite is undefined. Raises ArithmeticError where LAST_BITS bits do
+    distance. Undefined are the derivative in a label whose term is infinite (0 * inf = 0 is a convention, and has none), and
+    that of an infinite weighted mean in a weight (the quotient rule subtracts infinities). Raises ArithmeticError where LAST_BITS bits do
     not settle the last place.
     """
     if INVALID in case.hazards:
@@ -64,7 +66,8 @@ def _limit(name: str, near: Array, far: Array) -> Array:
     grows = np.abs(far) > 1.5 * np.abs(near)
     if not (settled | grows).all():
         raise ArithmeticError(f"{name} has no limit at an infinite logit: {near} at {FAR:g}, {far} at twice that")
-    return np.where(settled, far, np.nan if name.endswith("/labels") else np.copysign(np.inf, far))
+    undefined = name.endswith("/labels") or name in QUOTIENTS
+    return np.where(settled, far, np.nan if undefined else np.copysign(np.inf, far))
 
 
 def _evaluate(variant: Variant, case: Case) -> dict[str, Array]:

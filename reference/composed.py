@@ -10,13 +10,12 @@ NEGATIVE_INFINITY = float("-inf")
 def nll_terms(ops: Any, logits: Any, labels: Any) -> Any:
     """t_c (lse(x) - x_c) by class, [N, C], where a class whose logit is -inf and whose label is 0 adds nothing.
 
-    The product alone would be 0 * inf there. The choice is made on the logits and not on the labels, so that the
-    derivative in an ordinary label of 0 stays lse(x) - x_c.
+    The product alone would be 0 * inf there. Only there is the factor replaced, so that the derivative in an ordinary
+    label of 0 stays lse(x) - x_c, and a label that is not 0 still meets its infinite loss.
     """
     masked = ops.equal(logits, NEGATIVE_INFINITY)
-    nll = ops.where(masked, 0.0, -ops.log_softmax(logits))
-    at_masked = ops.where(ops.equal(labels, 0.0), 0.0 * labels, -NEGATIVE_INFINITY)
-    return ops.where(masked, at_masked, labels * nll)
+    unused = ops.where(masked, ops.equal(labels, 0.0), masked)
+    return labels * ops.where(unused, 0.0, -ops.log_softmax(logits))
 
 
 def smoothed(ops: Any, logits: Any, labels: Any, alpha: Any) -> Any:

@@ -48,7 +48,9 @@ class Number:
     def __mul__(self, other: Any) -> Number:
         b = _number(other)
         p, e = _two_product(self.hi, b.hi)
-        return _clean(*_quick_two_sum(p, e + (self.hi * b.lo + self.lo * b.hi)))
+        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+            crossed = self.hi * b.lo + self.lo * b.hi
+        return _clean(*_quick_two_sum(p, e + np.where(np.isfinite(crossed), crossed, 0.0)))
 
     def __truediv__(self, other: Any) -> Number:
         b = _number(other)
@@ -104,7 +106,8 @@ def exp(x: Number) -> Number:
     with np.errstate(over="ignore", under="ignore"):
         hi, lo = np.ldexp(power.hi, k.astype(int)), np.ldexp(power.lo, k.astype(int))
         plain = np.exp(x.hi)
-    return _clean(np.where(np.abs(x.hi) < 745.0, hi, plain), lo)
+    inside = np.abs(x.hi) < 745.0
+    return _clean(np.where(inside, hi, plain), np.where(inside, lo, 0.0))
 
 
 def log1p(x: Number) -> Number:

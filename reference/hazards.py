@@ -1,4 +1,4 @@
-"""The hazards: named reasons why an input is hard, each explained once; and what a case must fulfil beside naming them."""
+"""The hazards: named reasons why an input is hard, each explained once; and what a case must fulfil beside."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
 
 
 def check(variant: Variant, case: Case) -> None:
-    """Raise ValueError, naming the case and the field, unless it is a case of the variant in all that can be told of it.
+    """Raise ValueError, naming the case and the field, unless the case is in order.
 
     Its shapes and dtypes fit, every number is exact in its bits, its labels are classes, and its hazards and expected
     outcomes are known words.

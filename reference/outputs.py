@@ -16,8 +16,8 @@ def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, .
     number of losses that count, sum(k), and the number of non-zero k. Its gradient is that of A over D, less A / D^2
     times that of D, which is not zero for sum(k) alone.
     """
-    labels, kept = _clean(variant, case)
-    rows = variant.closed(a, case.logits, labels, case.params)
+    logits, labels, kept = _clean(variant, case)
+    rows = variant.closed(a, logits, labels, case.params)
     v = _sample_weight(a, variant, case, kept)
     loss = rows.loss if v is None else v * rows.loss
     weight = rows.weight if rows.weight is None else v * rows.weight
@@ -68,12 +68,12 @@ def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, .
     return found
 
 
-def _clean(variant: Variant, case: Case) -> tuple[Any, Array]:
-    """Labels with 0 in place of the ignored ones, and 1.0 for every row that is kept, [N]."""
+def _clean(variant: Variant, case: Case) -> tuple[Array, Any, Array]:
+    """Logits and labels with 0 in place of ignored rows, whatever stood there, and 1.0 for every row that is kept, [N]."""
     if variant.family != "sparse":
-        return case.labels, np.ones(len(case.logits))
+        return case.logits, case.labels, np.ones(len(case.logits))
     ignored = case.labels == case.params.ignore_index
-    return np.where(ignored, 0, case.labels), (~ignored).astype(np.float64)
+    return np.where(ignored[:, None], 0.0, case.logits), np.where(ignored, 0, case.labels), (~ignored).astype(np.float64)
 
 
 def _sample_weight(a: Any, variant: Variant, case: Case, kept: Array) -> Any:

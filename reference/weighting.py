@@ -1,8 +1,8 @@
 """Class weights from how often each class occurs.
 
 Weights are made once, of the whole training set. Made of a batch they change from batch to batch, and a class that is
-missing from one is an error here. A common factor of all weights has no effect under the reduction `weighted_mean`; under
-`mean` it is a factor on the learning rate.
+missing from one is an error here. A common factor of all weights has no effect under the reduction `weighted_mean`;
+under `mean` it is a factor on the learning rate.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ def inverse_frequency(
 ) -> Array:
     """Weights w [C] inversely proportional to the number of examples of each class, from `counts` n [C], N = sum(n).
 
-    w_c = N / n_c, or N / (C n_c) where `balanced`: then the weights of all N examples sum to N, as in scikit-learn's
-    "balanced" and in G. King and L. Zeng, Logistic Regression in Rare Events Data, 2001. `normalise` divides the weights by
-    their sum ("one") or by their mean ("classes", so that they sum to C), and makes `balanced` one with unbalanced.
+    w_c = N / n_c, or N / (C n_c) where `balanced`: then the weights of all N examples sum to N, as with
+    class_weight="balanced" of scikit-learn, after G. King and L. Zeng, Logistic Regression in Rare Events Data, 2001.
+    `normalise` divides the weights by their sum ("one") or by their mean ("classes": they sum to C); `balanced` or not
+    is then the same.
 
     Raises ValueError for counts that are not [C] or are negative, and, naming it, for a class that never occurs, unless
     a `floor` is given: then n_c is at least the floor. N is of the counts as they are.
@@ -32,12 +33,12 @@ def inverse_frequency(
     array([ 1.66666667,  3.33333333, 10.        ])
     >>> inverse_frequency([6, 3, 1], balanced=True)
     array([0.55555556, 1.11111111, 3.33333333])
-    >>> inverse_frequency([6, 3, 1], normalise="one").tolist()
-    [0.1111111111111111, 0.2222222222222222, 0.6666666666666666]
+    >>> inverse_frequency([6, 3, 1], normalise="one")
+    array([0.11111111, 0.22222222, 0.66666667])
     >>> inverse_frequency([6, 3, 0])
     Traceback (most recent call last):
     ...
-    ValueError: class 2 never occurs, and has no weight; leave it out, or give a floor for its count
+    ValueError: class 2 never occurs, so no weight follows; leave it out, or count it otherwise
     >>> inverse_frequency([6, 3, 0], floor=0.5)
     array([ 1.5,  3. , 18. ])
     """
@@ -53,9 +54,9 @@ def inverse_frequency(
 def effective_number(counts: Any, beta: float, *, normalise: Normalise | None = None) -> Array:
     """Weights w [C] inverse to the effective number of examples of each class, from `counts` n [C].
 
-    w_c = (1 - beta) / (1 - beta ** n_c), 0 <= beta <= 1: equal weights at beta = 0, and 1 / n_c in the limit, at beta = 1.
-    From Y. Cui and others, Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, who normalise to "classes".
-    Accurate near beta = 1, where both differences cancel as they stand.
+    w_c = (1 - beta) / (1 - beta ** n_c), 0 <= beta <= 1: equal weights at beta = 0, and 1 / n_c in the limit beta = 1.
+    From Y. Cui and others, Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, who normalise to
+    "classes". Accurate near beta = 1, where both differences cancel as they stand.
 
     Raises ValueError for counts that are not [C] or are negative, for a beta outside [0, 1] and, naming it, for a class
     that never occurs.
@@ -77,7 +78,7 @@ def effective_number(counts: Any, beta: float, *, normalise: Normalise | None = 
         case 1:
             weights = 1 / n
         case _:
-            # 1 - beta is exact from beta = 1/2 on; log(beta) is taken of it, or it would lose the digits that beta keeps.
+            # From beta = 1/2 on, 1 - beta is exact, and log1p of it keeps the digits that log(beta) would lose.
             log_beta = np.log1p(-(1 - beta)) if beta > 0.5 else np.log(beta)
             weights = (1 - beta) / -np.expm1(n * log_beta)
     return _normalised(weights, normalise)
@@ -94,14 +95,9 @@ def _checked(counts: Any) -> Array:
 
 
 def _all_occur(n: Array) -> None:
-    missing = [str(c) for c in np.flatnonzero(n == 0)]
-    if missing:
-        subject = (
-            f"class {missing[0]} never occurs, and has"
-            if len(missing) == 1
-            else f"classes {', '.join(missing)} never occur, and have"
-        )
-        raise ValueError(f"{subject} no weight; leave it out, or give a floor for its count")
+    """Raises ValueError, naming it, for the first class that never occurs."""
+    for c in np.flatnonzero(n == 0):
+        raise ValueError(f"class {c} never occurs, so no weight follows; leave it out, or count it otherwise")
 
 
 def _normalised(weights: Array, normalise: Normalise | None) -> Array:

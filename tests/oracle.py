@@ -75,8 +75,8 @@ def smoothed(y: int, classes: int, alpha: float) -> list[Any]:
     return [(1 - mpf(alpha)) * int(c == y) + mpf(alpha) / classes for c in range(classes)]
 
 
-def decision(x: Sequence[Any]) -> int:
-    return max(range(len(x)), key=lambda c: (mp.re(x[c]), -c))
+def decision(x: Sequence[float]) -> int:
+    return max(range(len(x)), key=lambda c: (x[c], -c))
 
 
 def decisions(x: Numbers, t: Numbers, q: Callable[[int], Any]) -> list[Any]:
@@ -135,14 +135,14 @@ def sparse_class_weight(x: Numbers, y: Sequence[int], p: Mapping[str, Any]) -> R
 
 
 def predicted_weight(x: Numbers, y: Sequence[int], p: Mapping[str, Any]) -> Rows:
-    for x_n, y_n in zip(x, y, strict=True):
-        w = p["class_weight"][decision(x_n)]
+    for x_n, y_n, decided in zip(x, y, p["decisions"], strict=True):
+        w = p["class_weight"][decided]
         yield times(w, nll(x_n, y_n)), w
 
 
 def cost_realized(x: Numbers, y: Sequence[int], p: Mapping[str, Any]) -> Rows:
-    for x_n, y_n in zip(x, y, strict=True):
-        cost = p["cost_matrix"][y_n, decision(x_n)]
+    for x_n, y_n, decided in zip(x, y, p["decisions"], strict=True):
+        cost = p["cost_matrix"][y_n, decided]
         yield times(cost, nll(x_n, y_n)), cost
 
 
@@ -218,6 +218,7 @@ def reductions(name: str, case: Case, inputs: Mapping[str, Numbers]) -> dict[str
         rows = DENSE[name](x, inputs["labels"], params)
     else:
         kept = [n for n, y in enumerate(case.labels) if y != params["ignore_index"]]
+        params["decisions"] = [decision(case.logits[n]) for n in kept]  # made once: nothing is derived through them
         rows = SPARSE[name](x[kept], [int(case.labels[n]) for n in kept], params)
     given = params["sample_weight"]
     v = [mpf(1)] * len(x) if given is None else list(given)
@@ -267,8 +268,9 @@ def derivatives(name: str, case: Case) -> dict[str, Doubles]:
 
 def _derivatives(name: str, case: Case, logits: Doubles) -> dict[str, Doubles]:
     # Steps and digits by how small a result may be beside another of its sum: e^-span, as far as doubles reach.
-    span = float(np.ptp(logits)) if logits.size else 0.0
-    extra = ceil(min(span * float(np.abs(vars(case.params).get("class_weight", np.ones(1))).max(initial=1.0)), 800.0) / 2.3)
+    scaled = logits * case.params.class_weight if name == "weighted_logits" else logits
+    span = 2 * float(np.abs(scaled).max(initial=0.0)) if name in BINARY else float(np.ptp(scaled)) if logits.size else 0.0
+    extra = ceil(min(span, 1600.0) / 2.3)
     with mp.workdps(100 + 2 * extra):
         step = mpf(10) ** -(40 + extra)
         inputs = {leaf: exact(value) for leaf, value in {**leaves(name, case), "logits": logits}.items()}
@@ -290,7 +292,6 @@ def _derivatives(name: str, case: Case, logits: Doubles) -> dict[str, Doubles]:
         found["hvp"] = np.zeros(logits.shape)
         ahead, behind = (inputs["logits"] + s * step * exact(case.direction) for s in (1, -1))
         for index in np.ndindex(logits.shape):
-            # The decision of a tie is not to move with the direction: such rows are left to `decided`.
             forward, backward = (slopes({**inputs, "logits": x}, "logits", index)["none"] for x in (ahead, behind))
             found["hvp"][index] = rounded((forward - backward) / (2 * step), step)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lossvet.reference.cases.design import ZERO_OVER_ZERO, Design, build
+from lossvet.reference.cases.design import INFINITE, ZERO_OVER_ZERO, Design, build
 from lossvet.reference.cases.draw import draw
 from lossvet.reference.cases.seeds import SEEDS
 from lossvet.reference.types import Array, Case
@@ -83,11 +83,11 @@ DESIGNS = (
            "softplus_threshold labels_zero"),
     # Infinity
     Design("infinite_right", MIXED_INFINITE, "1 0 0; 1 1 0; 0 1 1; 0 0 1", "infinite_logit",
-           "every infinite logit is right"),
+           "every infinite logit is right", expect=INFINITE),
     Design("infinite_wrong", "inf -0.5 0.25; 1.25 0.75 -inf; 0.5 2 -1; -2 0.25 1.5", "0 0 1; 1 0 1; 0 1 1; 1 1 0",
            "infinite_logit infinite_loss confident_wrong",
            "an infinite loss in two columns; with a dynamic weight the gradient in the labels would be inf - inf",
-           skip=("dynamic_pos_weight",)),
+           expect=INFINITE, skip=("dynamic_pos_weight",)),
     # The weight of the positives
     Design("scalar", X43, T43, "scalar_weight", given={"pos_weight": 2.5}),
     Design("scalar_square", X33, "0.5 1 0; 1 0.75 0; 0 0 1", "scalar_weight square_batch soft_labels",

@@ -28,14 +28,14 @@ DIRECTION = (1.0, -2.0, 0.5, 0.75, 3.0, -1.25, -0.25, 1.5, -0.625, 2.5, -1.0, 0.
 ZERO_OVER_ZERO = {"*": "nan", "tensorflow_v1/native_losses": "zero", "tensorflow/native_keras": "zero"}
 """0 / 0: NaN in PyTorch, in optax and wherever it is spelled out; 0 in tf.losses and Keras, which divide safely."""
 INFINITE = {"*": "any"}
-"""inf - inf, inf / inf, where losses are infinite: mathematics says nothing, and no framework documents anything."""
+"""inf - inf, or a derivative in a label of a term that is 0 * inf: undefined, and no framework documents anything."""
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
     """One input in words: rows of numbers, separated by semicolons; names of hazards, separated by spaces.
 
-    It makes a case of every variant whose params have all that is `given`; not of those it `skip`s, and of no others than
+    It makes a case of every variant whose params have all that is `given`; not of those it `skip`s, and of none but
     those in `only`, where it names any. Params that are not given are unequal, and random where `bits` is more than 8.
     """
 

@@ -37,7 +37,7 @@ SEEDS: Mapping[str, tuple[Design, ...]] = {
     "sparse_class_weight": (
         Design("seed/gather", GATHER_LOGITS, GATHER_LABELS, "missing_class",
                "weights gathered by label, given to tf.losses.sparse_softmax_cross_entropy, which divides by the 6 of "
-               "them that are not 0: 0.77875891312121768. Over the sum of the weights: 5.8406917069803637",
+               "them that are not 0: 0.77875891312121767. Over the sum of the weights: 5.8406917069803636",
                {"class_weight": _single(GATHER_WEIGHTS)}, bits=24),
         Design("seed/gather_double", GATHER_LOGITS, GATHER_LABELS, "missing_class",
                "the same with class weights as float64: 0.77875889027966179, and 5.8406916770974633",
@@ -97,8 +97,8 @@ SEEDS: Mapping[str, tuple[Design, ...]] = {
         Design("seed/dynamic", DYNAMIC, "1 0 0; 0 1 0; 1 0 1; 0 1 1", "",
                "pos_weights = total_counts / (pos_counts + 1e-6): 0.68965622169222734", bits=24),
         Design("seed/no_positive", DYNAMIC, "1 0 0; 0 0 0; 1 0 1; 0 0 1", "few_positives missing_class",
-               "'avoid division by zero': the weight of a class without positives is 4e6, finite in float32 and infinite "
-               "in float16, where 0 * inf makes the loss NaN", bits=24),
+               "'avoid division by zero': the weight of a class without positives is 4e6, finite in float32 and "
+               "infinite in float16, where 0 * inf makes the loss NaN", bits=24),
     ),
 }
 # fmt: on

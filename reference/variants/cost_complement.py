@@ -62,11 +62,12 @@ def closed(a: Any, logits: Any, labels: Any, params: CostComplement) -> Rows:
 
 
 def losses(ops: Any, logits: Any, labels: Any, params: CostComplement) -> Any:
-    others = ops.logsumexp(ops.where(ops.eye(logits), float("-inf"), logits[:, None, :]))
-    log_complement = others - ops.logsumexp(logits)[:, None]
-    costs = ops.take(params.cost_matrix, labels)
-    wrong = ops.equal(ops.one_hot(labels, logits), 0.0)
-    return -ops.sum(ops.where(wrong, costs * log_complement, 0.0), 1)
+    true = ops.equal(ops.one_hot(labels, logits), 1.0)
+    others = ops.where(ops.eye(logits), float("-inf"), logits[:, None, :])
+    # The true class adds nothing; where all other logits are -inf, zeros in their place keep its derivative finite.
+    log_others = ops.logsumexp(ops.where(true[:, :, None], 0.0, others))
+    log_complement = log_others - ops.logsumexp(logits)[:, None]
+    return -ops.sum(ops.where(true, 0.0, ops.take(params.cost_matrix, labels) * log_complement), 1)
 
 
 VARIANT = Variant(

@@ -1,0 +1,77 @@
+"""`lossvet doctor`: what is installed, which devices there are, what is missing, and what to do next."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+import click
+
+from lossvet.commands.ending import end
+
+EXTRAS = {"torch": "torch", "tensorflow": "tensorflow", "tensorflow_v1": "tensorflow", "jax": "jax"}
+
+
+@click.command("doctor")
+def command() -> None:
+    """Say what is installed, which devices there are, what is missing, and what to do next."""
+    from rich.text import Text
+
+    import lossvet
+    from lossvet import adapters
+    from lossvet.conformance import journal, pool, process
+    from lossvet.conformance.messages import Hello
+    from lossvet.reference import variants
+    from lossvet.reference.vectors import GoldenError, load
+    from lossvet.reports import terminal
+
+    out = terminal.console()
+
+    def say(text: str) -> None:
+        out.print(Text(terminal.plain(text)), soft_wrap=True)
+
+    say(f"lossvet {lossvet.__version__}   {platform.python_implementation()} {platform.python_version()} {sys.executable}")
+    say(f"{platform.system()} {platform.machine()}   {_cores()} cores")
+    names = adapters.names()
+    with pool.Pool(dict.fromkeys(names, sys.executable), process.environment(process.default_cache()), 120.0) as workers:
+        greetings, remarks = pool.greetings(workers)
+    for name in names:
+        greeting = greetings[name]
+        if isinstance(greeting, Hello):
+            say(f"{name} {greeting.version}   modes: {' '.join(greeting.modes)}   devices: {' '.join(greeting.devices)}")
+            for key, value in greeting.details.items():
+                say(f"    {key}: {value}")
+        else:
+            say(f"{name}   {'missing' if greeting.missing else 'does not start'}: {greeting.reason}")
+            if greeting.missing and name in EXTRAS:
+                say(f"    install it with: {sys.executable} -m pip install 'lossvet[{EXTRAS[name]}]'")
+    for remark in remarks:
+        say(f"{remark.framework}: {remark.text}")
+    if not any("cpu" not in g.devices or len(g.devices) > 1 for g in greetings.values() if isinstance(g, Hello)):
+        say("no GPU is seen by any framework: their columns of devices above name all that they see")
+    try:
+        say(f"golden results: {sum(len(load(name)) for name in variants.names())} cases of {len(variants.names())} variants")
+    except GoldenError as error:
+        end(4, str(error))
+    say(f"compiled code is kept in {process.default_cache()}; runs are kept in {journal.FOLDER}/")
+    _next(any(isinstance(g, Hello) for g in greetings.values()), say)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _next(anybody: bool, say: Any) -> None:
+    from lossvet.conformance import journal
+
+    if not anybody:
+        end(3, "no framework is installed; install one as said above, then: lossvet run")
+    try:
+        left = journal.unfinished()
+    except journal.JournalError as error:
+        end(4, str(error))
+    say(f"next: {'lossvet run' if left is None else f'lossvet run --resume   ({left} is unfinished), or: lossvet run'}")
+    end(0, "ready")

@@ -1,0 +1,20 @@
+"""`lossvet explain`: a name of this project in words, with a small example."""
+
+from __future__ import annotations
+
+import click
+
+from lossvet.commands.ending import end
+
+
+@click.command("explain")
+@click.argument("name")
+def command(name: str) -> None:
+    """Explain NAME: a variant, a hazard, a deviation or a verdict, with a small example."""
+    from lossvet.conformance.explain import explain
+
+    try:
+        text = explain(name)
+    except KeyError as error:
+        end(2, str(error.args[0] if error.args else error))
+    click.echo(text)

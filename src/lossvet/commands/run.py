@@ -1,0 +1,129 @@
+"""`lossvet run`: the conformance matrix."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lossvet.commands.ending import end
+
+if TYPE_CHECKING:
+    from lossvet.conformance.run import Options, Result
+
+FORMATS = ("text", "json", "junit", "markdown")
+
+
+def _pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not (name and equals and path):
+            raise click.BadParameter(f"{value!r} is not NAME=PATH, as in torch=/opt/venv/bin/python")
+        if not os.access(path, os.X_OK) or os.path.isdir(path):
+            raise click.BadParameter(f"{path} is not a program that can be run")
+        found[name] = path
+    return found
+
+
+@click.command("run")
+@click.option("--quick/--full", "quick", default=True, help="Under a minute, or everything.  [default: quick]")
+@click.option("--only", multiple=True, metavar="PATTERN", help="A variant, a case, or a glob over either. Repeatable.")
+@click.option("--framework", multiple=True, metavar="NAME", help="Only this framework; it must be there. Repeatable.")
+@click.option("--dtype", multiple=True, type=click.Choice(["float32", "float64"]), help="Only this dtype. Repeatable.")
+@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or a framework's own name.")
+@click.option("--require", multiple=True, metavar="NAME", help="Fail with exit 3 where this framework is missing. Repeatable.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="What stdout gets.")
+@click.option("--python", callback=_pythons, multiple=True, metavar="NAME=PATH", help="The interpreter of a framework.")
+@click.option("--resume", is_flag=True, help="Go on with the newest unfinished run, or with that of --journal.")
+@click.option("--journal", type=click.Path(path_type=Path, dir_okay=False), help="Where the run is written.  [default: .lossvet/]")
+@click.option("--limit", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True, help="Seconds for a case.")
+@click.option("--cold", is_flag=True, help="Keep no compiled code between runs, and use none.")
+@click.pass_context
+def command(ctx: click.Context, **given: Any) -> None:
+    """Judge every variant in every framework that is installed."""
+    from lossvet.adapters import names
+    from lossvet.conformance import run
+    from lossvet.conformance.journal import JournalError
+    from lossvet.conformance.ledger import LedgerError
+    from lossvet.conformance.plan import NothingMatches
+    from lossvet.reference.vectors import GoldenError
+    from lossvet.reports import progress, terminal
+
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        options = _options(ctx, given)
+        out, err = terminal.console(), terminal.console(stderr=True)
+
+        def begun(greetings: Any) -> None:
+            if given["form"] == "text":
+                terminal.header(out, greetings, options.selection.device)
+
+        with progress.Watcher(err, begun) as watcher:
+            result = run.run(options, watcher)
+    except run.Interrupted as stopped:
+        again = f"lossvet run --resume{'' if given['journal'] is None else f' --journal {stopped.path}'}"
+        end(130, f"{stopped}; go on with: {again}")
+    except KeyboardInterrupt:
+        end(130, "interrupted before the first check; nothing is kept")
+    except (NothingMatches, run.CannotResume) as error:
+        end(2, str(error))
+    except run.CannotJudge as error:
+        end(3, f"cannot judge: {error}")
+    except (JournalError, GoldenError, LedgerError) as error:
+        end(4, str(error))
+    except OSError as error:
+        end(2, f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    _show(result, given["form"])
+    end(*result.verdict)
+
+
+def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
+    """What was asked for, now or when the run began. Raises CannotResume where the two are at odds, JournalError."""
+    from dataclasses import replace
+
+    from lossvet.conformance import journal, run
+    from lossvet.conformance.plan import Selection
+
+    selection = Selection(
+        level="quick" if given["quick"] else "full",
+        only=given["only"],
+        frameworks=given["framework"],
+        dtypes=given["dtype"],
+        device=given["device"],
+    )
+    asked = run.Options(selection=selection, require=given["require"], pythons=given["python"])
+    if given["resume"]:
+        path = run.resumable(given["journal"])
+        contents = journal.read(path)
+        if contents is None:
+            raise run.CannotResume(f"{path} was not even begun: it has no header; remove it and run again")
+        before = run.restored(contents.header.options)
+        default = click.core.ParameterSource.DEFAULT
+        names = ("quick", "only", "framework", "dtype", "device", "require", "python")  # those that decide what is asked
+        said = [name for name in names if ctx.get_parameter_source(name) is not default]
+        if said and asked != before:
+            raise run.CannotResume(f"{path} was begun with other options; leave them out beside --resume, or run without it")
+        asked = before
+    return replace(asked, limit=given["limit"], cold=given["cold"], resume=given["resume"], journal=given["journal"])
+
+
+def _show(result: Result, form: str) -> None:
+    import msgspec
+
+    from lossvet.conformance import summary
+    from lossvet.reports import junit, markdown, terminal
+
+    match form:
+        case "text":
+            terminal.report(terminal.console(), result)
+        case "json":
+            document = summary.document(result.summary, result.versions)
+            click.echo(msgspec.json.format(msgspec.json.encode(document), indent=1).decode())
+        case "junit":
+            click.echo(junit.render(result), nl=False)
+        case "markdown":
+            click.echo(markdown.render(result), nl=False)

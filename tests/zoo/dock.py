@@ -1,0 +1,112 @@
+"""Who is put on trial: a loss in PyTorch, as a record, and the frames that let a suspect spell one part of it only.
+
+Every suspect becomes a `Native` of the real adapter, which differentiates and reads it like any other recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lossvet import adapters
+from lossvet.adapters import steps
+from lossvet.adapters.types import Native, Recipe
+from lossvet.reference import variants
+from lossvet.reference.types import Reduction
+
+ADAPTER = adapters.load("torch")
+BOTH = ("float32", "float64")
+Loss = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A loss that claims to be a variant. `words` says what is wrong, or, of an honest one, how it is spelled.
+
+    `dtypes` are those in which the fault exists: a cast to float32 is none in float32.
+    """
+
+    name: str
+    variant: str
+    words: str
+    native: Native
+    dtypes: tuple[str, ...] = BOTH
+
+    @property
+    def recipe(self) -> Recipe:
+        return Recipe(variants.load(self.variant), self.name, self.native)
+
+
+class Cage:
+    """Suspects by name, in the order in which they are written down."""
+
+    def __init__(self) -> None:
+        self.suspects: dict[str, Suspect] = {}
+
+    def rows(self, variant: str, dtypes: tuple[str, ...] = BOTH) -> Callable[[Loss], Loss]:
+        """f(logits, labels, params) spells the losses before sample weights, ignored rows (label 0 here) and reduction."""
+
+        def frame(f: Loss) -> Loss:
+            def call(x: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
+                ignored, clean = without_ignored(labels, params)
+                return counted(f(x, clean, params), ignored, params)
+
+            return self._add(f, variant, call, ("none",), dtypes)
+
+        return frame
+
+    def reduces(self, variant: str, *reductions: Reduction, dtypes: tuple[str, ...] = BOTH) -> Callable[[Loss], Loss]:
+        """f(losses, weights, kept) spells these reductions of honest losses; weights and kept (booleans) are [N]."""
+
+        def frame(f: Loss) -> Loss:
+            def call(x: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
+                losses, weights, kept = honest_rows(variant, x, labels, params)
+                return losses if reduction == "none" else f(losses, weights, kept)
+
+            return self._add(f, variant, call, ("none", *reductions), dtypes)
+
+        return frame
+
+    def whole(self, variant: str, *reductions: Reduction, dtypes: tuple[str, ...] = BOTH) -> Callable[[Loss], Loss]:
+        """f(logits, labels, params, reduction) spells everything, for these reductions."""
+
+        def frame(f: Loss) -> Loss:
+            return self._add(f, variant, f, reductions, dtypes)
+
+        return frame
+
+    def _add(
+        self, f: Loss, variant: str, call: Loss, reductions: tuple[Reduction, ...], dtypes: tuple[str, ...]
+    ) -> Loss:
+        name = f.__name__
+        assert name not in self.suspects, name
+        native = Native(call, name, reductions, sample_weight=True, ignore_index=True)
+        self.suspects[name] = Suspect(name, variant, (f.__doc__ or "").strip(), native, dtypes)
+        return f
+
+
+def without_ignored(labels: Any, params: Any) -> tuple[Any, Any]:
+    """Which rows are ignored, and labels with 0 in their place; nothing to do for dense labels."""
+    if not hasattr(params, "ignore_index"):
+        return None, labels
+    ignored = labels == params.ignore_index
+    return ignored, labels.masked_fill(ignored, 0)
+
+
+def counted(rows: Any, ignored: Any, params: Any) -> Any:
+    """Rows times their sample weights, ignored ones 0."""
+    weight = getattr(params, "sample_weight", None)
+    rows = rows if weight is None else rows * weight
+    return rows if ignored is None else rows.masked_fill(ignored, 0.0)
+
+
+def honest_rows(variant: str, x: Any, labels: Any, params: Any) -> tuple[Any, Any, Any]:
+    """Losses, sample weights (None for binary variants) and kept rows, by the composed recipe of the variant."""
+    known = variants.load(variant)
+    losses = steps.losses(Recipe(known, "composed"), ADAPTER.ops, x, labels, params, ("none",))["none"]
+    ignored, clean = without_ignored(labels, params)
+    kept = x.new_ones(len(x), dtype=bool) if ignored is None else ~ignored
+    if known.weights is None:
+        return losses, None, kept
+    return losses, counted(known.weights(ADAPTER.ops, x, clean, params), ignored, params), kept

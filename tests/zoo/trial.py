@@ -1,0 +1,100 @@
+"""The trial: suspects run through the real adapter, their answers judged by the real judge against the golden results."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from zoo import guilty_gradient, guilty_meaning, guilty_precision, guilty_weights, honest
+from zoo.dock import ADAPTER, BOTH, Suspect
+
+from lossvet.adapters.types import Missing, Outcome, Raised, exact_in
+from lossvet.conformance.judge import expected, judge
+from lossvet.conformance.types import Agrees, Cell, Differs, Verdict
+from lossvet.reference import variants
+from lossvet.reference.bounds import bounds
+from lossvet.reference.hazards import HAZARDS
+from lossvet.reference.types import Case, output_names
+from lossvet.reference.vectors import Golden, load
+
+CAGES = (guilty_meaning.CAGE, guilty_weights.CAGE, guilty_gradient.CAGE, guilty_precision.CAGE)
+GUILTY = {name: suspect for cage in CAGES for name, suspect in cage.suspects.items()}
+HONEST = honest.CAGE.suspects
+INVALID = HAZARDS["invalid_label"].name
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What the judge said of one output of one case."""
+
+    case: str
+    output: str
+    verdict: Verdict
+
+    @property
+    def factor(self) -> float:
+        """How far outside the bound, infinite for NaN, shape and dtype; 0 where this is no conviction."""
+        return self.verdict.ratio if isinstance(self.verdict, Differs) else 0.0
+
+
+def goldens(variant: str, dtype: str) -> list[Golden]:
+    """The cases that this dtype can hold and that have a mathematical outcome."""
+    return [g for g in load(variant) if exact_in(g.case, dtype) and INVALID not in g.case.hazards]
+
+
+@cache
+def _bounds(variant: str, case_id: str) -> object:
+    (golden,) = (g for g in load(variant) if g.case.id == case_id)
+    return bounds(variants.load(variant), golden.case, BOTH)
+
+
+def hear(suspect: Suspect, golden: Golden, dtype: str) -> list[Charge]:
+    """Every output of one case."""
+    case, variant = golden.case, suspect.recipe.variant
+    names = output_names(variant, case)
+    allowed = _bounds(variant.name, case.id)[dtype]  # type: ignore[index]
+    cell = Cell(variant.name, "native", ADAPTER.name, "eager", dtype)
+    answers = _answers(suspect, case, dtype, names)
+    return [
+        Charge(case.id, name, judge(answers[name], golden.outputs[name], allowed[name], dtype, expected(case, cell, name)))
+        for name in names
+    ]
+
+
+def _answers(suspect: Suspect, case: Case, dtype: str, names: tuple[str, ...]) -> dict[str, Outcome]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ADAPTER.read(ADAPTER.prepare(suspect.recipe, case, "eager", dtype, "cpu", names)())
+        except Exception as error:
+            return {name: Raised(type(error).__name__, str(error)) for name in names}
+
+
+def try_all(suspect: Suspect, dtype: str) -> list[Charge]:
+    return [charge for golden in goldens(suspect.variant, dtype) for charge in hear(suspect, golden, dtype)]
+
+
+def heaviest(charges: Iterable[Charge]) -> Charge | None:
+    """The charge with the greatest finite factor; one of an infinite factor where there is no other; None if acquitted."""
+    convicting = [c for c in charges if c.factor > 0]
+    finite = [c for c in convicting if c.factor < float("inf")]
+    return max(finite or convicting, key=lambda c: c.factor, default=None)
+
+
+def worst_ratio(charges: Iterable[Charge]) -> float:
+    """The largest error over its bound among what agrees."""
+    return max((c.verdict.ratio for c in charges if isinstance(c.verdict, Agrees)), default=0.0)
+
+
+def accusations(charges: Iterable[Charge]) -> list[str]:
+    """What an honest one must not meet: a difference or an exception, in a sentence each."""
+    return [f"{c.case} {c.output}: {c.verdict}" for c in charges if not isinstance(c.verdict, Agrees) and not _absent(c)]
+
+
+def _absent(charge: Charge) -> bool:
+    return type(charge.verdict).__name__ == "Absent"
+
+
+__all__ = ["GUILTY", "HONEST", "Charge", "Missing", "accusations", "goldens", "hear", "heaviest", "try_all", "worst_ratio"]
