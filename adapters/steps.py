@@ -19,7 +19,11 @@ def missing(recipe: Recipe, case: Case, reduction: Reduction) -> Missing | None:
         return None
     if case.params is not None and getattr(case.params, "sample_weight", None) is not None and not native.sample_weight:
         return Missing(f"{native.spelling} takes no sample weights")
-    if recipe.variant.family == "sparse" and not native.ignore_index and (case.labels == case.params.ignore_index).any():
+    if (
+        recipe.variant.family == "sparse"
+        and not native.ignore_index
+        and (case.labels == case.params.ignore_index).any()
+    ):
         return Missing(f"{native.spelling} cannot leave rows out")
     if reduction not in native.reductions and "none" not in native.reductions:
         return Missing(f"{native.spelling} has no reduction {reduction}")
@@ -29,7 +33,7 @@ def missing(recipe: Recipe, case: Case, reduction: Reduction) -> Missing | None:
 def losses(
     recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any, reductions: tuple[Reduction, ...]
 ) -> dict[Reduction, Any]:
-    """The losses by reduction, as tensors. `params` holds tensors, sample weights among them wherever the variant has any."""
+    """The losses by reduction, as tensors. `params` holds tensors, sample weights among them where the variant has any."""
     ignored, x, y = _clean(recipe, ops, logits, labels, params)
     native, variant = recipe.native, recipe.variant
     if native is None:
@@ -46,7 +50,7 @@ def losses(
 
 
 def tensors(recipe: Recipe, case: Case) -> dict[str, Any]:
-    """The case's arrays by leaf name, labels included whatever their kind; sample weights of 1 where the case gives none."""
+    """The case's arrays by leaf name, labels of either kind included; sample weights of 1 where the case gives none."""
     arrays = {"logits": case.logits, "labels": case.labels, **array_params(case.params)}
     if recipe.variant.family != "binary" and "sample_weight" not in arrays:
         arrays["sample_weight"] = np.ones(len(case.logits))

@@ -15,8 +15,8 @@ from lossvet.reference.types import Case, Reduction, Variant
 class Ops(Protocol):
     """The operations that the composed recipes are spelled in; every one differentiable where mathematics is.
 
-    Tensors also have the operators + - * / and unary minus, `x[:, None]`, `x[:, None, :]` and `x[:, :, None]`. Scalars given to `where` and `equal`
-    take the dtype of the tensor beside them. [.., C] is reduced over its last axis.
+    Tensors also have the operators + - * / and unary minus, `x[:, None]`, `x[:, None, :]` and `x[:, :, None]`. Scalars
+    given to `where` and `equal` take the dtype of the tensor beside them. [.., C] is reduced over its last axis.
     """
 
     def sum(self, x: Any, axis: int | None = None) -> Any: ...
@@ -25,6 +25,7 @@ class Ops(Protocol):
     def sigmoid(self, x: Any) -> Any: ...
     def softplus(self, x: Any) -> Any:
         """log(1 + exp(x)), accurate on the whole line in every dtype."""
+
     def softmax(self, x: Any) -> Any: ...
     def log_softmax(self, x: Any) -> Any: ...
     def logsumexp(self, x: Any) -> Any: ...
@@ -32,17 +33,23 @@ class Ops(Protocol):
     def equal(self, x: Any, y: Any) -> Any: ...
     def argmax(self, x: Any) -> Any:
         """Integers [N] from [N, C], the lowest index on ties."""
+
     def stop_gradient(self, x: Any) -> Any: ...
     def take(self, x: Any, indices: Any) -> Any:
         """Entries [N] of [C], or rows [N, C] of [C, C]."""
+
     def pick(self, x: Any, indices: Any) -> Any:
         """[N] from [N, C]: in every row the entry at its index."""
+
     def one_hot(self, indices: Any, like: Any) -> Any:
         """[N, C] from integers [N], with the C and the dtype of `like`."""
+
     def ones(self, like: Any) -> Any:
         """[N] ones, with the N and the dtype of `like` [N, C]."""
+
     def eye(self, like: Any) -> Any:
         """Booleans [C, C], true on the diagonal, with the C of `like` [N, C]."""
+
     def size(self, x: Any, axis: int) -> Any:
         """The length of an axis, as a scalar of the dtype of x."""
 
@@ -53,8 +60,8 @@ class Native:
 
     `call(logits, labels, params, reduction)` answers with the loss, for the `reductions` that the function itself has.
     Other reductions are composed over its "none", where it has that one. `spelling` is the call as a user writes it.
-    A native is asked only for what it says it can do: `sample_weight` (it takes params.sample_weight, given as ones where the
-    case has none), `ignore_index` (it can leave rows out).
+    A native is asked only for what it says it can do: `sample_weight` (it takes params.sample_weight, given as ones
+    where the case has none), `ignore_index` (it can leave rows out).
     """
 
     call: Callable[[Any, Any, Any, Reduction], Any]

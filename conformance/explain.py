@@ -7,11 +7,12 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import partial
 
 import numpy as np
 
 from lossvet.conformance import types
-from lossvet.conformance.ledger import Ledger
+from lossvet.conformance.ledger import Deviation, Ledger
 from lossvet.reference import evaluate, variants, vectors
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import Variant
@@ -19,13 +20,13 @@ from lossvet.reference.types import Variant
 VERDICTS = (types.Agrees, types.Differs, types.Deviates, types.Absent, types.Errored, types.Crashed, types.TimedOut)
 
 REDUCTIONS = {
-    "none": "The losses themselves, not reduced. Its gradient is that of sum(cotangent * loss), the cotangent stored in the case.",
+    "none": "The losses, not reduced. Its gradient is that of sum(cotangent * loss), the cotangent stored in the case.",
     "sum": "The sum of the losses.",
-    "mean": "The sum over the number of losses that count: kept rows, or all elements of a binary loss. Keras divides so, and "
+    "mean": "The sum over the number of losses that count: kept rows, or all elements of a binary loss. Keras does, and "
     "PyTorch where there are no weights, or labels are probabilities.",
     "weighted_mean": "The sum over the sum of the sample weights. PyTorch divides so with `weight` and integer labels; "
     "tf.losses calls it MEAN.",
-    "nonzero_mean": "The sum over the number of non-zero sample weights: the default of tf.losses, SUM_BY_NONZERO_WEIGHTS.",
+    "nonzero_mean": "The sum over the number of non-zero sample weights: SUM_BY_NONZERO_WEIGHTS, tf.losses' default.",
 }
 
 CLASSES = {
@@ -44,40 +45,41 @@ EXAMPLE_PARAMS = {
 
 def explain(name: str) -> str:
     """The explanation of a name, as plain text. Raises KeyError, with the nearest names, where nothing is called so."""
-    topics = dict(_topics())
+    topics = _topics()
     if name not in topics:
         near = difflib.get_close_matches(name, topics, n=3) or sorted(topics)
         raise KeyError(f"nothing is called {name!r}; there is: {', '.join(near)}")
     return topics[name]()
 
 
-def _topics() -> Iterator[tuple[str, Callable[[], str]]]:
-    """Every name that can be explained, and how. A later one of the same name stands behind the earlier."""
-    sections: dict[str, list[Callable[[], str]]] = {}
-    for reduction, text in REDUCTIONS.items():
-        sections.setdefault(reduction, []).append(lambda r=reduction, t=text: f"{r}: a reduction\n\n{t}")
-    for letter, text in CLASSES.items():
-        sections.setdefault(letter, []).append(lambda c=letter, t=text: f"{c}: an accuracy class\n\n{t}")
-    for verdict in VERDICTS:
-        sections.setdefault(verdict.__name__.lower(), []).append(lambda v=verdict: _verdict(v))
-    for deviation in Ledger.read().deviations:
-        text = f"{deviation.id}: a known deviation ({', '.join(deviation.framework)} {deviation.versions})\n\n{deviation.reason}"
-        text += f"\n\n{deviation.example.strip()}" if deviation.example else ""
-        text += f"\n\n{deviation.link}" if deviation.link else ""
-        sections.setdefault(deviation.id, []).append(lambda t=text: t)
-    for hazard in HAZARDS.values():
-        sections.setdefault(hazard.name, []).append(lambda h=hazard: f"{h.name}: a hazard\n\n{h.why}\n\n{h.example}")
-    for variant in variants.names():
-        sections.setdefault(variant, []).append(lambda v=variant: _variant(variants.load(v)))
-    for name, parts in sections.items():
-        yield name, lambda p=parts: "\n\n".join(part() for part in p)
+def _topics() -> dict[str, Callable[[], str]]:
+    """Every name that can be explained, and how."""
+    return {
+        **{name: partial(_titled, name, "a reduction", text) for name, text in REDUCTIONS.items()},
+        **{name: partial(_titled, name, "an accuracy class", text) for name, text in CLASSES.items()},
+        **{verdict.__name__.lower(): partial(_verdict, verdict) for verdict in VERDICTS},
+        **{deviation.id: partial(_deviation, deviation) for deviation in Ledger.read().deviations},
+        **{name: partial(_titled, name, "a hazard", f"{h.why}\n\n{h.example}") for name, h in HAZARDS.items()},
+        **{name: partial(_variant, name) for name in variants.names()},
+    }
+
+
+def _titled(name: str, kind: str, text: str) -> str:
+    return f"{name}: {kind}\n\n{text}"
+
+
+def _deviation(deviation: Deviation) -> str:
+    where = f"a known deviation ({', '.join(deviation.framework)}, {deviation.versions})"
+    parts = (deviation.reason, deviation.example, deviation.link)
+    return _titled(deviation.id, where, "\n\n".join(part.strip() for part in parts if part))
 
 
 def _verdict(verdict: type) -> str:
     return f"{verdict.__name__.lower()}: a verdict\n\n{inspect.cleandoc(verdict.__doc__ or '')}"
 
 
-def _variant(variant: Variant) -> str:
+def _variant(name: str) -> str:
+    variant = variants.load(name)
     module = sys.modules[variant.definition.__module__]
     goldens = vectors.load(variant.name)
     hazards = sorted({h for g in goldens for h in g.case.hazards})
@@ -108,5 +110,5 @@ def _example(variant: Variant) -> Iterator[str]:
     for name, value in params.items():
         yield f"            {name} {value}"
     for reduction in variant.reductions:
-        found = evaluate(variant.name, logits, labels, reduction=reduction, **params)  # type: ignore[arg-type]  # fields differ by variant
-        yield f"            {reduction}: {np.array2string(found.loss, precision=6, separator=', ').replace(chr(10), '')}"
+        found = evaluate(variant.name, logits, labels, reduction=reduction, **params)
+        yield f"            {reduction}: {np.array2string(found.loss, precision=6, separator=', ')}"

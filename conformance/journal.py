@@ -102,7 +102,9 @@ class Journal:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self.close()
-            raise JournalError(f"{path} is being written by another run; wait for it, or give another --journal") from None
+            raise JournalError(
+                f"{path} is being written by another run; wait for it, or give another --journal"
+            ) from None
 
     @classmethod
     def create(cls, path: Path, header: Header) -> Journal:
@@ -132,9 +134,13 @@ class Journal:
         try:
             written = os.write(self._fd, data)
         except OSError as error:
-            raise JournalError(f"{self.path} cannot be written: {error.strerror}; mend that, then: lossvet run --resume") from None
+            raise JournalError(
+                f"{self.path} cannot be written: {error.strerror}; mend that, then: lossvet run --resume"
+            ) from None
         if written != len(data):
-            raise JournalError(f"{self.path} took {written} of {len(data)} bytes; is the disk full? Then: lossvet run --resume")
+            raise JournalError(
+                f"{self.path} took {written} of {len(data)} bytes; is the disk full? Then: lossvet run --resume"
+            )
 
     def close(self) -> None:
         os.close(self._fd)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossvet.adapters.types import Measured, Missing, Outcome, Raised
-from lossvet.conformance.types import AccuracyClass, Absent, Agrees, Cell, Differs, Errored, Verdict
+from lossvet.conformance.types import Absent, AccuracyClass, Agrees, Cell, Differs, Errored, Verdict
 from lossvet.conformance.ulp import ulp_errors
 from lossvet.reference.bounds import Bound
 from lossvet.reference.types import Array, Case

@@ -1,14 +1,13 @@
 """The ledger of known deviations: what differs, where, by which value, and why. Strict both ways.
 
-An entry excuses only the outputs and elements it names; everything beside them is judged as ever. Each holds at least one
-observed value. An entry that matches nothing, that no longer deviates, or that shows another value fails the run.
+An entry excuses only the outputs and elements it names; everything beside them is judged as ever. Each holds at
+least one observed value. An entry that matches nothing, that no longer deviates, or that shows another value fails the run.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -102,14 +101,18 @@ class Ledger:
         if not isinstance(verdict, Differs | Errored):
             return verdict
         for d in self.deviations:
-            if d.covers(cell, golden.case.id) and _fits(output, d.output) and _explains(d, cell, golden, bound, output, outcome):
-                differs = verdict if isinstance(verdict, Differs) else Differs(f"raises {verdict.error}: {verdict.message}")
+            if (
+                d.covers(cell, golden.case.id)
+                and _fits(output, d.output)
+                and _explains(d, cell, golden, bound, output, outcome)
+            ):
+                differs = (
+                    verdict if isinstance(verdict, Differs) else Differs(f"raises {verdict.error}: {verdict.message}")
+                )
                 return Deviates(d.id, differs, _stray(d, cell, golden, bound, output, outcome))
         return verdict
 
-    def stale(
-        self, seen: Iterable[tuple[Cell, str, str, Verdict]], planned: Iterable[tuple[Cell, str]]
-    ) -> list[str]:
+    def stale(self, seen: Iterable[tuple[Cell, str, str, Verdict]], planned: Iterable[tuple[Cell, str]]) -> list[str]:
         """In a sentence each, the entries that are not as they say: among what was planned, they matched nothing, they
         agree where a value was observed, or they show another value."""
         wanted = {d.id for d in self.deviations for cell, case in planned if d.covers(cell, case)}
@@ -128,7 +131,9 @@ class Ledger:
             for d in healed:
                 if d.covers(cell, case):
                     found[f"{d.id}: {output} of {case} agrees now in {cell}: narrow the entry, or remove it"] = None
-        nothing = [f"{name}: matches nothing that was judged: remove it, or correct it" for name in sorted(wanted - matched)]
+        nothing = [
+            f"{name}: matches nothing that was judged: remove it, or correct it" for name in sorted(wanted - matched)
+        ]
         return [*nothing, *found]
 
 

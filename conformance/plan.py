@@ -149,9 +149,7 @@ def _unknown(what: str, name: str, there_are: Sequence[str]) -> str:
     return f"{what} {name}: nothing is called so; {hint}"
 
 
-def make(
-    greetings: Mapping[str, Greeting], goldens: Mapping[str, Mapping[str, Golden]], selection: Selection
-) -> Plan:
+def make(greetings: Mapping[str, Greeting], goldens: Mapping[str, Mapping[str, Golden]], selection: Selection) -> Plan:
     """Everything that is to be asked, and everything that the full plan would ask besides.
 
     Raises NothingMatches where nothing is left to ask of frameworks that are there.
@@ -192,8 +190,10 @@ def _items(
                 for dtype in dtypes:
                     for device in devices(hello, selection.device):
                         cell = Cell(name, recipe, hello.name, mode, dtype, device)
-                        absent = "" if native is None or dtype in native.dtypes else (
-                            f"{native.spelling} computes in {', '.join(native.dtypes)} only"
+                        absent = (
+                            ""
+                            if native is None or dtype in native.dtypes
+                            else (f"{native.spelling} computes in {', '.join(native.dtypes)} only")
                         )
                         for case, golden in by_case.items():
                             if not exact_in(golden.case, dtype):

@@ -284,4 +284,3 @@ def greetings(pool: Pool) -> tuple[dict[str, Greeting], list[Remark]]:
             case Broken(_, error):
                 raise error
     return found, remarks
-

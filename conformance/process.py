@@ -140,7 +140,9 @@ class Process:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise Hung
-            dead = self._child.poll() is not None  # asked before the pipe is: what was written before death is in it then
+            dead = (
+                self._child.poll() is not None
+            )  # asked before the pipe is: what was written before death is in it then
             if poll.poll(0 if dead else min(left, _SLICE) * 1000):
                 return
             if dead:

@@ -112,9 +112,7 @@ def versions(greetings: Mapping[str, Greeting]) -> dict[str, str]:
     return {name: g.version for name, g in greetings.items() if isinstance(g, Hello)}
 
 
-def run(
-    options: Options, observer: Observer, load: Callable[[str], Sequence[Golden]] = vectors.load
-) -> Result:
+def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Golden]] = vectors.load) -> Result:
     """Do what the options say.
 
     Raises plan.NothingMatches for filters and names that match nothing, CannotJudge where something required is missing,
@@ -216,7 +214,9 @@ def restored(options: dict[str, object]) -> Options:
     kept = dict(options)
     require, pythons = kept.pop("require"), kept.pop("pythons")
     return Options(
-        msgspec.convert(kept, Selection), msgspec.convert(require, tuple[str, ...]), msgspec.convert(pythons, dict[str, str])
+        msgspec.convert(kept, Selection),
+        msgspec.convert(require, tuple[str, ...]),
+        msgspec.convert(pythons, dict[str, str]),
     )
 
 
@@ -298,7 +298,10 @@ class _Session:
             if not self._done(item):
                 by_cell.setdefault(item.cell, []).append(item)
         return [
-            Task(some[0].cell, tuple(Question(i.case, self.bench.message(i.cell.variant, i.case), i.outputs) for i in some))
+            Task(
+                some[0].cell,
+                tuple(Question(i.case, self.bench.message(i.cell.variant, i.case), i.outputs) for i in some),
+            )
             for some in by_cell.values()
         ]
 

@@ -61,7 +61,9 @@ def _answer(adapter: Adapter, request: Request, message: CaseMessage, outputs: t
     outcomes = _outcomes(adapter, recipe, case, request, outputs)
     encoded: dict[str, messages.OutcomeMessage] = {}
     for output in outputs:
-        got = outcomes.get(output, Raised("NoAnswer", f"the adapter {adapter.name} left out {output}, which was asked for"))
+        got = outcomes.get(
+            output, Raised("NoAnswer", f"the adapter {adapter.name} left out {output}, which was asked for")
+        )
         try:
             encoded[output] = messages.outcome_message(got)
         except TypeError as error:

@@ -1,7 +1,7 @@
-"""Ball arithmetic over the definitions: enclosures that are proven, by python-flint (Arb), and derivatives by power series.
+"""Ball arithmetic over the definitions: proven enclosures, by python-flint (Arb), and derivatives by power series.
 
-The operations that a variant's `definition` is spelled in. Numbers are truncated power series in one unknown, with balls
-as coefficients: seeding one input with that unknown makes the first coefficient of the outcome its derivative.
+The operations that a variant's `definition` is spelled in. Numbers are truncated power series in one unknown, with
+balls as coefficients: seeding one input with that unknown makes the first coefficient of the outcome its derivative.
 
 Needs the extra `certify`.
 """

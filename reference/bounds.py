@@ -10,7 +10,7 @@ evaluated together. W: errors at the scale of the inputs, what any sound kernel 
 shift of the logits (|max|, or |x|) left out. R: errors relative to each primitive's result.
 
 Sources: Blanchard, Higham, Higham, "Accurately computing the log-sum-exp and softmax functions", IMA J. Numer. Anal. 41
-(2021), for the primitives; Higham, "Accuracy and Stability of Numerical Algorithms", sections 3.1 and 3.3, for the rest.
+(2021), for the primitives; Higham, "Accuracy and Stability of Numerical Algorithms", 3.1 and 3.3, for the rest.
 """
 
 from __future__ import annotations
@@ -215,7 +215,9 @@ class Arithmetic:
             loss=made(_times(qs * ts, minus) + _times(1 - ts, plus), C_LOSS * u * magnitude, C_LOSS, at * minus),
             dx=made((1 - ts) * s_plus - qs * ts * s_minus, C_GRADIENT * u * slope, C_GRADIENT, at * s_minus),
             dt=made(_times(qs, minus) - plus, C_LOSS * u * (np.abs(xs) + (1 + qs) * size), C_LOSS, minus * ones),
-            dq=made(_times(ts, minus), C_LOSS * u * (_times(at, size) + shift * _times(at, np.abs(xs))), C_LOSS, 0 * q_k),
+            dq=made(
+                _times(ts, minus), C_LOSS * u * (_times(at, size) + shift * _times(at, np.abs(xs))), C_LOSS, 0 * q_k
+            ),
             dxx=made(curvature, C_GRADIENT * u * slope, C_GRADIENT, at * s_plus * s_minus),
         )
 
@@ -247,7 +249,8 @@ class Softmax:
         return _times(powers / powers.sum(1, keepdims=True), self.x.e).sum(2, keepdims=True), self.x.e
 
     def _additions(self) -> Array:
-        return self.a.column("accumulator", 2) * (self.x.v.shape[1] - 1)
+        additions: Array = self.a.column("accumulator", 2) * (self.x.v.shape[1] - 1)
+        return additions
 
     @cached_property
     def nll(self) -> Number:
@@ -274,7 +277,7 @@ class Softmax:
         return Number(self.a, v, _times(self._unit, v), 1 + v)
 
     def class_sum(self, k: Number) -> Number:
-        """sum_c k_c (lse - x_c), [N]. A kernel may add the k_c lse and the k_c x_c apart: additions err at their scale."""
+        """sum_c k_c (lse - x_c), [N]. A kernel may add k_c lse and k_c x_c apart: additions err at their scale."""
         products = k * self.nll
         _, gaps, spread = self._scale
         terms = np.maximum((k.v != 0).sum(1) - 1, 0)
@@ -284,15 +287,19 @@ class Softmax:
         return Number(self.a, v, np.where(np.isfinite(v), e, 0.0), products.k.sum(1))
 
     def complement(self) -> tuple[Number, Number]:
-        """log(1 - p_j) as a difference of two log-sum-exps, and the softmax without the jth logit, [N, C (j), C (k)]."""
+        """log(1 - p_j) as a difference of two log-sum-exps, and the softmax without the jth, [N, C (j), C (k)]."""
         n, classes = self.x.v.shape
-        others = np.where(np.eye(classes, dtype=bool), -np.inf, np.broadcast_to(self.x.v[:, None, :], (n, classes, classes)))
+        others = np.where(
+            np.eye(classes, dtype=bool), -np.inf, np.broadcast_to(self.x.v[:, None, :], (n, classes, classes))
+        )
         largest = others.max(2, initial=-np.inf)
         powers = np.where(np.isfinite(others), np.exp(others - largest[..., None]), 0.0)
         total = powers.sum(2)
         gap = self.x.v - largest
         log_complement = np.where(
-            gap < 0, -np.log1p(np.exp(-np.abs(gap)) / total), np.log(total) - gap - np.log1p(np.exp(-np.abs(gap)) * total)
+            gap < 0,
+            -np.log1p(np.exp(-np.abs(gap)) / total),
+            np.log(total) - gap - np.log1p(np.exp(-np.abs(gap)) * total),
         )
         log_complement = np.where(np.isfinite(largest), log_complement, -np.inf)
         u, spread = self.a.column("u", 2), self._scale[2]

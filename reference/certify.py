@@ -1,8 +1,8 @@
 """Proven outcomes: every loss and gradient of a case as the double nearest to the truth.
 
 A case is evaluated in ball arithmetic from the definition of its variant, with more and more bits until both ends of
-every ball round to the same double (Ziv's strategy). Gradients come from differentiating the definition, one input at a time,
-and never from a closed form. Needs the extra `certify`.
+every ball round to the same double (Ziv's strategy). Gradients come from differentiating the definition, one input at a
+time, and never from a closed form. Needs the extra `certify`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from lossvet.reference.types import Array, Case, Reduction, Variant, array_param
 
 FIRST_BITS, LAST_BITS = 128, 1 << 14
 FAR = 2.0**20  # an infinite logit is taken as a limit: at this distance and at twice it
-QUOTIENTS = ("gradient/weighted_mean/class_weight", "gradient/weighted_mean/cost_matrix", "gradient/weighted_mean/sample_weight")
+QUOTIENTS = (
+    "gradient/weighted_mean/class_weight",
+    "gradient/weighted_mean/cost_matrix",
+    "gradient/weighted_mean/sample_weight",
+)
 INVALID = "invalid_label"  # hazard of cases that have no mathematical outcome at all
 
 
@@ -28,9 +32,9 @@ def certify(variant: Variant, case: Case) -> dict[str, Array]:
     """All outputs of the case by name; NaN where the mathematics is undefined.
 
     Infinite logits are limits: the outcome is the double that both distances give, or infinite where it grows with the
-    distance. Undefined are the derivative in a label whose term is infinite (0 * inf = 0 is a convention, and has none), and
-    that of an infinite weighted mean in a weight (the quotient rule subtracts infinities). Raises ArithmeticError where LAST_BITS bits do
-    not settle the last place.
+    distance. Undefined are the derivative in a label whose term is infinite (0 * inf = 0 is a convention, and has
+    none), and that of an infinite weighted mean in a weight (the quotient rule subtracts infinities). Raises
+    ArithmeticError where LAST_BITS bits do not settle the last place.
     """
     if INVALID in case.hazards:
         return {name: np.full(shape, np.nan) for name, shape in shapes(variant, case).items()}
@@ -150,7 +154,11 @@ def _reductions(variant: Variant, case: Case, seed: _Seed) -> dict[Reduction, An
     v = params.sample_weight or [1] * n
     losses = {i: v[i] * loss for i, loss in zip(kept, losses, strict=True)}
     total = _total(losses.values())
-    found = {"none": [losses.get(i, 0) for i in range(n)], "sum": total, "mean": _over(total, len(kept))}
+    found: dict[Reduction, Any] = {
+        "none": [losses.get(i, 0) for i in range(n)],
+        "sum": total,
+        "mean": _over(total, len(kept)),
+    }
     if weights is not None:
         weights = [v[i] * weight for i, weight in zip(kept, weights, strict=True)]
         found["weighted_mean"] = _over(total, _total(weights))

@@ -92,7 +92,7 @@ class Softmax:
 
     @cached_property
     def nll(self) -> Number:
-        """lse - x, [N, C]. The largest term is left out of the sum and the rest enters by log1p: that keeps the tail."""
+        """lse - x, [N, C]. The largest term is left out of the sum, the rest enters by log1p: that keeps the tail."""
         chosen, largest = self._largest
         others = _choose(chosen, Number(np.zeros(chosen.shape)), self._powers).sum(1)
         return largest - self.x + log1p(others).column()

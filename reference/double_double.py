@@ -93,7 +93,7 @@ class Number:
 
 
 def exp(x: Number) -> Number:
-    """e^x to about 100 bits: x is cut to |r| < log(2) / 512, the series of e^r - 1 summed and squared back nine times."""
+    """e^x to about 100 bits: x is cut to |r| < log(2) / 512, the series of e^r - 1 summed, squared back nine times."""
     k = np.rint(np.clip(x.hi, -800.0, 800.0) / _LOG2[0])
     r = (x - Number(k) * Number(*_LOG2)) * 2.0**-9
     term, total = r, r

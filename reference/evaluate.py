@@ -21,9 +21,7 @@ class Evaluation:
     gradients: Mapping[str, Array]
 
 
-def evaluate(
-    variant: str, logits: Any, labels: Any, *, reduction: Reduction = "mean", **params: Any
-) -> Evaluation:
+def evaluate(variant: str, logits: Any, labels: Any, *, reduction: Reduction = "mean", **params: Any) -> Evaluation:
     """The loss and its gradients, correct to the last bit or nearly so.
 
     `variant` is a name from `lossvet.reference.variants.names()`. `logits` has shape [N, C]; `labels` [N, C], or [N]
@@ -44,7 +42,10 @@ def evaluate(
     known = {f.name: f for f in fields(chosen.params)}
     if strange := sorted(params.keys() - known.keys()):
         raise TypeError(f"{variant} takes no {', '.join(strange)}; its parameters: {', '.join(known) or 'none'}")
-    arrays = {n: np.asarray(v, np.float64) if "Array" in str(known[n].type) and v is not None else v for n, v in params.items()}
+    arrays = {
+        n: np.asarray(v, np.float64) if "Array" in str(known[n].type) and v is not None else v
+        for n, v in params.items()
+    }
     x = np.asarray(logits, np.float64)
     case = Case(
         id=f"{variant}/given",
@@ -59,7 +60,9 @@ def evaluate(
     with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
         found = outputs(closed, chosen, case, (reduction,))
     values = {name: np.array(number.hi) for name, number in found.items()}
-    return Evaluation(values[f"loss/{reduction}"], {n: values[f"gradient/{reduction}/{n}"] for n in leaves(chosen, case)})
+    return Evaluation(
+        values[f"loss/{reduction}"], {n: values[f"gradient/{reduction}/{n}"] for n in leaves(chosen, case)}
+    )
 
 
 def check_shapes(family: str, case: Case) -> None:
@@ -75,7 +78,12 @@ def check_shapes(family: str, case: Case) -> None:
             raise ValueError(f"labels {wrong} are outside [0, {c}) and not ignore_index ({params.ignore_index})")
     elif y.shape != (n, c):
         raise ValueError(f"labels have shape {list(y.shape)}; expected that of the logits, [{n}, {c}]")
-    expected = {"class_weight": [(c,)], "cost_matrix": [(c, c)], "sample_weight": [(n,)], "pos_weight": [(), (c,)]}
+    expected: dict[str, list[tuple[int, ...]]] = {
+        "class_weight": [(c,)],
+        "cost_matrix": [(c, c)],
+        "sample_weight": [(n,)],
+        "pos_weight": [(), (c,)],
+    }
     for name, shapes in expected.items():
         value = getattr(params, name, None)
         if value is not None and value.shape not in shapes:

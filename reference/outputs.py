@@ -1,4 +1,4 @@
-"""From the closed form of a variant to everything a case is judged by: losses, reductions, gradients, Hessian product."""
+"""From the closed form of a variant to all that a case is judged by: losses, reductions, gradients, Hessian product."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, .
     rows = variant.closed(a, logits, labels, case.params)
     v = _sample_weight(a, variant, case, kept)
     loss = rows.loss if v is None else v * rows.loss
-    weight = rows.weight if rows.weight is None else v * rows.weight
+    weight: Any = None if rows.weight is None else v * rows.weight
     total = loss.sum((0, 1)) if variant.family == "binary" else loss.sum(0)
     counts = kept.sum() if variant.family != "binary" else case.logits.size
     wanted = variant.reductions if reductions is None else reductions
@@ -39,6 +39,7 @@ def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, .
         return {name: found[name] for name in names}
 
     def reduced(reduction: Reduction) -> tuple[Any, dict[str, Any]]:
+        denominator: Any
         match reduction:
             case "none":
                 return loss, gradient(a.exact(case.cotangent))
@@ -69,11 +70,15 @@ def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, .
 
 
 def _clean(variant: Variant, case: Case) -> tuple[Array, Any, Array]:
-    """Logits and labels with 0 in place of ignored rows, whatever stood there, and 1.0 for every row that is kept, [N]."""
+    """Logits and labels with 0 in place of ignored rows, whatever stood there, and 1.0 for every kept row, [N]."""
     if variant.family != "sparse":
         return case.logits, case.labels, np.ones(len(case.logits))
     ignored = case.labels == case.params.ignore_index
-    return np.where(ignored[:, None], 0.0, case.logits), np.where(ignored, 0, case.labels), (~ignored).astype(np.float64)
+    return (
+        np.where(ignored[:, None], 0.0, case.logits),
+        np.where(ignored, 0, case.labels),
+        (~ignored).astype(np.float64),
+    )
 
 
 def _sample_weight(a: Any, variant: Variant, case: Case, kept: Array) -> Any:

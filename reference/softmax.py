@@ -1,4 +1,4 @@
-"""What the one-of-C variants share: the closed forms of sum_c k_c (lse - x_c), and the products of their derivatives."""
+"""What the one-of-C variants share: closed forms of sum_c k_c (lse - x_c), and products of their derivatives."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Variant:
 
 
 def leaves(variant: Variant, case: Case) -> dict[str, Array]:
-    """The inputs a gradient is taken with respect to, by name: logits, dense labels, and the arrays among the params."""
+    """The inputs that gradients are taken in, by name: logits, dense labels, and the arrays among the params."""
     dense = {} if variant.family == "sparse" else {"labels": case.labels}
     return {"logits": case.logits, **dense, **array_params(case.params)}
 

@@ -52,7 +52,9 @@ def manifest(folder: Path = FOLDER) -> dict[str, str]:
     try:
         found = json.loads(_read(folder / "manifest.json"))["sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise GoldenError(f"{folder / 'manifest.json'} cannot be read ({error}); make it with: lossvet golden") from None
+        raise GoldenError(
+            f"{folder / 'manifest.json'} cannot be read ({error}); make it with: lossvet golden"
+        ) from None
     return {str(name): str(value) for name, value in found.items()}
 
 

@@ -103,7 +103,9 @@ def _where(case: Case, finding: Finding) -> str:
     by_row = finding.output in ("loss/none", "hvp") or finding.output.endswith(("/logits", "/labels"))
     if by_row and index:
         if case.cotangent.ndim == 2:
-            return f"logits{list(index)} = {case.logits[index]:.9g}   label {case.labels[index]:.9g}   " + "   ".join(settings)
+            return f"logits{list(index)} = {case.logits[index]:.9g}   label {case.labels[index]:.9g}   " + "   ".join(
+                settings
+            )
         row = index[0]
         return f"logits[{row}] = {_row(case.logits[row])}   label {_row(case.labels[row])}   " + "   ".join(settings)
     rows = list(case.logits.shape)

@@ -54,6 +54,8 @@ def _case(suite: ET.Element, cell: CellSummary, findings: list[Finding], goldens
     )
     if findings:
         texts = ["\n".join(describe(f, goldens).lines) for f in findings]
-        ET.SubElement(case, "failure", message=plain(f"{len(findings)} of {cell.checks}")).text = plain("\n\n".join(texts))
+        ET.SubElement(case, "failure", message=plain(f"{len(findings)} of {cell.checks}")).text = plain(
+            "\n\n".join(texts)
+        )
     elif _skipped(cell):
         ET.SubElement(case, "skipped", message=plain("; ".join(notes(cell))))

@@ -84,7 +84,9 @@ def totals(result: Result) -> list[str]:
     if result.incomplete:
         lines.append(f"  not run: {result.incomplete:,} given up; lossvet run --resume tries them again")
     rate = result.made / result.seconds if result.seconds else 0.0
-    lines.append(f"{result.made:,} checks in {result.seconds:.1f} s, {rate:,.0f}/s; {result.summary.compiled:,} functions compiled")
+    lines.append(
+        f"{result.made:,} checks in {result.seconds:.1f} s, {rate:,.0f}/s; {result.summary.compiled:,} functions compiled"
+    )
     return lines
 
 

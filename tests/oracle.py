@@ -269,7 +269,9 @@ def derivatives(name: str, case: Case) -> dict[str, Doubles]:
 def _derivatives(name: str, case: Case, logits: Doubles) -> dict[str, Doubles]:
     # Steps and digits by how small a result may be beside another of its sum: e^-span, as far as doubles reach.
     scaled = logits * case.params.class_weight if name == "weighted_logits" else logits
-    span = 2 * float(np.abs(scaled).max(initial=0.0)) if name in BINARY else float(np.ptp(scaled)) if logits.size else 0.0
+    span = (
+        2 * float(np.abs(scaled).max(initial=0.0)) if name in BINARY else float(np.ptp(scaled)) if logits.size else 0.0
+    )
     extra = ceil(min(span, 1600.0) / 2.3)
     with mp.workdps(100 + 2 * extra):
         step = mpf(10) ** -(40 + extra)

@@ -1,4 +1,4 @@
-"""The cost of every wrong class, weighed by how surely it was not chosen: -sum over j other than y of M[y, j] log(1 - p_j).
+"""The cost of each wrong class, weighed by how surely it was not chosen: -sum over j != y of M[y, j] log(1 - p_j).
 
 log(1 - p_j) is the log-sum-exp of the other logits less that of all. Spelled as log(1 - softmax(x)) it is infinite as
 soon as p_j rounds to 1. No sample weight.
@@ -32,8 +32,8 @@ def definition(b: Any, logits: Any, labels: Any, params: CostComplement) -> Any:
 
 
 def closed(a: Any, logits: Any, labels: Any, params: CostComplement) -> Rows:
-    """With A_jk = p_k / (1 - p_j), the softmax of the logits without the jth, d log(1 - p_j) / dx_k is p_j A_jk for k != j
-    and -p_j for k = j: nothing here grows when p_j rounds to 1."""
+    """With A_jk = p_k / (1 - p_j), the softmax without the jth logit, d log(1 - p_j) / dx_k is p_j A_jk for
+    k != j and -p_j for k = j: nothing here grows when p_j rounds to 1."""
     classes = logits.shape[1]
     s = a.softmax(a.exact(logits))
     log_complement, others = s.complement()

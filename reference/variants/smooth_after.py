@@ -1,5 +1,4 @@
-"""Label smoothing and class weights as TF1 and Keras combine them: the smoothed cross-entropy, times the true class's weight.
-"""
+"""Label smoothing and class weights as TF1 and Keras combine them: smoothed, then the true class's weight."""
 
 from __future__ import annotations
 

@@ -100,14 +100,16 @@ def gradient_of_weighted_labels(x: Any, t: Any, p: Any) -> Any:
 @rows("sigmoid")
 def gradient_at_zero(x: Any, t: Any, p: Any) -> Any:
     """The published stable form: automatic derivatives of max and abs at 0."""
-    return x.relu() - x * t + torch.log1p(torch.exp(-x.abs()))
+    form = x.relu() - x * t + torch.log1p(torch.exp(-x.abs()))
+    return torch.where(x.isfinite(), form, honest_rows("sigmoid", x, t, p)[0])
 
 
 @rows("pos_weight")
 def gradient_at_zero_weighted(x: Any, t: Any, p: Any) -> Any:
     """The published stable form of the weighted loss."""
     weight = 1 + (p.pos_weight - 1) * t
-    return (1 - t) * x + weight * (torch.log1p(torch.exp(-x.abs())) + (-x).relu())
+    form = (1 - t) * x + weight * (torch.log1p(torch.exp(-x.abs())) + (-x).relu())
+    return torch.where(x.isfinite(), form, honest_rows("pos_weight", x, t, p)[0])
 
 
 @rows("sparse")
@@ -160,7 +162,7 @@ def gradient_straight_through(x: Any, t: Any, p: Any) -> Any:
     """The value is that of the softmax, the gradient that of a sigmoid on every class."""
     value = honest_rows("softmax", x, t, _NOTHING)[0]
     soft = F.binary_cross_entropy_with_logits(x, t, reduction="none").sum(-1)
-    return torch.where(torch.ones_like(soft, dtype=torch.bool), soft - soft.detach() + value.detach(), soft)
+    return torch.where(soft.isfinite(), soft - soft.detach() + value.detach(), value)
 
 
 @rows("class_weight")
@@ -216,6 +218,5 @@ def gradient_weight_detached(x: Any, t: Any, p: Any) -> Any:
 @rows("pos_weight")
 def gradient_labels_unweighted(x: Any, t: Any, p: Any) -> Any:
     """The derivative in the labels forgets pos_weight."""
-    plain = (t - t.detach()) * -x
-    weighted = -p.pos_weight * t.detach() * F.logsigmoid(x) - (1 - t.detach()) * F.logsigmoid(-x)
-    return weighted + plain
+    value = honest_rows("pos_weight", x, t.detach(), p)[0]
+    return torch.where(value.isfinite() & x.isfinite(), value + (t - t.detach()) * -x, value)

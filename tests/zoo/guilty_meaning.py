@@ -101,7 +101,7 @@ def pos_weight_inverted(x: Any, t: Any, p: Any) -> Any:
 @rows("pos_weight")
 def pos_weight_squared(x: Any, t: Any, p: Any) -> Any:
     """The weight is applied twice."""
-    return -p.pos_weight**2 * t * F.logsigmoid(x) - (1 - t) * F.logsigmoid(-x)
+    return -(p.pos_weight**2) * t * F.logsigmoid(x) - (1 - t) * F.logsigmoid(-x)
 
 
 @rows("pos_weight")

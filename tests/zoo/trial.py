@@ -58,7 +58,9 @@ def hear(suspect: Suspect, golden: Golden, dtype: str) -> list[Charge]:
     cell = Cell(variant.name, "native", ADAPTER.name, "eager", dtype)
     answers = _answers(suspect, case, dtype, names)
     return [
-        Charge(case.id, name, judge(answers[name], golden.outputs[name], allowed[name], dtype, expected(case, cell, name)))
+        Charge(
+            case.id, name, judge(answers[name], golden.outputs[name], allowed[name], dtype, expected(case, cell, name))
+        )
         for name in names
     ]
 
@@ -90,11 +92,24 @@ def worst_ratio(charges: Iterable[Charge]) -> float:
 
 def accusations(charges: Iterable[Charge]) -> list[str]:
     """What an honest one must not meet: a difference or an exception, in a sentence each."""
-    return [f"{c.case} {c.output}: {c.verdict}" for c in charges if not isinstance(c.verdict, Agrees) and not _absent(c)]
+    return [
+        f"{c.case} {c.output}: {c.verdict}" for c in charges if not isinstance(c.verdict, Agrees) and not _absent(c)
+    ]
 
 
 def _absent(charge: Charge) -> bool:
     return type(charge.verdict).__name__ == "Absent"
 
 
-__all__ = ["GUILTY", "HONEST", "Charge", "Missing", "accusations", "goldens", "hear", "heaviest", "try_all", "worst_ratio"]
+__all__ = [
+    "GUILTY",
+    "HONEST",
+    "Charge",
+    "Missing",
+    "accusations",
+    "goldens",
+    "hear",
+    "heaviest",
+    "try_all",
+    "worst_ratio",
+]

@@ -32,15 +32,21 @@ def command() -> None:
     def say(text: str) -> None:
         out.print(Text(terminal.plain(text)), soft_wrap=True)
 
-    say(f"lossvet {lossvet.__version__}   {platform.python_implementation()} {platform.python_version()} {sys.executable}")
+    say(
+        f"lossvet {lossvet.__version__}   {platform.python_implementation()} {platform.python_version()} {sys.executable}"
+    )
     say(f"{platform.system()} {platform.machine()}   {_cores()} cores")
     names = adapters.names()
-    with pool.Pool(dict.fromkeys(names, sys.executable), process.environment(process.default_cache()), 120.0) as workers:
+    with pool.Pool(
+        dict.fromkeys(names, sys.executable), process.environment(process.default_cache()), 120.0
+    ) as workers:
         greetings, remarks = pool.greetings(workers)
     for name in names:
         greeting = greetings[name]
         if isinstance(greeting, Hello):
-            say(f"{name} {greeting.version}   modes: {' '.join(greeting.modes)}   devices: {' '.join(greeting.devices)}")
+            say(
+                f"{name} {greeting.version}   modes: {' '.join(greeting.modes)}   devices: {' '.join(greeting.devices)}"
+            )
             for key, value in greeting.details.items():
                 say(f"    {key}: {value}")
         else:
@@ -52,7 +58,9 @@ def command() -> None:
     if not any("cpu" not in g.devices or len(g.devices) > 1 for g in greetings.values() if isinstance(g, Hello)):
         say("no GPU is seen by any framework: their columns of devices above name all that they see")
     try:
-        say(f"golden results: {sum(len(load(name)) for name in variants.names())} cases of {len(variants.names())} variants")
+        say(
+            f"golden results: {sum(len(load(name)) for name in variants.names())} cases of {len(variants.names())} variants"
+        )
     except GoldenError as error:
         end(4, str(error))
     say(f"compiled code is kept in {process.default_cache()}; runs are kept in {journal.FOLDER}/")

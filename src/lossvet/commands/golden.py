@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from lossvet.commands.ending import end
@@ -15,7 +13,24 @@ from lossvet.commands.ending import end
 def command(check: bool, jobs: int | None) -> None:
     """Make the golden results from the definitions, or prove them again. Needs the extra `certify`."""
     try:
-        from lossvet.reference.freeze import main
+        from lossvet.reference import freeze
+        from lossvet.reference.vectors import FOLDER
     except ModuleNotFoundError as error:
         end(3, f"{error.name} is needed to prove golden results: pip install 'lossvet[certify]'")
-    main(check, jobs or os.cpu_count() or 1)
+    proven = 0
+
+    def progress(name: str, cases: int) -> None:
+        nonlocal proven
+        proven += cases
+        click.echo(f"{name}: {cases} cases proven", err=True)
+
+    files = freeze.freeze(jobs=jobs, progress=progress)
+    if not check:
+        freeze.write(files)
+        click.echo(f"{proven} cases proven and written to {FOLDER}")
+        end(0, "golden results made")
+    differences = freeze.differences(files)
+    for sentence in differences:
+        click.echo(sentence)
+    click.echo(f"{proven} cases proven; {len(differences)} differences from {FOLDER}")
+    end(1 if differences else 0, "golden results differ" if differences else "golden results are as proven")

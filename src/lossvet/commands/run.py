@@ -34,13 +34,23 @@ def _pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 @click.option("--only", multiple=True, metavar="PATTERN", help="A variant, a case, or a glob over either. Repeatable.")
 @click.option("--framework", multiple=True, metavar="NAME", help="Only this framework; it must be there. Repeatable.")
 @click.option("--dtype", multiple=True, type=click.Choice(["float32", "float64"]), help="Only this dtype. Repeatable.")
-@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or a framework's own name.")
-@click.option("--require", multiple=True, metavar="NAME", help="Fail with exit 3 where this framework is missing. Repeatable.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="What stdout gets.")
+@click.option(
+    "--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or a framework's own name."
+)
+@click.option(
+    "--require", multiple=True, metavar="NAME", help="Fail with exit 3 where this framework is missing. Repeatable."
+)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="What stdout gets."
+)
 @click.option("--python", callback=_pythons, multiple=True, metavar="NAME=PATH", help="The interpreter of a framework.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run, or with that of --journal.")
-@click.option("--journal", type=click.Path(path_type=Path, dir_okay=False), help="Where the run is written.  [default: .lossvet/]")
-@click.option("--limit", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True, help="Seconds for a case.")
+@click.option(
+    "--journal", type=click.Path(path_type=Path, dir_okay=False), help="Where the run is written.  [default: .lossvet/]"
+)
+@click.option(
+    "--limit", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True, help="Seconds for a case."
+)
 @click.option("--cold", is_flag=True, help="Keep no compiled code between runs, and use none.")
 @click.pass_context
 def command(ctx: click.Context, **given: Any) -> None:
@@ -103,10 +113,20 @@ def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
             raise run.CannotResume(f"{path} was not even begun: it has no header; remove it and run again")
         before = run.restored(contents.header.options)
         default = click.core.ParameterSource.DEFAULT
-        names = ("quick", "only", "framework", "dtype", "device", "require", "python")  # those that decide what is asked
+        names = (
+            "quick",
+            "only",
+            "framework",
+            "dtype",
+            "device",
+            "require",
+            "python",
+        )  # those that decide what is asked
         said = [name for name in names if ctx.get_parameter_source(name) is not default]
         if said and asked != before:
-            raise run.CannotResume(f"{path} was begun with other options; leave them out beside --resume, or run without it")
+            raise run.CannotResume(
+                f"{path} was begun with other options; leave them out beside --resume, or run without it"
+            )
         asked = before
     return replace(asked, limit=given["limit"], cold=given["cold"], resume=given["resume"], journal=given["journal"])
 
