@@ -152,22 +152,22 @@ class _Runner:
                 for name, array in arrays.items()
             }
 
-        def compute(names: tuple[str, ...]) -> Any:
-            function = self._function(recipe, case, names)
-            if mode == "jit":
-                function = self._jit(recipe, case, names, function, inputs)
-            return self.jax.block_until_ready(function(inputs))
+        def function(names: tuple[str, ...]) -> Callable[..., Any]:
+            plain = self._function(recipe, case, names)
+            return self._jit(recipe, case, names, plain, inputs) if mode == "jit" else plain
 
         def alone(output: str) -> Any:
             try:
-                return compute((output,))[output]
+                return self.jax.block_until_ready(function((output,))(inputs))[output]
             except Exception as error:
                 return error
+
+        together = function(asked)
 
         def call() -> dict[str, Any]:
             with self._precision(dtype):
                 try:
-                    computed = compute(asked) if asked else {}
+                    computed = self.jax.block_until_ready(together(inputs)) if asked else {}
                 except Exception:
                     computed = {output: alone(output) for output in asked}
             answers = {**absent, **computed}
@@ -179,6 +179,7 @@ class _Runner:
 
     def _precision(self, dtype: str) -> contextlib.AbstractContextManager[Any]:
         """64 bits for float64 and, for float32, JAX as users have it."""
+        # A context and no process-wide flag: the setting is part of the key of every cache of JAX, traces included.
         switch = (self.jax if hasattr(self.jax, "enable_x64") else self.jax.experimental).enable_x64
         context: contextlib.AbstractContextManager[Any] = switch(dtype == "float64")
         return context

@@ -25,7 +25,8 @@ def missing(recipe: Recipe, case: Case, reduction: Reduction) -> Missing | None:
         and (case.labels == case.params.ignore_index).any()
     ):
         return Missing(f"{native.spelling} cannot leave rows out")
-    if reduction not in native.reductions and "none" not in native.reductions:
+    if reduction not in native.reductions and native.reductions != ("none",):
+        # Over a function that does not reduce, users write the reduction; one that does is judged by its own.
         return Missing(f"{native.spelling} has no reduction {reduction}")
     return None
 
@@ -33,7 +34,7 @@ def missing(recipe: Recipe, case: Case, reduction: Reduction) -> Missing | None:
 def losses(
     recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any, reductions: tuple[Reduction, ...]
 ) -> dict[Reduction, Any]:
-    """The losses by reduction, as tensors. `params` holds tensors, sample weights among them where the variant has any."""
+    """The losses by reduction, as tensors. `params` holds tensors, sample weights among them where there are any."""
     ignored, x, y = _clean(recipe, ops, logits, labels, params)
     native, variant = recipe.native, recipe.variant
     if native is None:

@@ -95,8 +95,9 @@ class TensorFlowOps:
         return self.tf.gather(x, indices)
 
     def pick(self, x: Any, indices: Any) -> Any:
+        # gather(batch_dims=1) is the same, and its gradient takes three times as long.
         rows = self.tf.range(self.tf.shape(indices)[0], dtype=indices.dtype)
-        return self.tf.gather_nd(x, self.tf.stack([rows, indices], 1))  # the gradient of gather(batch_dims=1) costs thrice
+        return self.tf.gather_nd(x, self.tf.stack([rows, indices], 1))
 
     def one_hot(self, indices: Any, like: Any) -> Any:
         return self.tf.one_hot(indices, self.tf.shape(like)[1], dtype=like.dtype)

@@ -22,7 +22,7 @@ VERDICTS = (types.Agrees, types.Differs, types.Deviates, types.Absent, types.Err
 REDUCTIONS = {
     "none": "The losses, not reduced. Its gradient is that of sum(cotangent * loss), the cotangent stored in the case.",
     "sum": "The sum of the losses.",
-    "mean": "The sum over the number of losses that count: kept rows, or all elements of a binary loss. Keras does, and "
+    "mean": "The sum over the number of losses that count: kept rows, or all elements of a binary loss. Keras, and "
     "PyTorch where there are no weights, or labels are probabilities.",
     "weighted_mean": "The sum over the sum of the sample weights. PyTorch divides so with `weight` and integer labels; "
     "tf.losses calls it MEAN.",

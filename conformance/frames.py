@@ -1,7 +1,7 @@
 """Messages between the runner and a worker: msgpack behind a length, over a pipe that carries nothing else.
 
-An array travels as dtype, shape and bytes. Nothing that is read here can execute, and nothing is allocated on the word of
-a length that is over `LIMIT`.
+An array travels as dtype, shape and bytes. Nothing that is read here can execute, and nothing is allocated on the word
+of a length that is over `LIMIT`.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Splitter:
         self._buffer += data
 
     def next(self) -> bytes | None:
-        """The next body, or None where it is not all there yet. Raises OversizedFrame before anything is allocated for it."""
+        """The next body, or None where it is not all there yet. Raises OversizedFrame before it is gathered."""
         if len(self._buffer) < _HEADER.size:
             return None
         (length,) = _HEADER.unpack_from(self._buffer)

@@ -1,8 +1,8 @@
 """The journal of a run: a line for each record, with its checksum, written before the record is counted.
 
-A line is `{"crc":"xxxxxxxx","record":{...}}`. It reaches the file in one write, so that a run killed at any moment leaves whole
-lines and at most one torn end, which is dropped when the run is resumed. Anything else that is wrong is damage, and
-is refused by line number. Power failure is not met: nothing is synced to the disk.
+A line is `{"crc":"xxxxxxxx","record":{...}}`. It reaches the file in one write, so that a run killed at any moment
+leaves whole lines and at most one torn end, which is dropped when the run is resumed. Anything else that is wrong is
+damage, and is refused by line number. Power failure is not met: nothing is synced to the disk.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class Journal:
         return journal, contents
 
     def append(self, record: Record) -> None:
-        """Raises JournalError where the line did not get into the file in full (a full disk): it does not count then."""
+        """Raises JournalError where the line did not get into the file whole (a full disk): it does not count then."""
         data = line(record)
         try:
             written = os.write(self._fd, data)

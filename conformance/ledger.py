@@ -1,7 +1,8 @@
 """The ledger of known deviations: what differs, where, by which value, and why. Strict both ways.
 
 An entry excuses only the outputs and elements it names; everything beside them is judged as ever. Each holds at
-least one observed value. An entry that matches nothing, that no longer deviates, or that shows another value fails the run.
+least one observed value. An entry that matches nothing, that no longer deviates, or that shows another value fails
+the run.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class LedgerError(Exception):
 
 
 class Observed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One element's value as seen: a hex float, "nan", "inf" or "-inf"; or "raises NAME" of a whole output."""
+    """What was seen: an element, as a hex float, "nan", "inf" or "-inf"; or of a whole output "raises NAME", "shape [0]"."""
 
     case: str
     output: str
@@ -158,12 +159,17 @@ def _mask(d: Deviation, case: Case, output: str) -> Any:
 
 
 def _explains(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, outcome: Outcome) -> bool:
-    """Whether the answer is right in every element that the entry does not excuse."""
-    if not isinstance(outcome, Measured):
-        return any(o.value.startswith("raises ") for o in d.observed)
+    """Whether the answer is right in every element that the entry does not excuse, or excused as a whole."""
     true = golden.outputs[output]
+    if not isinstance(outcome, Measured) or outcome.value.shape != true.shape:
+        return any(o.value == _whole(outcome) for o in d.observed)
     excused = np.where(np.broadcast_to(_mask(d, golden.case, output), true.shape), np.nan, true)
     return isinstance(judge(outcome, excused, bound, cell.dtype, "any"), Agrees)
+
+
+def _whole(outcome: Outcome) -> str:
+    """What an entry calls an answer that cannot be judged by element."""
+    return f"shape {list(outcome.value.shape)}" if isinstance(outcome, Measured) else f"raises {outcome.error}"  # type: ignore[union-attr]  # Missing is Absent, and never weighed
 
 
 def _stray(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, outcome: Outcome) -> str:
@@ -171,11 +177,12 @@ def _stray(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, 
     for o in d.observed:
         if (o.case, o.output) != (golden.case.id, output):
             continue
-        if not isinstance(outcome, Measured):
-            error = getattr(outcome, "error", "")
-            if o.value != f"raises {error}":
-                return f"raises {error}, and the ledger has {o.value!r}"
+        if not isinstance(outcome, Measured) or outcome.value.shape != golden.outputs[output].shape:
+            if o.value != _whole(outcome):
+                return f"{_whole(outcome)}, and the ledger has {o.value!r}"
             continue
+        if o.value.startswith(("raises ", "shape ")):
+            return f"is an answer, and the ledger has {o.value!r}"
         got, value = outcome.value[o.index], _value(o.value)
         here = Bound(*(np.asarray(getattr(bound, name)[o.index]) for name in ("W", "S", "R")))
         if not isinstance(judge(Measured(np.asarray(got)), np.asarray(value), here, cell.dtype), Agrees):

@@ -31,7 +31,7 @@ class NativeSpec(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
-    """The first words of a worker: what its framework is, and what can be asked of it. `natives` by variant and recipe."""
+    """The first words of a worker: what its framework is and can be asked; `natives` by variant and recipe."""
 
     name: str
     version: str

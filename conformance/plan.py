@@ -1,7 +1,7 @@
 """What is asked: which cases in which cells, for which outputs, and what is left out for which reason.
 
-Compilation is the budget, calls are nearly free. So modes whose cost does not depend on shapes run every case; the others
-run the cases of a few shapes, and leave out what the table below says.
+Compilation is the budget, calls are nearly free. So modes whose cost does not depend on shapes run every case; the
+others run the cases of a few shapes, and leave out what the table below says.
 """
 
 from __future__ import annotations
@@ -28,15 +28,21 @@ DTYPES = ("float32", "float64")
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a level goes: shapes and dtypes of modes that compile, and dtypes of those that do not, by "framework/mode",
-    by framework, or "*"."""
+    """How far a level goes. A mode is named "framework/mode"; it compiles unless its adapter calls it eager."""
 
     eager: Mapping[str, tuple[str, ...]]
-    shapes: tuple[tuple[int, int], ...]
+    """Dtypes of eager modes: by mode, by framework, or "*"."""
     dtypes: tuple[str, ...]
+    """Dtypes of modes that compile."""
+    shapes: tuple[tuple[int, int], ...]
+    """Shapes of modes that compile, and of those in `by_shape`."""
     own_reductions: bool
-    without: tuple[tuple[str, str], ...] = ()
-    """Framework and mode that are left out whole."""
+    """Whether modes that compile are asked for the reductions that a native has itself."""
+    by_shape: frozenset[str] = frozenset({"jax/eager"})
+    """Eager modes that run these shapes only: jax/eager, where a new shape costs a second; tensorflow/graph in quick, for
+    its kernels are those of tensorflow/eager."""
+    without: frozenset[str] = frozenset()
+    """Modes that are left out whole."""
 
     def eager_dtypes(self, cell: Cell) -> tuple[str, ...]:
         keys = (f"{cell.framework}/{cell.mode}", cell.framework, "*")
@@ -45,11 +51,12 @@ class Extent:
 
 EXTENTS: Mapping[Level, Extent] = {
     "quick": Extent(
-        eager={"tensorflow/graph": ("float32",), "tensorflow_v1": ("float32",), "*": DTYPES},
+        eager={"tensorflow/graph": ("float32",), "tensorflow_v1": ("float32",), "jax": ("float32",), "*": DTYPES},
         shapes=((4, 3), (3, 3)),
         dtypes=("float32",),
         own_reductions=False,
-        without=(("torch", "compile"),),
+        by_shape=frozenset({"jax/eager", "tensorflow/graph"}),
+        without=frozenset({"torch/compile"}),
     ),
     "full": Extent(
         eager={"*": DTYPES},
@@ -214,12 +221,15 @@ def _outputs(
 ) -> tuple[str, ...]:
     """The outputs that a level asks for, of one case in one cell."""
     extent = EXTENTS[level]
-    if (cell.framework, cell.mode) in extent.without:
+    if f"{cell.framework}/{cell.mode}" in extent.without:
         return ()
-    if cell.mode in hello.eager:
-        return names if cell.dtype in extent.eager_dtypes(cell) else ()
-    if cell.dtype not in extent.dtypes or case.logits.shape not in extent.shapes:
+    compiles = cell.mode not in hello.eager
+    if cell.dtype not in (extent.dtypes if compiles else extent.eager_dtypes(cell)):
         return ()
+    if case.logits.shape not in extent.shapes and (compiles or f"{cell.framework}/{cell.mode}" in extent.by_shape):
+        return ()
+    if not compiles:
+        return names
     reductions = {"none"}
     if native is not None and (extent.own_reductions or "none" not in native.reductions):
         reductions.update(native.reductions)
@@ -229,9 +239,9 @@ def _outputs(
 def _why(hello: Hello, cell: Cell, some_asked: bool) -> str:
     """Why the quick plan leaves out what the full plan asks."""
     extent = EXTENTS["quick"]
-    if (cell.framework, cell.mode) in extent.without:
+    if f"{cell.framework}/{cell.mode}" in extent.without:
         return f"mode {cell.mode} runs in --full"
-    if cell.mode in hello.eager or cell.dtype not in extent.dtypes:
+    if cell.dtype not in (extent.eager_dtypes(cell) if cell.mode in hello.eager else extent.dtypes):
         return f"{cell.dtype} in mode {cell.mode} runs in --full"
     if some_asked:
         return f"reductions in mode {cell.mode} run in --full"

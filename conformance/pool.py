@@ -1,7 +1,7 @@
 """Workers under supervision: a thread for each framework, which asks, waits, buries and replaces.
 
-What happens is put in a queue of events, for the one thread that judges. A thread lives as long as its workers do, since Linux
-ends a worker with the thread that started it.
+What happens is put in a queue of events, for the one thread that judges. A thread lives as long as its workers do,
+since Linux ends a worker with the thread that started it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM)
 
 _SLICE = 0.1
 
-# Loads lossvet from its folder and from nowhere else: the other site-packages of the parent stay out of the worker's way.
+# Loads lossvet from its folder and from nowhere else: the rest of the parent's site-packages stays out of the way.
 _BOOTSTRAP = """
 import importlib.util, sys
 folder, name, read_fd, write_fd = sys.argv[1:]
@@ -38,7 +38,7 @@ main(name, int(read_fd), int(write_fd))
 
 
 class Died(Exception):
-    """The worker is gone. `how` names signal or exit code and what it left behind; `outside` if it was killed by another."""
+    """The worker is gone. `how` names signal or exit code and its last words; `outside`: another process killed it."""
 
     def __init__(self, how: str, outside: bool = False) -> None:
         super().__init__(how)
@@ -63,7 +63,7 @@ class Process:
     def __init__(self, name: str, python: str, environment: Mapping[str, str], stopped: Callable[[], bool]) -> None:
         self._stopped = stopped
         self._splitter = frames.Splitter()
-        self._printed = tempfile.TemporaryFile()
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker does
         # appended to, so that it can be emptied under the writer's hands
         flags = fcntl.fcntl(self._printed.fileno(), fcntl.F_GETFL)
         fcntl.fcntl(self._printed.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
@@ -131,7 +131,7 @@ class Process:
         self._printed.close()
 
     def _wait(self, fd: int, event: int, deadline: float) -> None:
-        """Until the pipe is ready, in slices: a dead worker's pipe stays open as long as a child that it forked lives."""
+        """Until the pipe is ready; in slices, for a dead worker's pipe stays open while a child it forked lives."""
         poll = select.poll()
         poll.register(fd, event)
         while True:

@@ -23,7 +23,7 @@ Compact = list[Any]
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
-    """What the run was to do: `digest` is that of the plan, `versions` are by framework, `options` as they were given."""
+    """What the run was to do: `digest` is the plan's, `versions` are by framework, `options` as they were given."""
 
     schema: int
     digest: str

@@ -1,4 +1,4 @@
-"""A run, from what was asked for to what is said of it: workers greeted, a plan made, answers judged, written and counted."""
+"""A run, from what was asked for to what is said of it: workers greeted, answers judged, written and counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import msgspec
 
 import lossvet
 from lossvet import adapters
-from lossvet.adapters.types import Outcome
 from lossvet.conformance import journal, messages, plan, pool, process, records, summary
 from lossvet.conformance.bench import Bench
 from lossvet.conformance.journal import Journal
@@ -55,7 +54,7 @@ class Interrupted(Exception):
 class Options:
     """What was asked for, apart from how it is shown. `pythons` gives the interpreters that are not this one."""
 
-    selection: Selection = Selection()
+    selection: Selection = field(default_factory=Selection)
     require: tuple[str, ...] = ()
     pythons: Mapping[str, str] = field(default_factory=dict)
     limit: float = 120.0
@@ -74,7 +73,7 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Result:
-    """A run that came to its end. `problems` are sentences about the ledger; `made` and `seconds` are of this process."""
+    """A run that came to its end. `problems` are the ledger's; `made` (checks) and `seconds` are of this process."""
 
     summary: Summary
     plan: Plan
@@ -115,8 +114,9 @@ def versions(greetings: Mapping[str, Greeting]) -> dict[str, str]:
 def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Golden]] = vectors.load) -> Result:
     """Do what the options say.
 
-    Raises plan.NothingMatches for filters and names that match nothing, CannotJudge where something required is missing,
-    CannotResume, JournalError, GoldenError and LedgerError for files that cannot be used, Interrupted for Ctrl-C.
+    Raises plan.NothingMatches for filters and names that match nothing, CannotJudge where something required is
+    missing, CannotResume, JournalError, GoldenError and LedgerError for files that cannot be used, Interrupted for
+    Ctrl-C.
     """
     started = time.monotonic()
     names = adapters.names()
@@ -309,6 +309,3 @@ class _Session:
 def machine() -> str:
     """The interpreter, as the header of a report names it."""
     return f"python {platform.python_version()}"
-
-
-__all__ = ["CannotJudge", "CannotResume", "Interrupted", "Observer", "Options", "Outcome", "Result", "run"]

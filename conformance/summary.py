@@ -150,7 +150,7 @@ def fold(plan: Plan, judged: Iterable[Judged]) -> Summary:
     findings: list[Finding] = []
     seen: list[tuple[Cell, str, str, Verdict]] = []
     compiled = 0
-    # in the order of the plan, not in that of their arrival: what a cell calls its worst case must not depend on the race
+    # in the order of the plan, not of arrival: what a cell calls its worst case must not depend on a race
     by_key = {(record.cell, record.case): record for record in judged}
     for item in plan:
         record = by_key.pop((str(item.cell), item.case), None)

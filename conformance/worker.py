@@ -1,4 +1,4 @@
-"""The process in which one framework lives. It reads requests from one pipe, answers on another, and ends with its parent.
+"""The process in which one framework lives. It reads requests from a pipe, answers on another, ends with its parent.
 
 Started by `pool.py` as `python -c BOOTSTRAP`; whatever the framework prints goes to a file of the parent's.
 """
@@ -74,7 +74,7 @@ def _answer(adapter: Adapter, request: Request, message: CaseMessage, outputs: t
 def _outcomes(
     adapter: Adapter, recipe: Recipe, case: Case, request: Request, outputs: tuple[str, ...]
 ) -> dict[str, Outcome]:
-    """The outcomes; where asking for all together raises, they are asked for apart, so that one cannot hide the others."""
+    """The outcomes; where asking for all at once raises, they are asked for apart, so that one cannot hide others."""
     try:
         prepared = adapter.prepare(recipe, case, request.mode, request.dtype, request.device, outputs)
         return adapter.read(prepared())
@@ -95,7 +95,7 @@ def _parts(outputs: tuple[str, ...], one_by_one: bool) -> list[tuple[str, ...]]:
 
 
 def _end_with_parent(read_fd: int) -> None:
-    """Linux kills this process with its parent, even in a call that never returns; elsewhere the end of the pipe is watched."""
+    """Linux kills this process with its parent, even in a call that never returns; elsewhere the pipe is watched."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 

@@ -8,7 +8,7 @@ from lossvet.reference.types import Array, Rows
 
 
 def rows(terms: Any, pos_weight_shape: tuple[int, ...] | None = None) -> Rows:
-    """Rows of loss shape [N, C] from `terms` (loss, dx, dt, dq, dxx); with a gradient in pos_weight if it has a shape."""
+    """Rows of loss shape [N, C] from `terms` (loss, dx, dt, dq, dxx); a gradient in pos_weight if it has a shape."""
 
     def pullback(g: Any) -> dict[str, Any]:
         gradients = {"logits": g * terms.dx, "labels": g * terms.dt}

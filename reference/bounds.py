@@ -136,6 +136,11 @@ def _aligned(a: Number, b: Number) -> tuple[Array, Array]:
     )
 
 
+def _finite(v: Array) -> Array:
+    """|v|, and 0 where it is infinite: an infinite number has passed through nothing that was flushed."""
+    return np.where(np.isfinite(v), np.abs(v), 0.0)
+
+
 def _times(a: Array, b: Array) -> Array:
     """a * b, where 0 * inf is 0."""
     return np.where((a == 0) | (b == 0), 0.0, a * b)
@@ -199,10 +204,12 @@ class Arithmetic:
         tail = np.log1p(small)
         plus, minus = tail + np.maximum(xs, 0), tail + np.maximum(-xs, 0)
         s_plus, s_minus = np.where(xs >= 0, 1, small) / (1 + small), np.where(xs >= 0, small, 1) / (1 + small)
-        size = np.abs(xs) + tail
+        # At an infinite logit the terms are exact limits: nothing is rounded but their coefficients.
+        far = _finite(xs)
+        size = far + tail
         at, qt = np.abs(ts), np.abs(qs * ts)
-        magnitude = (1 + at + at + qt) * size + shift * np.abs(xs) * (np.abs(1 - ts) + qt)
-        slope = 1 + 2 * at + qt + shift * _times(np.abs(xs), np.abs(1 - ts) + qt)
+        magnitude = (1 + at + at + qt) * size + shift * far * (np.abs(1 - ts) + qt)
+        slope = 1 + 2 * at + qt + shift * far * (np.abs(1 - ts) + qt)
         q_k = np.broadcast_to(q.k, xs.shape)
         k = 1 + (1 + q_k) * (1 + at) * (1 + size)
 
@@ -212,12 +219,10 @@ class Arithmetic:
         ones = np.ones(xs.shape)
         curvature = _times(qs * ts + 1 - ts, s_plus * s_minus)
         return Binary(
-            loss=made(_times(qs * ts, minus) + _times(1 - ts, plus), C_LOSS * u * magnitude, C_LOSS, at * minus),
+            loss=made(_times(qs * ts, minus) + _times(1 - ts, plus), C_LOSS * u * magnitude, C_LOSS, _times(at, minus)),
             dx=made((1 - ts) * s_plus - qs * ts * s_minus, C_GRADIENT * u * slope, C_GRADIENT, at * s_minus),
-            dt=made(_times(qs, minus) - plus, C_LOSS * u * (np.abs(xs) + (1 + qs) * size), C_LOSS, minus * ones),
-            dq=made(
-                _times(ts, minus), C_LOSS * u * (_times(at, size) + shift * _times(at, np.abs(xs))), C_LOSS, 0 * q_k
-            ),
+            dt=made(_times(qs, minus) - plus, C_LOSS * u * (far + (1 + qs) * size), C_LOSS, minus * ones),
+            dq=made(_times(ts, minus), C_LOSS * u * at * (size + shift * far), C_LOSS, 0 * q_k),
             dxx=made(curvature, C_GRADIENT * u * slope, C_GRADIENT, at * s_plus * s_minus),
         )
 
@@ -231,7 +236,8 @@ class Softmax:
 
     @cached_property
     def _largest(self) -> Array:
-        return self.x.v.max(1, keepdims=True, initial=-np.inf)
+        largest: Array = self.x.v.max(1, keepdims=True, initial=-np.inf)
+        return largest
 
     @cached_property
     def _scale(self) -> tuple[Array, Array, Array]:
@@ -259,7 +265,7 @@ class Softmax:
         v = gaps + np.log1p(others)
         e = C_LOSS * self.a.column("u", 2) * (gaps + 1 + spread) + self._additions()
         e = self.a.relative(v, e, C_LOSS) + sum(self._inherited)
-        return Number(self.a, v, np.where(np.isfinite(v), e, 0.0), 1 + np.abs(v))
+        return Number(self.a, v, np.where(np.isfinite(v), e, 0.0), 1 + _finite(v))
 
     @cached_property
     def _unit(self) -> Array:
@@ -312,7 +318,7 @@ class Softmax:
         unit = np.where(self.a.column("relative", 3) > 0, C_GRADIENT * u[..., None], unit)
         softmax = powers / np.where(total == 0, 1.0, total)[..., None]
         return (
-            Number(self.a, log_complement, e, 1 + np.abs(log_complement)),
+            Number(self.a, log_complement, e, 1 + _finite(log_complement)),
             Number(self.a, softmax, _times(unit, softmax), 1 + softmax),
         )
 

@@ -98,7 +98,9 @@ def _difference(output: str, differs: Differs) -> str:
 
 def _where(case: Case, finding: Finding) -> str:
     """The part of the input that the element depends on, where the output is by row; else all of it, if it is short."""
-    index = getattr(finding.verdict, "index", None) or getattr(getattr(finding.verdict, "differs", None), "index", ())
+    verdict = finding.verdict
+    differs = verdict.differs if isinstance(verdict, Deviates) else verdict
+    index = differs.index if isinstance(differs, Differs) else ()
     settings = [f"{name} {value}" for name, value in _params(case, index) if value]
     by_row = finding.output in ("loss/none", "hvp") or finding.output.endswith(("/logits", "/labels"))
     if by_row and index:
@@ -108,10 +110,9 @@ def _where(case: Case, finding: Finding) -> str:
             )
         row = index[0]
         return f"logits[{row}] = {_row(case.logits[row])}   label {_row(case.labels[row])}   " + "   ".join(settings)
-    rows = list(case.logits.shape)
     inner = f" = {_row(case.logits)}" if case.logits.size <= LONGEST_ROW else ""
-    labels = f"   labels {_row(case.labels)}" if case.labels.size <= LONGEST_ROW else ""
-    return f"logits {rows}{inner}{labels}   " + "   ".join(settings)
+    labels = [f"labels {_row(case.labels)}"] if case.labels.size <= LONGEST_ROW else []
+    return "   ".join([f"logits {list(case.logits.shape)}{inner}", *labels, *settings])
 
 
 def _params(case: Case, index: tuple[int, ...]) -> Iterable[tuple[str, str]]:

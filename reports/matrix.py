@@ -11,7 +11,7 @@ from lossvet.conformance.summary import CLASSES, CellSummary, Summary
 Tone = Literal["good", "known", "bad", "none"]
 
 LEGEND = (
-    "ok: every error is within its bound. R, S, W: the accuracy class of the worst case (R relative, S free of a common "
+    "ok: every error is within its bound. R, S, W: accuracy class of the worst case (R relative, S free of a common "
     "shift of the logits, W at the scale of the inputs). u: largest error in ulp among those of class R."
 )
 

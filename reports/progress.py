@@ -1,4 +1,4 @@
-"""How a run is watched while it runs: a bar on a terminal, a plain line every few seconds elsewhere. All of it on stderr."""
+"""How a run is watched: a bar on a terminal, a plain line every few seconds elsewhere. All of it on stderr."""
 
 from __future__ import annotations
 

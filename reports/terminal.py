@@ -1,4 +1,4 @@
-"""A run as it is read on a terminal. Data reaches the screen as plain text: nothing of it is taken for markup or control."""
+"""A run as it is read on a terminal. Data reaches the screen as plain text: none of it is markup, or moves the cursor."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def totals(result: Result) -> list[str]:
     t = result.summary.totals
     cells = Counter(cell.verdict for cell in result.summary.cells)
     lines = [
-        f"{t['checks']:,} checks: {t['agrees']:,} agree, {t['deviates']:,} deviate as known (conformance/deviations.toml), "
+        f"{t['checks']:,} checks: {t['agrees']:,} agree, {t['deviates']:,} deviate as conformance/deviations.toml says, "
         f"{t['differs']:,} differ, {t['errored']:,} errored; {t['absent']:,} absent, {t['not_run']:,} not run",
         f"{len(result.summary.cells):,} cells: {cells['agrees']:,} agree, {cells['deviates']:,} deviate, "
         f"{cells['differs'] + cells['errored']:,} do not, {cells['absent']:,} absent",

@@ -261,8 +261,10 @@ def derivatives(name: str, case: Case) -> dict[str, Doubles]:
     found = {}
     for output, value in far.items():
         settled = (near[output] == value) | np.isnan(value)
-        limit = nan if output.endswith("/labels") else np.copysign(inf, value)  # a label of an infinite term has none
-        found[output] = np.where(settled, value, limit)
+        # By agreement: 0 * inf = 0 has no derivative in a label, nor has an infinite quotient in its weights.
+        kind, _, quotient = output.partition("/weighted_mean/")
+        undefined = output.endswith("/labels") or (kind == "gradient" and quotient not in ("", "logits"))
+        found[output] = np.where(settled, value, nan if undefined else np.copysign(inf, value))
     return found
 
 

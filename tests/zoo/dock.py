@@ -45,11 +45,12 @@ class Cage:
         self.suspects: dict[str, Suspect] = {}
 
     def rows(self, variant: str, dtypes: tuple[str, ...] = BOTH) -> Callable[[Loss], Loss]:
-        """f(logits, labels, params) spells the losses before sample weights, ignored rows (label 0 here) and reduction."""
+        """f(logits, labels, params) spells the losses before sample weights and reduction; ignored rows hold only 0 here."""
 
         def frame(f: Loss) -> Loss:
             def call(x: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
                 ignored, clean = without_ignored(labels, params)
+                x = x if ignored is None else x.masked_fill(ignored[:, None], 0.0)
                 return counted(f(x, clean, params), ignored, params)
 
             return self._add(f, variant, call, ("none",), dtypes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from zoo.dock import Cage, honest_rows
+from zoo.dock import Cage
 
 CAGE = Cage()
 rows, reduces, whole = CAGE.rows, CAGE.reduces, CAGE.whole
@@ -14,15 +14,12 @@ rows, reduces, whole = CAGE.rows, CAGE.reduces, CAGE.whole
 
 def per_class(log_p: Any, t: Any) -> Any:
     """-t log p by class, the 0 * inf of a masked class taken for 0."""
-    masked = log_p == -torch.inf
-    finite = torch.where(masked, 0.0, log_p)
-    return torch.where(masked, torch.where(t == 0, 0.0 * t, torch.inf), -t * finite)
+    return -t * torch.where((log_p == -torch.inf) & (t == 0), 0.0, log_p)
 
 
-def finite_terms(t: Any, term: Any) -> Any:
-    """t term, 0 where t is 0 and the term infinite."""
-    infinite = term.isinf()
-    return torch.where(infinite, torch.where(t == 0, 0.0 * t, t * torch.inf), t * torch.where(infinite, 0.0, term))
+def row_weight(w: Any, t: Any, losses: Any) -> Any:
+    """sum_c w_c t_c, where no class without a label meets an infinite loss on the way back."""
+    return torch.where(losses.isinf()[:, None] & (t == 0), 0.0, w * t).sum(-1)
 
 
 def picked(values: Any, y: Any) -> Any:
@@ -32,50 +29,65 @@ def picked(values: Any, y: Any) -> Any:
 # Binary losses
 
 
-@reduces("sigmoid", "mean")
-def mean_by_columns(losses: Any, weights: Any, kept: Any) -> Any:
+def either(x: Any, t: Any, q: Any, form: Any) -> Any:
+    """form(x) where x is finite; q t and 1 - t times the log-sigmoids where it is not."""
+    finite = x.isfinite()
+    limit = q * per_class(F.logsigmoid(x), t) + per_class(F.logsigmoid(-x), 1 - t)
+    return torch.where(finite, form(torch.where(finite, x, 0.0)), limit)
+
+
+@whole("sigmoid", "none", "mean")
+def mean_by_columns(x: Any, t: Any, p: Any, reduction: str) -> Any:
     """Columns are averaged first, then added."""
-    return losses.mean(0).sum() / losses.shape[1]
+    losses = per_class(F.logsigmoid(x), t) + per_class(F.logsigmoid(-x), 1 - t)
+    return losses if reduction == "none" else losses.mean(0).sum() / x.shape[1]
 
 
 @rows("sigmoid")
-def logaddexp_of_zero(x: Any, t: Any, p: Any) -> Any:
-    """log(e^0 + e^x) by logaddexp, for either term."""
-    zero = torch.zeros_like(x)
-    return finite_terms(t, torch.logaddexp(zero, -x)) + finite_terms(1 - t, torch.logaddexp(zero, x))
+def logsumexp_with_zero(x: Any, t: Any, p: Any) -> Any:
+    """log(e^0 + e^x) by log-sum-exp, less t x: the tail of t = 1 cancels."""
+    return either(x, t, 1.0, lambda x: torch.stack([torch.zeros_like(x), x], -1).logsumexp(-1) - t * x)
 
 
 @rows("sigmoid")
 def log1p_and_max(x: Any, t: Any, p: Any) -> Any:
     """max + log1p(exp(-|x|)), with both kinks at 0 turned the same way, so that their derivatives agree."""
-    positive = x >= 0
-    size = torch.where(positive, x, -x)
-    form = torch.where(positive, x, 0.0) - x * t + torch.log1p(torch.exp(-size))
-    return torch.where(x.isfinite(), form, honest_rows("sigmoid", x, t, p)[0])
+
+    def form(x: Any) -> Any:
+        positive = x >= 0
+        return torch.where(positive, x, 0.0) - x * t + torch.log1p(torch.exp(-torch.where(positive, x, -x)))
+
+    return either(x, t, 1.0, form)
 
 
 @rows("pos_weight")
 def log_weight_form(x: Any, t: Any, p: Any) -> Any:
     """The published form (1 - t) x + l (log1p(exp(-|x|)) + max(-x, 0)), its kinks turned the same way."""
-    positive = x >= 0
-    rest = torch.log1p(torch.exp(-torch.where(positive, x, -x))) + torch.where(positive, 0.0, -x)
-    form = (1 - t) * x + (1 + (p.pos_weight - 1) * t) * rest
-    return torch.where(x.isfinite(), form, honest_rows("pos_weight", x, t, p)[0])
+
+    def form(x: Any) -> Any:
+        positive = x >= 0
+        rest = torch.log1p(torch.exp(-torch.where(positive, x, -x))) + torch.where(positive, 0.0, -x)
+        return (1 - t) * x + (1 + (p.pos_weight - 1) * t) * rest
+
+    return either(x, t, p.pos_weight, form)
 
 
 @rows("pos_weight")
 def two_columns(x: Any, t: Any, p: Any) -> Any:
     """Each decision as a softmax over (x, 0)."""
-    log_p = torch.stack([x, torch.zeros_like(x)], -1).log_softmax(-1)
-    plain = -p.pos_weight * t * log_p[..., 0] - (1 - t) * log_p[..., 1]
-    return torch.where(x.isfinite(), plain, honest_rows("pos_weight", x, t, p)[0])
+
+    def form(x: Any) -> Any:
+        log_p = torch.stack([x, torch.zeros_like(x)], -1).log_softmax(-1)
+        return -p.pos_weight * t * log_p[..., 0] - (1 - t) * log_p[..., 1]
+
+    return either(x, t, p.pos_weight, form)
 
 
 @rows("dynamic_pos_weight")
 def dynamic_by_parts(x: Any, t: Any, p: Any) -> Any:
     """Positives and negatives apart, the weight one over the share of positives."""
     q = 1 / ((t.sum(0) + 1e-6) / len(t))
-    return q * finite_terms(t, -F.logsigmoid(x)) + finite_terms(1 - t, -F.logsigmoid(-x))
+    return q * per_class(F.logsigmoid(x), t) + per_class(F.logsigmoid(-x), 1 - t)
 
 
 # Softmax losses
@@ -104,7 +116,7 @@ def logsumexp_less_logit(x: Any, y: Any, p: Any) -> Any:
 def rows_in_a_loop(x: Any, y: Any, p: Any) -> Any:
     """A Python loop over the rows, last one first."""
     losses = [F.cross_entropy(x[i], y[i]) for i in reversed(range(len(x)))]
-    return torch.stack(losses[::-1]) if losses else x.sum(-1)
+    return torch.stack(losses[::-1]) if losses else F.cross_entropy(x, y, reduction="none")
 
 
 @rows("sparse")
@@ -123,31 +135,31 @@ def compensated_sum(losses: Any, weights: Any, kept: Any) -> Any:
         term = loss - lost
         new = total + term
         total, lost = new, (new - total - term).detach()
-    return total
+    return torch.where(total.isfinite(), total, losses.sum())
 
 
 # Weights
 
 
 @rows("sparse_class_weight")
-def one_hot_einsum(x: Any, y: Any, p: Any) -> Any:
-    """One-hot labels and einsum, no gather."""
-    hot = F.one_hot(y, x.shape[-1]).to(x.dtype)
-    return torch.einsum("nc,c->n", hot, p.class_weight) * F.cross_entropy(x, y, reduction="none")
+def one_hot_sum(x: Any, y: Any, p: Any) -> Any:
+    """One-hot labels and sums over the classes, no gather."""
+    losses = F.cross_entropy(x, y, reduction="none")
+    return row_weight(p.class_weight, F.one_hot(y, x.shape[-1]).to(x.dtype), losses) * losses
 
 
 @reduces("sparse_class_weight", "weighted_mean")
-def weights_divided_first(losses: Any, weights: Any, kept: Any) -> Any:
-    """Each loss is divided by the sum of the weights before they are added, last one first."""
-    return (losses / weights.sum()).flip(0).sum()
+def quarters(losses: Any, weights: Any, kept: Any) -> Any:
+    """Quarters of the losses, last one first, over quarters of the weights."""
+    return (losses / 4).flip(0).sum() / (weights / 4).flip(0).sum()
 
 
 @rows("class_weight")
 def float64_inside(x: Any, t: Any, p: Any) -> Any:
     """Everything in float64, rounded once."""
     wide = t.double()
-    terms = per_class(x.double().log_softmax(-1), wide).sum(-1)
-    return ((p.class_weight.double() * wide).sum(-1) * terms).to(x.dtype)
+    losses = per_class(x.double().log_softmax(-1), wide).sum(-1)
+    return (row_weight(p.class_weight.double(), wide, losses) * losses).to(x.dtype)
 
 
 @rows("class_weight_terms")
@@ -165,8 +177,8 @@ def diagonal_matrix(x: Any, t: Any, p: Any) -> Any:
 @rows("predicted_weight")
 def one_hot_prediction(x: Any, y: Any, p: Any) -> Any:
     """The prediction as a one-hot row."""
-    choice = F.one_hot(x.detach().argmax(-1), x.shape[-1]).to(x.dtype)
-    return (choice * p.class_weight).sum(-1) * F.cross_entropy(x, y, reduction="none")
+    choice, losses = F.one_hot(x.detach().argmax(-1), x.shape[-1]).to(x.dtype), F.cross_entropy(x, y, reduction="none")
+    return row_weight(p.class_weight, choice, losses) * losses
 
 
 # Costs
@@ -197,10 +209,10 @@ def others_by_selection(x: Any, y: Any, p: Any) -> Any:
     """For every class the log-sum-exp of the others, selected and not masked."""
     classes = range(x.shape[-1])
     if len(classes) == 1:
-        return x.sum(-1) * 0
-    others = [x[:, [k for k in classes if k != j]].logsumexp(-1) for j in classes]
-    terms = p.cost_matrix[y] * (torch.stack(others, -1) - x.logsumexp(-1, keepdim=True))
-    return -terms.masked_fill(F.one_hot(y, x.shape[-1]) == 1, 0.0).sum(-1)
+        return (x * p.cost_matrix[y]).sum(-1) * 0
+    others = [x[:, [k for k in classes if k != j]].masked_fill((y == j)[:, None], 0.0) for j in classes]
+    terms = torch.stack([other.logsumexp(-1) for other in others], -1) - x.logsumexp(-1, keepdim=True)
+    return -(p.cost_matrix[y] * terms.masked_fill(F.one_hot(y, x.shape[-1]) == 1, 0.0)).sum(-1)
 
 
 # Smoothing

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from zoo import guilty_gradient, guilty_meaning, guilty_precision, guilty_weights, honest
 from zoo.dock import ADAPTER, BOTH, Suspect
 
-from lossvet.adapters.types import Missing, Outcome, Raised, exact_in
+from lossvet.adapters.types import Outcome, Raised, exact_in
 from lossvet.conformance.judge import expected, judge
-from lossvet.conformance.types import Agrees, Cell, Differs, Verdict
+from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Verdict
 from lossvet.reference import variants
-from lossvet.reference.bounds import bounds
+from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import Case, output_names
 from lossvet.reference.vectors import Golden, load
@@ -44,22 +44,26 @@ def goldens(variant: str, dtype: str) -> list[Golden]:
     return [g for g in load(variant) if exact_in(g.case, dtype) and INVALID not in g.case.hazards]
 
 
+def golden(variant: str, case: str) -> Golden:
+    (found,) = (g for g in load(variant) if g.case.id == case)
+    return found
+
+
 @cache
-def _bounds(variant: str, case_id: str) -> object:
-    (golden,) = (g for g in load(variant) if g.case.id == case_id)
-    return bounds(variants.load(variant), golden.case, BOTH)
+def _bounds(variant: str, case: str) -> Mapping[str, Mapping[str, Bound]]:
+    return bounds(variants.load(variant), golden(variant, case).case, BOTH)
 
 
-def hear(suspect: Suspect, golden: Golden, dtype: str) -> list[Charge]:
+def hear(suspect: Suspect, proven: Golden, dtype: str) -> list[Charge]:
     """Every output of one case."""
-    case, variant = golden.case, suspect.recipe.variant
+    case, variant = proven.case, suspect.recipe.variant
     names = output_names(variant, case)
-    allowed = _bounds(variant.name, case.id)[dtype]  # type: ignore[index]
+    allowed = _bounds(variant.name, case.id)[dtype]
     cell = Cell(variant.name, "native", ADAPTER.name, "eager", dtype)
     answers = _answers(suspect, case, dtype, names)
     return [
         Charge(
-            case.id, name, judge(answers[name], golden.outputs[name], allowed[name], dtype, expected(case, cell, name))
+            case.id, name, judge(answers[name], proven.outputs[name], allowed[name], dtype, expected(case, cell, name))
         )
         for name in names
     ]
@@ -75,14 +79,21 @@ def _answers(suspect: Suspect, case: Case, dtype: str, names: tuple[str, ...]) -
 
 
 def try_all(suspect: Suspect, dtype: str) -> list[Charge]:
-    return [charge for golden in goldens(suspect.variant, dtype) for charge in hear(suspect, golden, dtype)]
+    return [charge for g in goldens(suspect.variant, dtype) for charge in hear(suspect, g, dtype)]
 
 
 def heaviest(charges: Iterable[Charge]) -> Charge | None:
-    """The charge with the greatest finite factor; one of an infinite factor where there is no other; None if acquitted."""
-    convicting = [c for c in charges if c.factor > 0]
-    finite = [c for c in convicting if c.factor < float("inf")]
-    return max(finite or convicting, key=lambda c: c.factor, default=None)
+    """The charge with the greatest factor; None if acquitted.
+
+    Finite factors come first, and of them those where golden is an ordinary number: beside a golden 0 any error is
+    1e36 bounds, which says little. Infinite ones (NaN, shape, dtype) convict where there is nothing else.
+    """
+
+    def weight(c: Charge) -> tuple[bool, bool, float]:
+        golden = c.verdict.golden if isinstance(c.verdict, Differs) else None
+        return c.factor < float("inf"), golden is not None and abs(golden) > 2.0**-40, c.factor
+
+    return max((c for c in charges if c.factor > 0), key=weight, default=None)
 
 
 def worst_ratio(charges: Iterable[Charge]) -> float:
@@ -92,24 +103,4 @@ def worst_ratio(charges: Iterable[Charge]) -> float:
 
 def accusations(charges: Iterable[Charge]) -> list[str]:
     """What an honest one must not meet: a difference or an exception, in a sentence each."""
-    return [
-        f"{c.case} {c.output}: {c.verdict}" for c in charges if not isinstance(c.verdict, Agrees) and not _absent(c)
-    ]
-
-
-def _absent(charge: Charge) -> bool:
-    return type(charge.verdict).__name__ == "Absent"
-
-
-__all__ = [
-    "GUILTY",
-    "HONEST",
-    "Charge",
-    "Missing",
-    "accusations",
-    "goldens",
-    "hear",
-    "heaviest",
-    "try_all",
-    "worst_ratio",
-]
+    return [f"{c.case} {c.output}: {c.verdict}" for c in charges if not isinstance(c.verdict, Agrees | Absent)]

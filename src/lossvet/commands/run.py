@@ -53,9 +53,8 @@ def _pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 )
 @click.option("--cold", is_flag=True, help="Keep no compiled code between runs, and use none.")
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """Judge every variant in every framework that is installed."""
-    from lossvet.adapters import names
     from lossvet.conformance import run
     from lossvet.conformance.journal import JournalError
     from lossvet.conformance.ledger import LedgerError

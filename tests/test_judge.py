@@ -1,0 +1,210 @@
+"""The judge, held to account one rule at a time, with golden results and bounds made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lossvet.adapters.types import Measured, Missing, Raised
+from lossvet.conformance.judge import expected, judge
+from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Errored, Verdict
+from lossvet.reference import variants
+from lossvet.reference.bounds import Bound, bounds
+from lossvet.reference.types import Case
+
+INF, NAN = float("inf"), float("nan")
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def bound(width: Any, s: Any = None, r: Any = None) -> Bound:
+    W, S, R = (np.asarray(width if x is None else x, np.float64) for x in (width, s, r))
+    return Bound(W=W, S=S, R=R)
+
+
+def verdict(got: Any, golden: Any, width: Any, dtype: str = "float32", wanted: str = "nan") -> Verdict:
+    value = np.asarray(got, dtype) if not isinstance(got, np.ndarray) else got
+    return judge(Measured(value), np.asarray(golden, np.float64), bound(width), dtype, wanted)
+
+
+def test_an_error_exactly_at_the_bound_agrees_and_one_step_beyond_differs() -> None:
+    width = 2.0**-20
+    at = verdict([1.0 + width], [1.0], [width])
+    assert isinstance(at, Agrees)
+    assert at.ratio == 1.0
+    beyond = verdict([np.nextafter(np.float32(1.0 + width), np.float32(2))], [1.0], [width])
+    assert isinstance(beyond, Differs)
+    assert beyond.ratio == 1.125
+    assert (beyond.index, beyond.golden) == ((0,), 1.0)
+
+
+def test_the_worst_element_is_named() -> None:
+    found = verdict([[0.0, 1.0], [2.0, 3.0]], [[0.0, 1.5], [2.0, 1.0]], np.full((2, 2), 0.25))
+    assert isinstance(found, Differs)
+    assert (found.index, found.got, found.golden, found.ratio) == ((1, 1), 3.0, 1.0, 8.0)
+    assert "2 of 4" in found.why
+
+
+def test_nothing_wrong_within_no_bound_is_ratio_zero() -> None:
+    found = verdict([0.0, -0.0, 4.0], [0.0, 0.0, 4.0], [0.0, 0.0, 0.0])
+    assert isinstance(found, Agrees)
+    assert (found.ratio, found.ulp, found.accuracy) == (0.0, 0.0, "R")
+    assert isinstance(verdict([2.0**-149], [0.0], [0.0]), Differs)
+
+
+@pytest.mark.parametrize("got", [[[1.0], [2.0]], 1.0, [1.0, 2.0, 3.0]])
+def test_shape(got: Any) -> None:
+    found = verdict(got, [1.0, 2.0], [1.0, 1.0])
+    assert isinstance(found, Differs)
+    assert "shape" in found.why
+    assert found.ratio == INF
+
+
+@pytest.mark.parametrize("other", ["float64", "float16", "int64"])
+def test_dtype(other: str) -> None:
+    found = verdict(np.array([1, 2], other), [1.0, 2.0], [1.0, 1.0])
+    assert isinstance(found, Differs)
+    assert found.why == f"is {other}, expected float32"
+
+
+@pytest.mark.parametrize(
+    ("got", "golden", "right"),
+    [
+        (NAN, 1.0, False),
+        (INF, 1.0, False),
+        (INF, INF, True),
+        (-INF, INF, False),
+        (NAN, INF, False),
+        (LARGEST, INF, False),
+        (NAN, NAN, True),
+        (0.0, NAN, False),
+    ],
+)
+def test_nan_and_infinity(got: float, golden: float, right: bool) -> None:
+    found = verdict([got, 1.0], [golden, 1.0], [1.0, 1.0])
+    assert isinstance(found, Agrees if right else Differs)
+    assert found.ratio == (0.0 if right else INF)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "right"),
+    [("nan", {"nan"}), ("zero", {"0"}), ("inf", {"inf"}), ("any", {"nan", "0", "inf", "1"}), ("raises", set())],
+)
+def test_what_is_expected_of_the_undefined(wanted: str, right: set[str]) -> None:
+    for got in ("nan", "0", "inf", "1"):
+        found = verdict(float(got), NAN, 0.0, wanted=wanted)
+        assert isinstance(found, Agrees if got in right else Differs), got
+
+
+def test_exceptions() -> None:
+    raised, undefined = Raised("ValueError", "label"), np.full(2, NAN)
+    assert isinstance(judge(raised, undefined, bound([0.0, 0.0]), "float32", "raises"), Agrees)
+    assert isinstance(judge(raised, undefined, bound([0.0, 0.0]), "float32", "any"), Agrees)
+    assert judge(raised, undefined, bound([0.0, 0.0]), "float32", "nan") == Errored("ValueError", "label")
+    assert isinstance(judge(raised, np.array([1.0, NAN]), bound([0.0, 0.0]), "float32", "raises"), Errored)
+    assert judge(Missing("no such reduction"), undefined, bound([0.0, 0.0]), "float32") == Absent("no such reduction")
+
+
+def test_a_word_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected one of"):
+        verdict(1.0, NAN, 0.0, wanted="something")
+
+
+def test_on_the_edge_of_the_range_both_sides_are_right() -> None:
+    step = 2.0**104
+    assert isinstance(verdict([INF], [LARGEST], [2 * step]), Agrees)
+    assert isinstance(verdict([-INF], [-LARGEST], [2 * step]), Agrees)
+    assert isinstance(verdict([-INF], [LARGEST], [2 * step]), Differs)
+    assert isinstance(verdict([INF], [LARGEST], [step / 4]), Differs)  # too sure to overflow
+    assert isinstance(verdict([LARGEST], [LARGEST + step], [2 * step]), Agrees)
+    assert isinstance(verdict([INF], [2 * LARGEST], [step]), Agrees)
+    assert isinstance(verdict([INF], [LARGEST], [step], "float64"), Differs)
+
+
+def test_a_flushed_subnormal_counts_in_full_and_flushed() -> None:
+    tiny = 2.0**-126
+    found = verdict([0.0], [tiny / 2], [8 * tiny])
+    assert isinstance(found, Agrees)
+    assert (found.ulp, found.ulp_flushed) == (2.0**22, 0.0)
+
+
+def test_resolution_is_the_median_bound_over_golden() -> None:
+    found = verdict([1.0, 2.0, 4.0, 0.0], [1.0, 2.0, 4.0, 0.0], [0.5, 0.5, 0.5, 0.5])
+    assert isinstance(found, Agrees)
+    assert found.resolution == 0.25
+
+
+def test_a_resolution_too_large_for_a_double_warns_nobody() -> None:
+    with np.errstate(all="raise"):
+        verdict([0.0], [2.0**-1074], [1.0])
+
+
+def test_an_unsettled_denominator_is_absent() -> None:
+    assert isinstance(verdict([1.0, 2.0], [1.0, 2.0], [1.0, INF]), Absent)
+    assert isinstance(verdict([INF, 2.0], [INF, 2.0], [INF, 1.0]), Agrees)  # golden is infinite there: a bound is no matter
+
+
+def test_the_class_is_the_strictest_that_every_element_meets() -> None:
+    def accuracy(error: float) -> str:
+        found = judge(Measured(np.array([1.0 + error, 1.0])), np.ones(2), bound([0.5, 0.5], [0.25, 0.25], [0.125, 0.125]), "float64")
+        assert isinstance(found, Agrees)
+        return found.accuracy
+
+    assert [accuracy(error) for error in (0.0, 0.125, 0.25, 0.5)] == ["R", "R", "S", "W"]
+
+
+def sparse_case(logits: list[float], label: int) -> Case:
+    x = np.array([logits])
+    params = variants.load("sparse").params()
+    return Case("by/hand", 24, x, np.array([label]), params, np.ones(1), np.ones((1, 3)))
+
+
+def sparse_losses(x: Any, y: int) -> dict[str, Any]:
+    """Three sound spellings in float32: of class W, of class S, and exact but for one rounding."""
+    x = x.astype(np.float32)
+    m = x.max()
+    total = np.exp(x - m).sum(dtype=np.float32)
+    wide = x.astype(np.float64)
+    gaps = np.delete(wide - wide[y], y)
+    exact = np.logaddexp.reduce([0.0, *gaps])
+    return {"W": (m + np.log(total)) - x[y], "S": np.log(total) - (x[y] - m), "R": np.float32(exact)}
+
+
+@pytest.mark.parametrize("name", ["W", "S", "R"])
+def test_accuracy_classes_of_cross_entropies(name: str) -> None:
+    """An offset of 1000 costs optax its digits, a sure row PyTorch; one rounding of the exact value keeps them all."""
+    classes = []
+    for logits in ([1.5, -0.5, 0.25], [1000.375, 999.25, 1001.5], [12.0, 0.25, -1.0]):
+        case = sparse_case(logits, 0)
+        golden = np.float64(np.logaddexp.reduce([0.0, *(case.logits[0, 1:] - case.logits[0, 0])]))
+        allowed = bounds(variants.load("sparse"), case, ("float32",))["float32"]["loss/none"]
+        got = np.array([sparse_losses(case.logits[0], 0)[name]], np.float32)
+        found = judge(Measured(got), np.array([golden]), allowed, "float32")
+        assert isinstance(found, Agrees), found
+        classes.append(found.accuracy)
+    assert max(classes, key="RSW".index) == name
+
+
+@pytest.mark.parametrize(
+    ("cell", "word"),
+    [
+        (Cell("sparse", "native", "torch", "eager", "float32"), "raises"),
+        (Cell("sparse", "composed", "torch", "eager", "float32"), "inf"),
+        (Cell("sparse", "composed", "torch", "compile", "float32"), "zero"),
+        (Cell("sparse", "native", "torchlike", "eager", "float32"), "any"),
+    ],
+)
+def test_the_longest_entry_that_fits_is_expected(cell: Cell, word: str) -> None:
+    case = Case(
+        **{**vars(sparse_case([0.0, 1.0, 2.0], 0)), "expect": {
+            "*": "any", "torch": "raises", "torch/composed": "inf", "torch/composed/compile": "zero"}}
+    )
+    assert expected(case, cell, "loss/none") == word
+
+
+def test_nan_documented_of_a_loss_leaves_its_gradient_open() -> None:
+    cell = Cell("sparse", "native", "torch", "eager", "float32")
+    case = sparse_case([0.0, 1.0, 2.0], 0)
+    assert expected(case, cell, "loss/mean") == "nan"
+    assert expected(case, cell, "gradient/mean/logits") == "any"

@@ -1,0 +1,454 @@
+"""The reference held to the golden results, the golden results to an independent oracle, and both to what must be so.
+
+Every seed is fixed, and named where something fails.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import hypothesis.extra.numpy as arrays
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from lossvet.reference import closed, evaluate, variants, vectors
+from lossvet.reference.bounds import bounds
+from lossvet.reference.outputs import outputs
+from lossvet.reference.types import Array, Reduction
+from lossvet.reference.vectors import Golden
+from tests import oracle
+
+SEED = 20261121
+UNIT = 2.0**-53
+
+LARGEST_RATIO = 2.0**-7
+"""Of the float64 bound: what accuracy.md, section 0, grants the reference."""
+
+NOTHING_CANCELS = 2.0**7
+"""In units of u |golden|, where the bound of class R says that nothing cancels.
+
+Class R gives every primitive an error relative to itself, 16 u (C_LOSS) at most, and every input 4 u (KAPPA). The longest
+product in any formula is v w t nll / D: a primitive, three inputs, a denominator of products of two inputs, and a dozen
+roundings: 16 + 3 * 4 + 2 * 4 + 12 = 48, and the head-room is 2. Sums of terms of one sign keep that; a difference multiplies it
+by (|a| + |b|) / |a - b|. So whatever is within the next power of two above 96 has lost no bit to speak of. (Results near
+the smallest normal number are beyond it too: a bound counts in what may be flushed.)"""
+
+
+@dataclass(frozen=True)
+class Element:
+    """One number of one output: where it is, what the reference gives, what is golden, and how far that is."""
+
+    output: str
+    index: tuple[int, ...]
+    found: float
+    golden: float
+    ratio: float
+    ulps: float
+    cancels: bool
+    bounded: bool
+
+    def __str__(self) -> str:
+        return f"{self.output}{list(self.index)}: {self.found!r}, golden {self.golden!r}"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Every element of a variant's cases that is not right to the last bit, and how many there were."""
+
+    elements: int
+    straight: int  # of which nothing cancels
+    inexact: tuple[Element, ...]
+    unbounded: tuple[Element, ...]
+
+
+def goldens(name: str) -> tuple[Golden, ...]:
+    return tuple(golden for golden in vectors.load(name) if "invalid_label" not in golden.case.hazards)
+
+
+@cache
+def measured(name: str) -> Measured:
+    parts = [_measured(name, golden) for golden in goldens(name)]
+    return Measured(
+        sum(part.elements for part in parts),
+        sum(part.straight for part in parts),
+        tuple(element for part in parts for element in part.inexact),
+        tuple(element for part in parts for element in part.unbounded),
+    )
+
+
+def _measured(name: str, golden: Golden) -> Measured:
+    variant, case = variants.load(name), golden.case
+    with np.errstate(all="ignore"):
+        found = outputs(closed, variant, case)
+    allowed = bounds(variant, case, ("float64",))["float64"]
+    elements = straight = 0
+    inexact, unbounded = [], []
+    for output, expected in golden.outputs.items():
+        actual = found[output].hi
+        assert actual.shape == expected.shape, f"{case.id} {output}"
+        wide, relative = (np.broadcast_to(getattr(allowed[output], c), expected.shape) for c in "WR")
+        with np.errstate(all="ignore"):
+            same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+            cancels = ~(relative <= NOTHING_CANCELS * UNIT * np.abs(expected))
+            ratios = np.where(same, 0.0, np.abs(actual - expected) / wide)
+        bounded = np.isfinite(wide) | ~np.isfinite(expected)
+        elements += expected.size
+        straight += int((~cancels).sum())
+        for index in map(tuple, np.argwhere(~same | ~bounded)):
+            a, e = float(actual[index]), float(expected[index])
+            element = Element(
+                f"{case.id} {output}", tuple(map(int, index)), a, e, float(ratios[index]), oracle.ulps(a, e),
+                bool(cancels[index]), bool(bounded[index]),
+            )  # fmt: skip
+            (inexact if not same[index] else unbounded).append(element)
+    return Measured(elements, straight, tuple(inexact), tuple(unbounded))
+
+
+# (1) The reference against golden ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", variants.names())
+def test_undefined_and_infinite_results_are_exactly_those_of_golden(name: str) -> None:
+    wrong = [e for e in measured(name).inexact if not (np.isfinite(e.golden) and np.isfinite(e.found))]
+    assert not wrong, _list(wrong)
+
+
+@pytest.mark.parametrize("name", variants.names())
+def test_reference_is_within_a_fraction_of_the_bound(name: str) -> None:
+    finite = [e for e in measured(name).inexact if np.isfinite(e.golden)]
+    wrong = [e for e in finite if not e.ratio <= LARGEST_RATIO]
+    assert not wrong, _list(wrong)
+
+
+@pytest.mark.parametrize("name", variants.names())
+def test_reference_is_within_one_ulp_where_nothing_cancels(name: str) -> None:
+    assert measured(name).straight > 0.5 * measured(name).elements, "too few elements for this to say anything"
+    wrong = [e for e in measured(name).inexact if np.isfinite(e.golden) and not e.cancels and not e.ulps <= 1.0]
+    assert not wrong, _list(wrong)
+
+
+@pytest.mark.parametrize("name", variants.names())
+def test_every_finite_result_has_a_finite_bound(name: str) -> None:
+    assert not measured(name).unbounded, _list(measured(name).unbounded)
+
+
+def test_prints_the_largest_ratio_and_ulp(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [measured(name) for name in variants.names()]
+    inexact = [e for part in found for e in part.inexact if np.isfinite(e.golden) and np.isfinite(e.found)]
+    normal = [e for e in inexact if abs(e.golden) >= float(np.finfo(np.float64).smallest_normal)]
+    ratio = max((e.ratio for e in inexact), default=0.0)
+    ulps = max((e.ulps for e in inexact if not e.cancels), default=0.0)
+    anywhere = max((e.ulps for e in normal), default=0.0)
+    elements, straight = sum(part.elements for part in found), sum(part.straight for part in found)
+    cases = sum(len(goldens(name)) for name in variants.names())
+    with capsys.disabled():
+        print(
+            f"\nreference against golden: {elements:,} elements of {cases} cases, {len(inexact)} not equal to the bit; "
+            f"largest error {ratio:.2g} of the float64 bound (allowed: {LARGEST_RATIO:.2g}); "
+            f"{ulps:g} ulp where nothing cancels ({straight:,} elements; allowed: 1), {anywhere:g} ulp in any normal result"
+        )
+    assert ratio <= LARGEST_RATIO
+    assert ulps <= 1.0
+
+
+def _list(elements: Any) -> str:
+    return f"{len(elements)} elements: " + "; ".join(
+        f"{e} ({e.ratio:.2g} of the bound, {e.ulps:.3g} ulp)" for e in elements[:8]
+    )
+
+
+# (2) and (3) The oracle against golden ----------------------------------------------------------------------------------
+
+
+def differing(found: dict[str, Array], golden: Golden) -> Iterator[str]:
+    """Where the oracle and golden are not the same double."""
+    for output, value in found.items():
+        expected = golden.outputs[output]
+        assert value.shape == expected.shape, f"{golden.case.id} {output}"
+        for index in np.ndindex(expected.shape):
+            a, e = float(value[index]), float(expected[index])
+            if oracle.ulps(a, e) != 0:
+                yield f"{golden.case.id} {output}{list(index)}: oracle {a!r}, golden {e!r}, {oracle.ulps(a, e):.3g} ulp"
+
+
+@pytest.mark.parametrize("name", variants.names())
+def test_losses_of_the_oracle_are_golden(name: str) -> None:
+    """To the bit: both are said to be the double nearest to the truth."""
+    wrong = []
+    for golden in goldens(name):
+        found = oracle.losses(name, golden.case)
+        assert set(found) == {output for output in golden.outputs if output.startswith("loss/")}
+        wrong += differing(found, golden)
+    assert not wrong, "\n".join(wrong[:8])
+
+
+MASKED = {"softmax": "masked", "sparse": "masked", "cost_complement": "masked_two", "class_weight": "masked_label"}
+"""Infinite logits are slow for the oracle; these few stand for all. (All agreed when the cases were made.)"""
+
+
+def sample(name: str) -> list[Golden]:
+    """A few cases drawn with SEED, and among them all leaves that the variant has."""
+    every = [g for g in goldens(name) if np.isfinite(g.case.logits).all() and np.ptp([0.0, *g.case.logits.flat]) < 150]
+    small = [golden for golden in every if golden.case.logits.size <= 15]
+    drawn = random.Random(f"{SEED}/{name}").sample(small, 4)
+    with_leaf = [g for g in small if "gradient/sum/sample_weight" in g.outputs]
+    masked = [g for g in goldens(name) if g.case.id == f"{name}/{MASKED.get(name)}"]
+    return [*drawn, *with_leaf[:1], *masked]
+
+
+@pytest.mark.parametrize("name", variants.names())
+def test_derivatives_of_the_oracle_are_golden(name: str) -> None:
+    """Every reduction with respect to every leaf, and the Hessian product, from differences of the oracle's losses."""
+    chosen, wrong, seen = sample(name), [], set()
+    for golden in chosen:
+        found = oracle.derivatives(name, golden.case)
+        assert {*found} == {output for output in golden.outputs if not output.startswith("loss/")}
+        seen |= found.keys()
+        wrong += differing(found, golden)
+    assert not wrong, f"seed {SEED}: " + "\n".join(wrong[:8])
+    assert seen == {output for golden in goldens(name) for output in golden.outputs if not output.startswith("loss/")}
+
+
+def test_the_comparison_with_the_oracle_can_fail() -> None:
+    golden = goldens("sparse")[0]
+    case = golden.case
+    nudged = np.nextafter(case.logits, np.inf)
+    other = Golden(type(case)(**{**vars(case), "logits": nudged}), golden.outputs)
+    assert list(differing(oracle.losses("sparse", other.case), other))
+    assert list(differing(oracle.derivatives("class_weight_terms", goldens("class_weight")[0].case), goldens("sparse")[0]))
+
+
+# (4) Identities ---------------------------------------------------------------------------------------------------------
+
+MEANS: tuple[Reduction, ...] = ("mean", "weighted_mean", "nonzero_mean")
+ONE_OF_C = [name for name in variants.names() if variants.load(name).family != "binary"]
+FIXED = settings(derandomize=True, deadline=None, max_examples=25, database=None)
+
+eighths = st.integers(-240, 240).map(lambda n: n / 8)  # multiples of 1/8: sums and differences are exact
+shares = st.integers(0, 16).map(lambda n: n / 16)
+factors = st.integers(0, 40).map(lambda n: n / 8)
+positive = st.integers(1, 40).map(lambda n: n / 8)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """An input that fits every variant: logits that differ within a row, hard and soft labels, weights, costs."""
+
+    x: Array
+    y: Any
+    t: Array
+    w: Array
+    costs: Array
+    v: Array
+
+    def call(self, name: str, reduction: Reduction, **given: Any) -> Any:
+        """The variant's evaluation on this batch, apart from what is given."""
+        params = {"class_weight": self.w, "pos_weight": self.w, "cost_matrix": self.costs, "label_smoothing": 0.25}
+        params["sample_weight"] = self.v
+        variant = variants.load(name)
+        known = {f for f in variant.params.__dataclass_fields__ if f in params}
+        labels = self.y if variant.family == "sparse" else self.t
+        return evaluate(name, self.x, labels, reduction=reduction, **{**{f: params[f] for f in known}, **given})
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Batch:
+    n, c = draw(st.integers(1, 5)), draw(st.integers(2, 5))
+    rows = [draw(st.lists(eighths, min_size=c, max_size=c, unique=True)) for _ in range(n)]
+    return Batch(
+        np.array(rows),
+        np.array(draw(st.lists(st.integers(0, c - 1), min_size=n, max_size=n))),
+        draw(arrays.arrays(np.float64, (n, c), elements=shares)),
+        draw(arrays.arrays(np.float64, c, elements=positive)),
+        draw(arrays.arrays(np.float64, (c, c), elements=positive)),
+        draw(arrays.arrays(np.float64, n, elements=positive)),
+    )
+
+
+def same(a: Any, b: Any) -> None:
+    """Equal but for what two orders of summing in double-double may differ by."""
+    a, b = np.asarray(a), np.asarray(b)
+    assert a.shape == b.shape
+    close = np.abs(a - b) <= np.spacing(np.maximum(np.abs(a), np.abs(b))) + 2.0**-80
+    assert (close | (np.isnan(a) & np.isnan(b))).all(), f"{a} and {b}"
+
+
+def same_evaluation(a: Any, b: Any, leaves: tuple[str, ...] = ("logits",)) -> None:
+    same(a.loss, b.loss)
+    for leaf in leaves:
+        same(a.gradients[leaf], b.gradients[leaf])
+
+
+@FIXED
+@given(batches())
+def test_pos_weight_of_one_is_sigmoid(batch: Batch) -> None:
+    for reduction in ("none", "sum", "mean"):
+        for one in (1.0, np.ones(batch.x.shape[1])):
+            weighted = evaluate("pos_weight", batch.x, batch.t, reduction=reduction, pos_weight=one)
+            same_evaluation(weighted, evaluate("sigmoid", batch.x, batch.t, reduction=reduction), ("logits", "labels"))
+
+
+@FIXED
+@given(batches())
+def test_a_decision_and_its_opposite_mirror_each_other(batch: Batch) -> None:
+    """L(x, t) = L(-x, 1 - t)."""
+    here = evaluate("sigmoid", batch.x, batch.t, reduction="none")
+    there = evaluate("sigmoid", -batch.x, 1 - batch.t, reduction="none")
+    same(here.loss, there.loss)
+    same(here.gradients["logits"], -there.gradients["logits"])
+    same(here.gradients["labels"], -there.gradients["labels"])
+
+
+@FIXED
+@given(batches(), st.integers(-(2**20), 2**20))
+def test_a_constant_added_to_a_row_changes_nothing(batch: Batch, eighths: int) -> None:
+    for name in ONE_OF_C:
+        if name == "weighted_logits":
+            continue
+        moved = Batch(**{**vars(batch), "x": batch.x + eighths / 8})
+        for reduction in variants.load(name).reductions:
+            here, there = batch.call(name, reduction), moved.call(name, reduction)
+            same_evaluation(here, there, tuple(here.gradients))
+
+
+@FIXED
+@given(batches(), st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_means_nothing(batch: Batch, shuffle: random.Random) -> None:
+    order = np.array(shuffle.sample(range(len(batch.x)), len(batch.x)))
+    moved = Batch(**{**vars(batch), **{f: getattr(batch, f)[order] for f in ("x", "y", "t", "v")}})
+    by_row = {"logits", "labels", "sample_weight"}
+    for name in variants.names():
+        for reduction in variants.load(name).reductions:
+            here, there = batch.call(name, reduction), moved.call(name, reduction)
+            same(here.loss[order] if reduction == "none" else here.loss, there.loss)
+            for leaf, value in here.gradients.items():
+                same(value[order] if leaf in by_row else value, there.gradients[leaf])
+
+
+@FIXED
+@given(batches(), st.randoms(use_true_random=False))
+def test_the_order_of_the_classes_means_nothing(batch: Batch, shuffle: random.Random) -> None:
+    order = np.array(shuffle.sample(range(len(batch.w)), len(batch.w)))
+    moved = Batch(
+        batch.x[:, order], np.argsort(order)[batch.y], batch.t[:, order], batch.w[order],
+        batch.costs[np.ix_(order, order)], batch.v,
+    )  # fmt: skip
+    for name in variants.names():
+        for reduction in variants.load(name).reductions:
+            here, there = batch.call(name, reduction), moved.call(name, reduction)
+            elementwise = variants.load(name).family == "binary" and reduction == "none"
+            same(here.loss[:, order] if elementwise else here.loss, there.loss)
+            for leaf, value in here.gradients.items():
+                match leaf:
+                    case "sample_weight":
+                        expected = value
+                    case "cost_matrix":
+                        expected = value[np.ix_(order, order)]
+                    case _:
+                        expected = value[..., order]
+                same(expected, there.gradients[leaf])
+
+
+@FIXED
+@given(batches())
+def test_two_classes_are_one_decision(batch: Batch) -> None:
+    x, y = batch.x[:, :2], batch.y % 2
+    chosen = evaluate("sparse", x, y, reduction="sum")
+    decided = evaluate("sigmoid", x[:, 1:] - x[:, :1], y[:, None].astype(float), reduction="sum")
+    same(chosen.loss, decided.loss)
+    same(chosen.gradients["logits"][:, 1:], decided.gradients["logits"])
+    same(chosen.gradients["logits"][:, :1], -decided.gradients["logits"])
+
+
+@FIXED
+@given(batches())
+def test_one_hot_labels_are_classes(batch: Batch) -> None:
+    """Dense losses with one-hot labels are the sparse ones; and class weights mean one thing."""
+    onehot = np.eye(batch.x.shape[1])[batch.y]
+    for reduction in ("none", "sum", *MEANS):
+        plain = batch.call("sparse", reduction)
+        same_evaluation(evaluate("softmax", batch.x, onehot, reduction=reduction, sample_weight=batch.v), plain)
+        weighted = batch.call("sparse_class_weight", reduction)
+        for name in ("class_weight", "class_weight_terms"):
+            dense = evaluate(
+                name, batch.x, onehot, reduction=reduction, class_weight=batch.w, sample_weight=batch.v
+            )
+            same_evaluation(dense, weighted, ("logits", "class_weight", "sample_weight"))
+
+
+@FIXED
+@given(batches())
+def test_no_smoothing_is_no_smoothing(batch: Batch) -> None:
+    for reduction in ("none", "sum", *MEANS):
+        plain = batch.call("sparse_class_weight", reduction)
+        for name in ("smooth_terms", "smooth_sample", "smooth_after"):
+            same_evaluation(batch.call(name, reduction, label_smoothing=0.0), plain, ("logits", "class_weight"))
+
+
+@FIXED
+@given(batches())
+def test_weights_of_one_are_no_weights(batch: Batch) -> None:
+    ones = np.ones(batch.x.shape[1])
+    for reduction in ("none", "sum", *MEANS):
+        plain = batch.call("sparse", reduction, sample_weight=None)
+        same_evaluation(batch.call("sparse", reduction, sample_weight=np.ones(len(batch.x))), plain)
+        for name in ("sparse_class_weight", "predicted_weight"):
+            same_evaluation(batch.call(name, reduction, sample_weight=None, class_weight=ones), plain)
+        costs = np.ones((len(ones), len(ones)))
+        same_evaluation(batch.call("cost_realized", reduction, sample_weight=None, cost_matrix=costs), plain)
+        soft = batch.call("softmax", reduction, sample_weight=None)
+        same_evaluation(batch.call("weighted_logits", reduction, sample_weight=None, class_weight=ones), soft, ("labels",))
+
+
+@FIXED
+@given(batches())
+def test_a_batch_and_itself_again_have_the_same_mean(batch: Batch) -> None:
+    twice = Batch(**{**vars(batch), **{f: np.concatenate([getattr(batch, f)] * 2) for f in ("x", "y", "t", "v")}})
+    for name in variants.names():
+        if name == "dynamic_pos_weight":  # 1e-6 beside the number of positives does not double
+            continue
+        for reduction in set(MEANS) & set(variants.load(name).reductions):
+            once, doubled = batch.call(name, reduction), twice.call(name, reduction)
+            same(once.loss, doubled.loss)
+            same(once.gradients["logits"], 2 * doubled.gradients["logits"][: len(batch.x)])
+
+
+@FIXED
+@given(batches(), st.data())
+def test_an_ignored_row_might_as_well_not_be_there(batch: Batch, data: st.DataObject) -> None:
+    ignored = np.array(data.draw(st.lists(st.booleans(), min_size=len(batch.x), max_size=len(batch.x))))
+    kept = ~ignored
+    marked = Batch(**{**vars(batch), "y": np.where(ignored, -100, batch.y)})
+    rest = Batch(**{**vars(batch), **{f: getattr(batch, f)[kept] for f in ("x", "y", "t", "v")}})
+    for name in ONE_OF_C:
+        if variants.load(name).family != "sparse":
+            continue
+        for reduction in variants.load(name).reductions:
+            here, there = marked.call(name, reduction), rest.call(name, reduction)
+            same(here.loss[kept] if reduction == "none" else here.loss, there.loss)
+            same(here.gradients["logits"][kept], there.gradients["logits"])
+            undefined = reduction in MEANS and not kept.any()
+            assert undefined or not here.gradients["logits"][ignored].any()
+
+
+@FIXED
+@given(batches(), factors)
+def test_losses_are_linear_in_their_weights(batch: Batch, factor: float) -> None:
+    """And a weighted mean does not care for their scale. Powers of two and eighths keep the products exact."""
+    for name, leaf in (("sparse_class_weight", "class_weight"), ("cost_expected", "cost_matrix"),
+                       ("cost_complement", "cost_matrix"), ("class_weight_terms", "class_weight")):  # fmt: skip
+        weights = batch.costs if leaf == "cost_matrix" else batch.w
+        here = batch.call(name, "sum")
+        there = batch.call(name, "sum", **{leaf: weights * factor})
+        np.testing.assert_allclose(here.loss * factor, there.loss, rtol=4 * UNIT, atol=2.0**-80)
+        inner = (here.gradients[leaf] * weights).sum()  # Euler: the loss is the sum of weight times derivative
+        np.testing.assert_allclose(inner, here.loss, rtol=64 * UNIT, atol=2.0**-80)
+        if factor and name == "sparse_class_weight":
+            scaled = batch.call(name, "weighted_mean", class_weight=weights * factor)
+            same_evaluation(scaled, batch.call(name, "weighted_mean"))
