@@ -39,8 +39,8 @@ class Extent:
     own_reductions: bool
     """Whether modes that compile are asked for the reductions that a native has itself."""
     by_shape: frozenset[str] = frozenset({"jax/eager"})
-    """Eager modes that run these shapes only: jax/eager, where a new shape costs a second; tensorflow/graph in quick, for
-    its kernels are those of tensorflow/eager."""
+    """Eager modes that run these shapes only: jax/eager, where a new shape costs a second; in quick, tensorflow/graph,
+    whose kernels are those of tensorflow/eager."""
     without: frozenset[str] = frozenset()
     """Modes that are left out whole."""
 

@@ -52,7 +52,17 @@ def main(name: str, read_fd: int, write_fd: int) -> None:
             answer = _answer(adapter, request, frames.decode(bytes(raw), CaseMessage), outputs)
             if os.getpid() != own:  # a framework forked, and this is the child: it has no business on the pipe
                 os._exit(0)
-            frames.write(write_fd, frames.encode(answer))
+            frames.write(write_fd, _encoded(answer))
+
+
+def _encoded(answer: Answer) -> bytes:
+    """The frame of an answer; of its refusal, where it is too large to be sent."""
+    try:
+        return frames.encode(answer)
+    except frames.OversizedFrame as error:
+        refused = messages.outcome_message(Raised("OversizedFrame", str(error)))
+        outcomes = dict.fromkeys(answer.outcomes, refused)
+        return frames.encode(Answer(answer.serial, answer.case, outcomes, answer.seconds, answer.compiled))
 
 
 def _answer(adapter: Adapter, request: Request, message: CaseMessage, outputs: tuple[str, ...]) -> Answer:

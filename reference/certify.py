@@ -25,7 +25,8 @@ QUOTIENTS = (
     "gradient/weighted_mean/cost_matrix",
     "gradient/weighted_mean/sample_weight",
 )
-INVALID = "invalid_label"  # hazard of cases that have no mathematical outcome at all
+BY_ROW = ("loss/none", "gradient/none/logits", "hvp")
+INVALID = "invalid_label"  # hazard of cases some of whose labels are no class
 
 
 def certify(variant: Variant, case: Case) -> dict[str, Array]:
@@ -37,7 +38,7 @@ def certify(variant: Variant, case: Case) -> dict[str, Array]:
     ArithmeticError where LAST_BITS bits do not settle the last place.
     """
     if INVALID in case.hazards:
-        return {name: np.full(shape, np.nan) for name, shape in shapes(variant, case).items()}
+        return _without_invalid_rows(variant, case)
     if np.isfinite(case.logits).all():
         return _evaluate(variant, case)
     near, far = (_evaluate(variant, _at_distance(case, scale)) for scale in (FAR, 2 * FAR))
@@ -59,6 +60,16 @@ def shapes(variant: Variant, case: Case) -> dict[str, tuple[int, ...]]:
         return case.logits.shape
 
     return {name: shape(name) for name in output_names(variant, case)}
+
+
+def _without_invalid_rows(variant: Variant, case: Case) -> dict[str, Array]:
+    """Rows whose label is no class are undefined, and with them all that is not by row."""
+    kept = case.labels == case.params.ignore_index
+    invalid = ~kept & ((case.labels < 0) | (case.labels >= case.logits.shape[1]))
+    found = _evaluate(variant, dataclasses.replace(case, labels=np.where(invalid, 0, case.labels)))
+    for name, value in found.items():
+        value[invalid if name in BY_ROW else ...] = np.nan
+    return found
 
 
 def _at_distance(case: Case, distance: float) -> Case:

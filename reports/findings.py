@@ -101,8 +101,8 @@ def _where(case: Case, finding: Finding) -> str:
     verdict = finding.verdict
     differs = verdict.differs if isinstance(verdict, Deviates) else verdict
     index = differs.index if isinstance(differs, Differs) else ()
-    settings = [f"{name} {value}" for name, value in _params(case, index) if value]
     by_row = finding.output in ("loss/none", "hvp") or finding.output.endswith(("/logits", "/labels"))
+    settings = [f"{name} {value}" for name, value in _params(case, index if by_row else ()) if value]
     if by_row and index:
         if case.cotangent.ndim == 2:
             return f"logits{list(index)} = {case.logits[index]:.9g}   label {case.labels[index]:.9g}   " + "   ".join(

@@ -1,4 +1,4 @@
-"""A run as it is read on a terminal. Data reaches the screen as plain text: none of it is markup, or moves the cursor."""
+"""A run as it is read on a terminal. Data reaches the screen as plain text: none of it is markup."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def totals(result: Result) -> list[str]:
     t = result.summary.totals
     cells = Counter(cell.verdict for cell in result.summary.cells)
     lines = [
-        f"{t['checks']:,} checks: {t['agrees']:,} agree, {t['deviates']:,} deviate as conformance/deviations.toml says, "
+        f"{t['checks']:,} checks: {t['agrees']:,} agree, {t['deviates']:,} deviate as deviations.toml says, "
         f"{t['differs']:,} differ, {t['errored']:,} errored; {t['absent']:,} absent, {t['not_run']:,} not run",
         f"{len(result.summary.cells):,} cells: {cells['agrees']:,} agree, {cells['deviates']:,} deviate, "
         f"{cells['differs'] + cells['errored']:,} do not, {cells['absent']:,} absent",
@@ -84,10 +84,8 @@ def totals(result: Result) -> list[str]:
     if result.incomplete:
         lines.append(f"  not run: {result.incomplete:,} given up; lossvet run --resume tries them again")
     rate = result.made / result.seconds if result.seconds else 0.0
-    lines.append(
-        f"{result.made:,} checks in {result.seconds:.1f} s, {rate:,.0f}/s; {result.summary.compiled:,} functions compiled"
-    )
-    return lines
+    compiled = f"{result.summary.compiled:,} functions compiled"
+    return [*lines, f"{result.made:,} checks in {result.seconds:.1f} s, {rate:,.0f}/s; {compiled}"]
 
 
 def _matrix(out: Console, result: Result) -> None:

@@ -30,9 +30,8 @@ def binary_forms(case: Case, u: float, eta: float) -> Forms:
     x, t, p, g = case.logits, case.labels, getattr(case.params, "pos_weight", np.ones(())), np.abs(case.cotangent)
     a, z, n = np.abs(x), np.abs(t), x.size
     size = a + np.log1p(np.exp(-a))
-    plus, minus = 1 / (1 + np.exp(-x)), 1 / (1 + np.exp(x))
     loss = C_LOSS * u * (1 + z + (1 + p) * z) * size + 4 * eta * (1 + (1 + p) * z)
-    dx = C_GRADIENT * u * (1 + (2 + p) * z + a * (np.abs(1 - t) * plus + p * z * minus)) + 4 * eta * (1 + (1 + p) * z)
+    dx = C_GRADIENT * u * (1 + (2 + p) * z + a * (np.abs(1 - t) + p * z)) + 4 * eta * (1 + (1 + p) * z)
     dt = C_LOSS * u * (a + (1 + p) * size) + 4 * eta * (1 + p)
     value = np.abs(p * t * (size - np.maximum(x, 0)) + (1 - t) * (size - np.maximum(-x, 0)))
     total = loss.sum() + u * (n - 1) * (value + loss).sum() + 2 * u * value.sum()
@@ -63,7 +62,10 @@ def softmax_forms(case: Case, u: float, eta: float) -> Forms:
     nonzero = np.maximum((y != 0).sum(1) - 1, 0)
     loss = C_LOSS * u * (weight * (a + scale + 1)).sum(1) + u * (k - 1) * total
     loss += 2 * u * nonzero * (weight * (a + scale)).sum(1) + (4 + k) * eta * total
-    dx = C_GRADIENT * u * (total[:, None] * q * (2 + a + scale) + weight) + u * (k - 1) * total[:, None] * q
+    # The label is subtracted once, and its term was derived as C_GRADIENT u |y|: u |y| is what the mechanism keeps of it.
+    # Labels of either sign cancel in the sum that p is multiplied by, as they do in every kernel.
+    signed = np.abs((w * y).sum(1))[:, None]
+    dx = C_GRADIENT * u * signed * q * (2 + a + scale) + u * weight + u * (k - 1) * signed * q
     nll = C_LOSS * u * (a + scale + 1) + u * (k - 1)
     outer = np.abs(v)[:, None]
     found = {
@@ -74,7 +76,9 @@ def softmax_forms(case: Case, u: float, eta: float) -> Forms:
     return found | ({"gradient/sum/labels": outer * w * nll} if case.labels.ndim == 2 else {})
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "pos_weight", "softmax", "class_weight_terms", "sparse", "sparse_class_weight"])
+@pytest.mark.parametrize(
+    "name", ["sigmoid", "pos_weight", "softmax", "class_weight_terms", "sparse", "sparse_class_weight"]
+)
 def test_nowhere_tighter_than_the_closed_forms(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Prints the largest ratio of the mechanism's bound to the closed form, and where."""
     variant, largest, where = variants.load(name), 0.0, ""
@@ -89,7 +93,9 @@ def test_nowhere_tighter_than_the_closed_forms(name: str, capsys: pytest.Capture
             for output, form in forms.items():
                 ordinary = np.isfinite(golden.outputs[output]) & (form > 0)
                 ratio = (found[output].W / np.where(form > 0, form, 1))[ordinary]
-                assert (ratio >= 1 - 1e-9).all(), f"{case.id} {dtype} {output}: bound over closed form is {ratio.min():.4g}"
+                assert (ratio >= 1 - 1e-9).all(), (
+                    f"{case.id} {dtype} {output}: bound over closed form is {ratio.min():.4g}"
+                )
                 normal = ratio[(form > 2.0**40 * eta)[ordinary]]
                 if normal.max(initial=0.0) > largest:
                     largest, where = float(normal.max()), f"{case.id} {dtype} {output}"
@@ -109,7 +115,7 @@ def test_no_honest_loss_climbs_over_its_bound(
 ) -> None:
     """Hill climbing for the largest error over bound of PyTorch's own losses, value and gradient: it stays below 1."""
     torch = pytest.importorskip("torch")
-    variant, random, rows, classes = variants.load(name), np.random.default_rng(seed), 256, 3
+    variant, random, rows, classes = variants.load(name), np.random.default_rng(seed), 128, 3
     labels: Any = random.integers(0, 2, (rows, classes)) if name == "sigmoid" else random.integers(0, classes, rows)
     labels = labels.astype(np.float64) if name == "sigmoid" else labels
 
@@ -125,7 +131,10 @@ def test_no_honest_loss_climbs_over_its_bound(
         else:
             loss = functional.cross_entropy(given, y, reduction="none")
         loss.sum().backward()
-        return {"loss/none": loss.detach().numpy().astype(np.float64), "gradient/sum/logits": given.grad.numpy().astype(np.float64)}
+        return {
+            "loss/none": loss.detach().numpy().astype(np.float64),
+            "gradient/sum/logits": given.grad.numpy().astype(np.float64),
+        }
 
     def ratios(x: Array) -> Array:
         """The worst of every row, of value and gradient."""
@@ -137,9 +146,13 @@ def test_no_honest_loss_climbs_over_its_bound(
             worst = np.maximum(worst, ratio.reshape(rows, -1).max(1))
         return worst
 
-    x = (random.normal(size=(rows, classes)) * 10.0 ** random.uniform(-3, 2.5, (rows, 1))).astype(dtype).astype(np.float64)
+    x = (
+        (random.normal(size=(rows, classes)) * 10.0 ** random.uniform(-3, 2.5, (rows, 1)))
+        .astype(dtype)
+        .astype(np.float64)
+    )
     best = ratios(x)
-    for step in range(60):
+    for step in range(40):
         moved = x * (1 + random.normal(size=x.shape) * 2.0 ** random.uniform(-20, 0, (rows, 1)))
         moved = np.where(random.random(x.shape) < 0.6, moved, x) + random.normal(size=(rows, 1)) * (step % 5 == 0)
         moved = moved.astype(dtype).astype(np.float64)

@@ -142,12 +142,19 @@ def test_a_resolution_too_large_for_a_double_warns_nobody() -> None:
 
 def test_an_unsettled_denominator_is_absent() -> None:
     assert isinstance(verdict([1.0, 2.0], [1.0, 2.0], [1.0, INF]), Absent)
-    assert isinstance(verdict([INF, 2.0], [INF, 2.0], [INF, 1.0]), Agrees)  # golden is infinite there: a bound is no matter
+    assert isinstance(
+        verdict([INF, 2.0], [INF, 2.0], [INF, 1.0]), Agrees
+    )  # golden is infinite there: a bound is no matter
 
 
 def test_the_class_is_the_strictest_that_every_element_meets() -> None:
     def accuracy(error: float) -> str:
-        found = judge(Measured(np.array([1.0 + error, 1.0])), np.ones(2), bound([0.5, 0.5], [0.25, 0.25], [0.125, 0.125]), "float64")
+        found = judge(
+            Measured(np.array([1.0 + error, 1.0])),
+            np.ones(2),
+            bound([0.5, 0.5], [0.25, 0.25], [0.125, 0.125]),
+            "float64",
+        )
         assert isinstance(found, Agrees)
         return found.accuracy
 
@@ -197,8 +204,10 @@ def test_accuracy_classes_of_cross_entropies(name: str) -> None:
 )
 def test_the_longest_entry_that_fits_is_expected(cell: Cell, word: str) -> None:
     case = Case(
-        **{**vars(sparse_case([0.0, 1.0, 2.0], 0)), "expect": {
-            "*": "any", "torch": "raises", "torch/composed": "inf", "torch/composed/compile": "zero"}}
+        **{
+            **vars(sparse_case([0.0, 1.0, 2.0], 0)),
+            "expect": {"*": "any", "torch": "raises", "torch/composed": "inf", "torch/composed/compile": "zero"},
+        }
     )
     assert expected(case, cell, "loss/none") == word
 

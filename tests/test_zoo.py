@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parent))  # the zoo is no part of the package
 
-from zoo import table, trial  # noqa: E402
-from zoo.dock import BOTH, Suspect  # noqa: E402
+from zoo import table, trial
+from zoo.dock import BOTH, Suspect
 
 ROWS = table.read(table.FILE.read_text()) if table.FILE.exists() else []
 RATIOS: dict[str, float] = dict.fromkeys(BOTH, 0.0)
@@ -44,7 +44,9 @@ def test_the_table_says_what_a_new_writing_of_it_would_say() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.name}-{row.dtype}")
 def test_guilty_is_convicted(row: table.Conviction) -> None:
     assert row.factor > 0, f"no case convicts {row.name} in {row.dtype}"
-    assert stands(row, trial.GUILTY[row.name]), f"{row.case} {row.output} convicts by {retried(row, trial.GUILTY[row.name])}"
+    assert stands(row, trial.GUILTY[row.name]), (
+        f"{row.case} {row.output} convicts by {retried(row, trial.GUILTY[row.name])}"
+    )
 
 
 @pytest.mark.parametrize("name", trial.HONEST)

@@ -83,7 +83,7 @@ ROWS = (
     Design("masked_two", "1.5 -inf -inf; 0.5 -inf 2; -inf -1 0.25", "0 2 1", "masked_logit square_batch",
            expect=INFINITE, skip=SMOOTHED),
     Design("masked_label", "1 -inf 2; 0.5 -1 0.25; 2 1.5 -0.5; -0.25 0 1", "1 0 2 1", "masked_logit infinite_loss",
-           expect=INFINITE),
+           expect=INFINITE, skip=("class_weight",)),  # whose derivative in w is 0 * inf
     # Shapes
     Design("one_row", "1.5 -0.25 0", "1", "one_row"),
     Design("one_class", "0.75; -1.5; 12; -0", "0 0 0 0", "one_class"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lossvet.reference import binary
+from lossvet.reference import binary, composed
 from lossvet.reference.cases.binary import binary_cases
 from lossvet.reference.types import Rows, Variant
 
@@ -41,7 +41,8 @@ def closed(a: Any, logits: Any, labels: Any, params: DynamicPosWeight) -> Rows:
 
 def losses(ops: Any, logits: Any, labels: Any, params: DynamicPosWeight) -> Any:
     q = ops.size(labels, 0) / (ops.sum(labels, 0) + EPSILON)
-    return q * labels * ops.softplus(-logits) + (1 - labels) * ops.softplus(logits)
+    missed, raised = composed.binary_terms(ops, logits, labels)
+    return q * missed + raised
 
 
 VARIANT = Variant(

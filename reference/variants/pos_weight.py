@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lossvet.reference import binary
+from lossvet.reference import binary, composed
 from lossvet.reference.cases.binary import binary_cases
 from lossvet.reference.types import Array, Rows, Variant
 
@@ -33,7 +33,8 @@ def closed(a: Any, logits: Any, labels: Any, params: PosWeight) -> Rows:
 
 
 def losses(ops: Any, logits: Any, labels: Any, params: PosWeight) -> Any:
-    return params.pos_weight * labels * ops.softplus(-logits) + (1 - labels) * ops.softplus(logits)
+    missed, raised = composed.binary_terms(ops, logits, labels)
+    return params.pos_weight * missed + raised
 
 
 VARIANT = Variant(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lossvet.reference import binary
+from lossvet.reference import binary, composed
 from lossvet.reference.cases.binary import binary_cases
 from lossvet.reference.types import Rows, Variant
 
@@ -24,7 +24,8 @@ def closed(a: Any, logits: Any, labels: Any, params: Sigmoid) -> Rows:
 
 
 def losses(ops: Any, logits: Any, labels: Any, params: Sigmoid) -> Any:
-    return labels * ops.softplus(-logits) + (1 - labels) * ops.softplus(logits)
+    missed, raised = composed.binary_terms(ops, logits, labels)
+    return missed + raised
 
 
 VARIANT = Variant(

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+
 from zoo.dock import Cage, honest_rows
 from zoo.guilty_gradient import altered
 

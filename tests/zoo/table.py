@@ -50,7 +50,9 @@ def convict(suspect: Suspect, dtype: str) -> Conviction:
 def kinds(charges: Iterable[Charge]) -> str:
     """Which outputs convict: "value", "gradient", "hvp", or several of them."""
     found = {c.output.split("/")[0] for c in charges}
-    return "+".join(word for kind, word in (("loss", "value"), ("gradient", "gradient"), ("hvp", "hvp")) if kind in found)
+    return "+".join(
+        word for kind, word in (("loss", "value"), ("gradient", "gradient"), ("hvp", "hvp")) if kind in found
+    )
 
 
 def convictions() -> Iterator[Conviction]:

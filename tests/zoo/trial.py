@@ -7,9 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from zoo import guilty_gradient, guilty_meaning, guilty_precision, guilty_weights, honest
-from zoo.dock import ADAPTER, BOTH, Suspect
-
 from lossvet.adapters.types import Outcome, Raised, exact_in
 from lossvet.conformance.judge import expected, judge
 from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Verdict
@@ -18,6 +15,8 @@ from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import Case, output_names
 from lossvet.reference.vectors import Golden, load
+from zoo import guilty_gradient, guilty_meaning, guilty_precision, guilty_weights, honest
+from zoo.dock import ADAPTER, BOTH, Suspect
 
 CAGES = (guilty_meaning.CAGE, guilty_weights.CAGE, guilty_gradient.CAGE, guilty_precision.CAGE)
 GUILTY = {name: suspect for cage in CAGES for name, suspect in cage.suspects.items()}

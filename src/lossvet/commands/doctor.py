@@ -32,9 +32,8 @@ def command() -> None:
     def say(text: str) -> None:
         out.print(Text(terminal.plain(text)), soft_wrap=True)
 
-    say(
-        f"lossvet {lossvet.__version__}   {platform.python_implementation()} {platform.python_version()} {sys.executable}"
-    )
+    python = f"{platform.python_implementation()} {platform.python_version()} {sys.executable}"
+    say(f"lossvet {lossvet.__version__}   {python}")
     say(f"{platform.system()} {platform.machine()}   {_cores()} cores")
     names = adapters.names()
     with pool.Pool(
@@ -58,9 +57,8 @@ def command() -> None:
     if not any("cpu" not in g.devices or len(g.devices) > 1 for g in greetings.values() if isinstance(g, Hello)):
         say("no GPU is seen by any framework: their columns of devices above name all that they see")
     try:
-        say(
-            f"golden results: {sum(len(load(name)) for name in variants.names())} cases of {len(variants.names())} variants"
-        )
+        cases = sum(len(load(name)) for name in variants.names())
+        say(f"golden results: {cases} cases of {len(variants.names())} variants")
     except GoldenError as error:
         end(4, str(error))
     say(f"compiled code is kept in {process.default_cache()}; runs are kept in {journal.FOLDER}/")

@@ -1,0 +1,114 @@
+"""NumPy as a framework, as somebody else would write it in a package of their own.
+
+Their `pyproject.toml` says `[project.entry-points."lossvet.adapters"]` and `numpy = "numpy_adapter:adapter"`. NumPy has
+no losses and no derivatives, so it brings operations, and the losses composed of them are judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lossvet.adapters import steps
+from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Recipe
+from lossvet.reference.types import Case
+
+NO_GRADIENT = Missing("NumPy has no derivatives")
+
+
+def adapter() -> Adapter:
+    ops = Operations()
+
+    def prepare(
+        recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
+    ) -> Callable[[], dict[str, Any]]:
+        arrays = {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in steps.tensors(recipe, case).items()}
+        params = steps.with_tensors(recipe, {**steps.settings(case), **arrays})
+        wanted = tuple(r for r in recipe.variant.reductions if f"loss/{r}" in outputs)
+
+        def call() -> dict[str, Any]:
+            with np.errstate(all="ignore"):
+                losses = steps.losses(recipe, ops, arrays["logits"], arrays["labels"], params, wanted)
+            return {output: losses[output[5:]] if output.startswith("loss/") else NO_GRADIENT for output in outputs}
+
+        return call
+
+    return Adapter(
+        name="numpy",
+        version=np.__version__,
+        modes=("eager",),
+        devices=("cpu",),
+        dtypes=("float32", "float64"),
+        ops=ops,
+        native={},
+        prepare=prepare,
+        read=read,
+    )
+
+
+def read(answers: dict[str, Any]) -> dict[str, Outcome]:
+    return {k: v if isinstance(v, Missing) else Measured(np.asarray(v)) for k, v in answers.items()}
+
+
+class Operations:
+    """`lossvet.adapters.types.Ops`, over arrays."""
+
+    def sum(self, x: Any, axis: int | None = None) -> Any:
+        return np.sum(x, axis=axis)
+
+    def exp(self, x: Any) -> Any:
+        return np.exp(x)
+
+    def log(self, x: Any) -> Any:
+        return np.log(x)
+
+    def sigmoid(self, x: Any) -> Any:
+        small = np.exp(-np.abs(x))
+        return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+    def softplus(self, x: Any) -> Any:
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+    def softmax(self, x: Any) -> Any:
+        powers = np.exp(x - x.max(-1, keepdims=True))
+        return powers / powers.sum(-1, keepdims=True)
+
+    def log_softmax(self, x: Any) -> Any:
+        return x - self.logsumexp(x)[..., None]
+
+    def logsumexp(self, x: Any) -> Any:
+        largest = x.max(-1)
+        return largest + np.log(np.exp(x - largest[..., None]).sum(-1))
+
+    def where(self, condition: Any, x: Any, y: Any) -> Any:
+        tensor = x if isinstance(x, np.ndarray) else y
+        return np.where(condition, x, y).astype(tensor.dtype)
+
+    def equal(self, x: Any, y: Any) -> Any:
+        return np.equal(x, y)
+
+    def argmax(self, x: Any) -> Any:
+        return x.argmax(-1)
+
+    def stop_gradient(self, x: Any) -> Any:
+        return x
+
+    def take(self, x: Any, indices: Any) -> Any:
+        return x[indices]
+
+    def pick(self, x: Any, indices: Any) -> Any:
+        return np.take_along_axis(x, np.asarray(indices)[:, None], -1)[:, 0]
+
+    def one_hot(self, indices: Any, like: Any) -> Any:
+        return (np.arange(like.shape[1]) == np.asarray(indices)[:, None]).astype(like.dtype)
+
+    def ones(self, like: Any) -> Any:
+        return np.ones(len(like), like.dtype)
+
+    def eye(self, like: Any) -> Any:
+        return np.eye(like.shape[1], dtype=bool)
+
+    def size(self, x: Any, axis: int) -> Any:
+        return x.dtype.type(x.shape[axis])

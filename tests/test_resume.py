@@ -1,0 +1,145 @@
+"""kill -9 of a worker and of the whole run, at random moments: nothing reported is lost, and the totals are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from plugged import plug, plug_here
+
+from lossvet.conformance import run, summary
+from lossvet.conformance.messages import Greeting
+from lossvet.conformance.plan import Plan, Selection
+
+SEED = int(os.environ.get("LOSSVET_SEED", "20260101"))
+KILLS = 25
+"""Of workers, and as many of whole runs."""
+
+LOSSVET = [sys.executable, "-P", "-c", "from lossvet.cli import main; main()"]
+ASKED = ["--framework", "naughty", "--only", "sigmoid", "--only", "sparse", "--dtype", "float32"]
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+
+
+def children(parent: int) -> list[int]:
+    """The processes that this one started, by /proc."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+class Killer:
+    """Watches a run, and kills its worker whenever so many checks have been counted as chance wants."""
+
+    def __init__(self, chance: random.Random, kills: int) -> None:
+        self.chance, self.left, self.next = chance, kills, 1
+
+    def begin(self, greetings: Mapping[str, Greeting], plan: Plan, done: int) -> None:
+        self.every = max(1, plan.checks // (self.left + 2))
+
+    def counted(self, checks: int) -> None:
+        self.next -= checks
+        if self.next <= 0 and self.left:
+            time.sleep(self.chance.uniform(0, 0.01))
+            for worker in children(os.getpid()):
+                os.kill(worker, signal.SIGKILL)
+            self.left -= 1
+            self.next = self.chance.randint(1, 2 * self.every - 1)
+
+    def remark(self, framework: str, text: str) -> None:
+        pass
+
+
+def vet(folder: Path, kills: int) -> tuple[dict[str, Any], int]:
+    killer = Killer(random.Random(SEED), kills)
+    selection = Selection(only=("sigmoid", "sparse"), frameworks=("naughty",), dtypes=("float32",))
+    result = run.run(run.Options(selection=selection, cold=True, journal=folder / f"{kills}.jsonl"), killer)
+    return summary.document(result.summary, result.versions), killer.left
+
+
+def test_killed_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    print(f"LOSSVET_SEED={SEED}")
+    plug_here(tmp_path / "others", monkeypatch)
+    monkeypatch.setenv("NAUGHTY", "slow")
+    expected, _ = vet(tmp_path, 0)
+    found, left = vet(tmp_path, KILLS)
+    assert left == 0, "the run ended before all its killings"
+    assert found == expected
+
+
+def test_killed_runs_lose_nothing_and_resume(tmp_path: Path) -> None:
+    print(f"LOSSVET_SEED={SEED}")
+    chance = random.Random(SEED)
+    environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "NAUGHTY": "slow"}
+
+    def start(path: Path) -> subprocess.Popen[bytes]:
+        given = ["--resume"] if path.exists() and b"\n" in path.read_bytes() else ASKED
+        if given is ASKED:
+            path.unlink(missing_ok=True)
+        arguments = [*LOSSVET, "run", "--cold", "--format", "json", "--journal", str(path), *given]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(arguments, env=environment, cwd=tmp_path, **pipes)  # type: ignore[call-overload]
+
+    def finish(path: Path) -> Any:
+        process = start(path)
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode in (0, 1), process.returncode
+        return json.loads(out)
+
+    began = time.monotonic()
+    expected = finish(tmp_path / "whole.jsonl")
+    whole = time.monotonic() - began
+    assert expected["totals"]["checks"] > 500
+    kills, number = 0, 0
+    while kills < KILLS:
+        path = tmp_path / f"{number}.jsonl"
+        process = start(path)
+        try:
+            process.wait(timeout=chance.uniform(0.1, 1.0) * whole)
+        except subprocess.TimeoutExpired:
+            kept = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+            workers = children(process.pid)
+            process.kill()
+            process.wait()
+            kills += 1
+            assert path.read_bytes().startswith(kept) if kept else True
+            gone(workers)
+        else:
+            number += 1
+        assert process.stdout is not None
+        process.stdout.close()
+    for done in range(number + 1):
+        assert finish(tmp_path / f"{done}.jsonl") == expected
+
+
+def gone(workers: list[int]) -> None:
+    """Within seconds, none of these processes runs."""
+    deadline = time.monotonic() + 10
+    while any(_runs(pid) for pid in workers):
+        assert time.monotonic() < deadline, f"workers {workers} outlive their run"
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
