@@ -167,9 +167,12 @@ class Process:
         size = os.fstat(self._printed.fileno()).st_size
         tail = os.pread(self._printed.fileno(), 65536, max(0, size - 65536)).decode(errors="replace")
         lines = [line.strip() for line in tail.splitlines() if line.strip()]
-        fatal = [line for line in lines if line.startswith(("Fatal Python error", "Windows fatal"))]
-        stack = [line for line in lines if line.startswith("File ")]
-        words = [*fatal[-1:], *stack[:1]] if fatal else lines[-1:]
+        fatal = [i for i, line in enumerate(lines) if line.startswith("Fatal Python error")]
+        if not fatal:
+            return "".join(f"; {line[:300]}" for line in lines[-1:])
+        own = [i for i, line in enumerate(lines) if line.startswith("Current thread") and i > fatal[-1]]
+        stack = [line for line in lines[own[0] if own else fatal[-1] :] if line.startswith("File ")]
+        words = [lines[fatal[-1]], *stack[:1]]
         return "".join(f"; {word[:300]}" for word in words)
 
     def _forget_output(self) -> None:

@@ -156,7 +156,8 @@ def _present(greetings: Mapping[str, Greeting], needed: Iterable[str], device: s
     """Raises CannotJudge where a framework that was named is not there, or nobody is, or nobody has the device."""
     lacking = [g for g in greetings.values() if isinstance(g, Unavailable)]
     if named := [g for g in lacking if g.name in set(needed)]:
-        raise CannotJudge("; ".join(f"{g.name} was asked for and {g.reason}" for g in named) + "; see: lossvet doctor")
+        why = (f"{g.name} {'is not installed' if g.missing else 'does not start'} ({g.reason})" for g in named)
+        raise CannotJudge(f"{'; '.join(why)}; see: lossvet doctor")
     there = [g for g in greetings.values() if isinstance(g, Hello)]
     if not there:
         raise CannotJudge("no framework is installed; see: lossvet doctor")

@@ -1,4 +1,4 @@
-"""Tries the whole zoo and prints the table of convictions; --write replaces tests/convictions.txt. Takes some minutes."""
+"""Tries the whole zoo and prints the table of convictions; --write replaces tests/convictions.txt. Takes minutes."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """A second opinion on the golden results: every variant once more, by hand from its formula, in mpmath.
 
-Shares no code with `lossvet.reference`: neither the ball arithmetic nor the closed forms. Of the reference it sees cases
-only, as data. Losses are evaluated at so many digits that nothing is lost; derivatives are those of these losses, by a
-step along the imaginary axis (f(x + ih) = f(x) + ih f'(x) - ..., which cancels nothing), and Hessian products by central
-differences of such derivatives. No derivative is spelled out anywhere.
+Shares no code with `lossvet.reference`: neither the ball arithmetic nor the closed forms. Of the reference it sees
+cases only, as data. Losses are evaluated at so many digits that nothing is lost; derivatives are those of these losses,
+by a step along the imaginary axis (f(x + ih) = f(x) + ih f'(x) - ..., which cancels nothing), and Hessian products by
+central differences of such derivatives. No derivative is spelled out anywhere.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FAR, FARTHER = 300_000.0, 900_000.0
 """Where an infinite logit stands while a derivative is taken: what differs between the two is infinite."""
 
 
-# The variants -----------------------------------------------------------------------------------------------------------
+# The variants --------------------------------------------------------------------------------------------------------
 
 
 def times(*factors: Any) -> Any:
@@ -189,7 +189,7 @@ SPARSE = {
 }  # fmt: skip
 
 
-# Reductions -------------------------------------------------------------------------------------------------------------
+# Reductions ----------------------------------------------------------------------------------------------------------
 
 
 def leaves(name: str, case: Case) -> dict[str, Doubles]:
@@ -237,7 +237,7 @@ def over(total: Any, denominator: Any) -> Any:
     return None if mp.re(denominator) == 0 else total / denominator
 
 
-# What a case comes to ---------------------------------------------------------------------------------------------------
+# What a case comes to ------------------------------------------------------------------------------------------------
 
 
 def losses(name: str, case: Case) -> dict[str, Doubles]:

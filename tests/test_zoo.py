@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parent))  # the zoo is no part of the package
 
-from zoo import table, trial
+from zoo import guilty_gradient, table, trial
 from zoo.dock import BOTH, Suspect
 
 ROWS = table.read(table.FILE.read_text()) if table.FILE.exists() else []
@@ -47,6 +47,12 @@ def test_guilty_is_convicted(row: table.Conviction) -> None:
     assert stands(row, trial.GUILTY[row.name]), (
         f"{row.case} {row.output} convicts by {retried(row, trial.GUILTY[row.name])}"
     )
+
+
+def test_faults_of_the_gradient_are_not_seen_in_the_value() -> None:
+    rows = [row for row in ROWS if row.name in guilty_gradient.CAGE.suspects]
+    assert len(rows) >= 20
+    assert [row.name for row in rows if "value" in row.by] == []
 
 
 @pytest.mark.parametrize("name", trial.HONEST)

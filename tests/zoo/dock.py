@@ -45,7 +45,7 @@ class Cage:
         self.suspects: dict[str, Suspect] = {}
 
     def rows(self, variant: str, dtypes: tuple[str, ...] = BOTH) -> Callable[[Loss], Loss]:
-        """f(logits, labels, params) spells the losses before sample weights and reduction; ignored rows hold only 0 here."""
+        """f(logits, labels, params) spells losses before sample weights and reduction; ignored rows hold only 0."""
 
         def frame(f: Loss) -> Loss:
             def call(x: Any, labels: Any, params: Any, reduction: Reduction) -> Any:

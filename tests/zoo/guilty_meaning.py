@@ -1,4 +1,4 @@
-"""Losses of one decision with a wrong meaning, in value: probabilities, labels and weights of rows, as they are met in public code."""
+"""Losses with a wrong meaning, in value: probabilities, labels and weights of positives, as met in public code."""
 
 from __future__ import annotations
 

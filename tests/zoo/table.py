@@ -11,8 +11,8 @@ from zoo.trial import GUILTY, HONEST, Charge, heaviest, try_all, worst_ratio
 
 FILE = Path(__file__).parent.parent / "convictions.txt"
 HEAD = """\
-# Every guilty one of tests/zoo, and the case and output that convict it with the greatest factor over the bound, among outputs
-# that are ordinary numbers where there are such; inf is NaN, a wrong shape or a wrong dtype, where nothing finite convicts.
+# Every guilty one of tests/zoo, and the case and output that convict it with the greatest factor over the bound, among
+# outputs that are ordinary numbers where there are such; inf is NaN, or a wrong shape or dtype, if nothing finite does.
 # "cases" are those that convict of those tried; "by" says which kinds of output do. A crash is no conviction.
 # Made by: python tests/convict.py --write
 """
@@ -93,8 +93,8 @@ def summary(rows: Iterable[Conviction], ratios: dict[str, float]) -> str:
         convicted = [row for row in tried if row.factor > 0]
         weakest = min(convicted, key=lambda row: row.factor)
         lines.append(
-            f"{dtype}: {len(convicted)} of {len(tried)} guilty convicted ({len(convicted) / len(tried):.0%}), weakest by "
-            f"{weakest.factor:.1e} ({weakest.name}); worst honest error over bound {ratios[dtype]:.3f}\n"
+            f"{dtype}: {len(convicted)} of {len(tried)} guilty convicted ({len(convicted) / len(tried):.0%}), "
+            f"weakest by {weakest.factor:.1e} ({weakest.name}); worst honest error over bound {ratios[dtype]:.3f}\n"
         )
     return "".join(lines)
 

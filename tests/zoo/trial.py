@@ -1,4 +1,4 @@
-"""The trial: suspects run through the real adapter, their answers judged by the real judge against the golden results."""
+"""The trial: suspects run through the real adapter, and the real judge compares their answers with golden."""
 
 from __future__ import annotations
 
