@@ -28,7 +28,10 @@ DTYPES = ("float32", "float64")
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a level goes. A mode is named "framework/mode"; it compiles unless its adapter calls it eager."""
+    """How far a level goes. A mode is named "framework/mode"; it compiles unless its adapter calls it eager.
+
+    Modes that compile run a few shapes, and are asked for the unreduced loss, its gradients and the Hessian product.
+    """
 
     eager: Mapping[str, tuple[str, ...]]
     """Dtypes of eager modes: by mode, by framework, or "*"."""
@@ -39,10 +42,15 @@ class Extent:
     own_reductions: bool
     """Whether modes that compile are asked for the reductions that a native has itself."""
     by_shape: frozenset[str] = frozenset({"jax/eager"})
-    """Eager modes that run these shapes only: jax/eager, where a new shape costs a second; in quick, tensorflow/graph,
-    whose kernels are those of tensorflow/eager."""
+    """Eager modes that run these shapes only, since a new one costs a second all the same."""
+    as_compiled: frozenset[str] = frozenset()
+    """Eager modes that run no more than if they compiled."""
     without: frozenset[str] = frozenset()
     """Modes that are left out whole."""
+
+    def compiles(self, hello: Hello, cell: Cell) -> bool:
+        """Whether the mode runs as those that compile do."""
+        return cell.mode not in hello.eager or f"{cell.framework}/{cell.mode}" in self.as_compiled
 
     def eager_dtypes(self, cell: Cell) -> tuple[str, ...]:
         keys = (f"{cell.framework}/{cell.mode}", cell.framework, "*")
@@ -51,11 +59,11 @@ class Extent:
 
 EXTENTS: Mapping[Level, Extent] = {
     "quick": Extent(
-        eager={"tensorflow/graph": ("float32",), "tensorflow_v1": ("float32",), "jax": ("float32",), "*": DTYPES},
+        eager={"tensorflow": ("float32",), "tensorflow_v1": ("float32",), "*": DTYPES},
         shapes=((4, 3), (3, 3)),
         dtypes=("float32",),
         own_reductions=False,
-        by_shape=frozenset({"jax/eager", "tensorflow/graph"}),
+        as_compiled=frozenset({"jax/eager", "tensorflow/graph"}),  # a slow one; and one whose kernels eager mode has
         without=frozenset({"torch/compile"}),
     ),
     "full": Extent(
@@ -223,7 +231,7 @@ def _outputs(
     extent = EXTENTS[level]
     if f"{cell.framework}/{cell.mode}" in extent.without:
         return ()
-    compiles = cell.mode not in hello.eager
+    compiles = extent.compiles(hello, cell)
     if cell.dtype not in (extent.dtypes if compiles else extent.eager_dtypes(cell)):
         return ()
     if case.logits.shape not in extent.shapes and (compiles or f"{cell.framework}/{cell.mode}" in extent.by_shape):
@@ -241,7 +249,7 @@ def _why(hello: Hello, cell: Cell, some_asked: bool) -> str:
     extent = EXTENTS["quick"]
     if f"{cell.framework}/{cell.mode}" in extent.without:
         return f"mode {cell.mode} runs in --full"
-    if cell.dtype not in (extent.eager_dtypes(cell) if cell.mode in hello.eager else extent.dtypes):
+    if cell.dtype not in (extent.dtypes if extent.compiles(hello, cell) else extent.eager_dtypes(cell)):
         return f"{cell.dtype} in mode {cell.mode} runs in --full"
     if some_asked:
         return f"reductions in mode {cell.mode} run in --full"

@@ -132,7 +132,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
         greetings, remarks = pool.greetings(workers)
         _present(greetings, {*named, *options.require}, options.selection.device)
         made = plan.make(greetings, goldens, options.selection)
-        book, before = _journal(options, made, greetings)
+        book, before, finished = _journal(options, made, greetings)
         try:
             judged = {(j.cell, j.case): j for j in before}
             observer.begin(greetings, made, sum(len(j.verdicts) for j in before))
@@ -140,7 +140,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
                 observer.remark(remark.framework, remark.text)
             session = _Session(made, workers, book, Bench(made, ledger), observer, judged)
             session.work()
-            if len(judged) == sum(1 for _ in made):
+            if not finished and len(judged) == sum(1 for _ in made):
                 book.append(Finished(_now()))
         except KeyboardInterrupt:
             raise Interrupted(book.path, sum(len(j.verdicts) for j in judged.values()), made.checks) from None
@@ -166,7 +166,10 @@ def _present(greetings: Mapping[str, Greeting], needed: Iterable[str], device: s
         raise CannotJudge(f"no framework sees a device {device!r}; they see: {found}")
 
 
-def _journal(options: Options, made: Plan, greetings: Mapping[str, Greeting]) -> tuple[Journal, tuple[Judged, ...]]:
+def _journal(
+    options: Options, made: Plan, greetings: Mapping[str, Greeting]
+) -> tuple[Journal, tuple[Judged, ...], bool]:
+    """The journal to write, what it holds already, and whether that is all."""
     header = Header(
         schema=journal.SCHEMA,
         digest=made.digest,
@@ -178,7 +181,7 @@ def _journal(options: Options, made: Plan, greetings: Mapping[str, Greeting]) ->
     if not options.resume:
         path = options.journal or _fresh()
         try:
-            return Journal.create(path, header), ()
+            return Journal.create(path, header), (), False
         except FileExistsError:
             raise CannotResume(f"{path} exists; continue it with --resume, or give another --journal") from None
     book, contents = Journal.resume(resumable(options.journal))
@@ -193,7 +196,7 @@ def _journal(options: Options, made: Plan, greetings: Mapping[str, Greeting]) ->
         book.close()
         why = "; ".join(changed) or "the cases, the adapters or the options have changed since"
         raise CannotResume(f"{book.path} is of another run: {why}; begin anew with: lossvet run")
-    return book, contents.judged
+    return book, contents.judged, contents.finished
 
 
 def resumable(path: Path | None) -> Path:

@@ -56,8 +56,8 @@ class CellSummary:
     accuracy: AccuracyClass | None = None
     ulp: float | None = None
     """Largest error in ulp among the checks that agree, a subnormal flushed to zero counting as one."""
-    ulp_relative: float | None = None
-    """The same among those of class R."""
+    ulp_loss: float | None = None
+    """The same among the unreduced losses of class R: elsewhere, an error at the scale of the inputs is many ulp."""
     ratio: float | None = None
     worst: str = ""
     resolutions: list[float] = field(default_factory=list)
@@ -86,8 +86,8 @@ class CellSummary:
             case Agrees():
                 self.accuracy = max(filter(None, (self.accuracy, verdict.accuracy)), key=CLASSES.index)
                 self.ulp = max(self.ulp or 0.0, verdict.ulp_flushed)
-                if verdict.accuracy == "R":
-                    self.ulp_relative = max(self.ulp_relative or 0.0, verdict.ulp_flushed)
+                if verdict.accuracy == "R" and output == "loss/none":
+                    self.ulp_loss = max(self.ulp_loss or 0.0, verdict.ulp_flushed)
                 if math.isfinite(verdict.resolution):
                     self.resolutions.append(verdict.resolution)
                 self.notes.update(verdict.notes)

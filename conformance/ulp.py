@@ -26,11 +26,12 @@ def ulp_errors(got: Array, exact: Array, dtype: str) -> tuple[Array, Array]:
         unit = np.exp2(_exponent(exact, info) - float(info.nmant))
         errors = np.where(placed == exact, 0.0, np.abs(placed - exact) / unit)
     smallest = float(info.smallest_normal)
-    tiny_got, tiny_exact = np.abs(placed) < smallest, np.abs(exact) < smallest
-    nearest = np.where(tiny_exact, np.copysign(smallest, np.where(exact == 0, placed, exact)), exact)
-    from_zero = 1.0 + np.abs(nearest - np.copysign(smallest, nearest)) / unit
-    flushed = np.where(tiny_got & tiny_exact, 0.0, np.where(tiny_got, from_zero, errors))
-    away = 1.0 + np.abs(placed - np.copysign(smallest, placed)) / unit
+    with np.errstate(invalid="ignore", over="ignore"):
+        tiny_got, tiny_exact = np.abs(placed) < smallest, np.abs(exact) < smallest
+        nearest = np.where(tiny_exact, np.copysign(smallest, np.where(exact == 0, placed, exact)), exact)
+        from_zero = 1.0 + np.abs(nearest - np.copysign(smallest, nearest)) / unit
+        flushed = np.where(tiny_got & tiny_exact, 0.0, np.where(tiny_got, from_zero, errors))
+        away = 1.0 + np.abs(placed - np.copysign(smallest, placed)) / unit
     return errors, np.where(tiny_exact & ~tiny_got, away, flushed)
 
 

@@ -98,6 +98,11 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
     Hazard("zero_weight", "A weight of 0: the row counts in a mean, and not in a mean over non-zero weights.",
            "weights 2, 0, 3"),
     Hazard("all_weights_zero", "The weights of the batch sum to 0: a weighted mean is 0 / 0.", "weights 0, 0, 0"),
+    Hazard(
+        "tiny_weights",
+        "The weights sum to far less than 1: what is added to a denominator to keep it from 0, or holds it at 1, changes the mean.",
+        "weights 2 ** -20, 2 ** -18, 2 ** -19",
+    ),
     Hazard("wide_weights", "Weights of very different size: rounding of the largest swamps the smallest.",
            "1/64, 1, 512"),
     Hazard("unit_weights", "All weights are 1: what is weighted must be what is not, exactly.", "weights 1, 1, 1"),

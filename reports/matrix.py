@@ -12,7 +12,7 @@ Tone = Literal["good", "known", "bad", "none"]
 
 LEGEND = (
     "ok: every error is within its bound. R, S, W: accuracy class of the worst case (R relative, S free of a common "
-    "shift of the logits, W at the scale of the inputs). u: largest error in ulp among those of class R."
+    "shift of the logits, W at the scale of the inputs). u: largest error of a loss of class R, in ulp."
 )
 
 
@@ -51,5 +51,7 @@ def square(cells: list[CellSummary]) -> Square:
 
 def _accuracy(cells: list[CellSummary]) -> str:
     worst = max((cell.accuracy for cell in cells if cell.accuracy), key=CLASSES.index)
-    ulps = [cell.ulp_relative for cell in cells if cell.ulp_relative is not None]
-    return f"{worst} {max(ulps):.1f}u" if ulps else worst
+    ulp = max((cell.ulp_loss for cell in cells if cell.ulp_loss is not None), default=None)
+    if ulp is None:
+        return worst
+    return f"{worst} {ulp:.1f}u" if ulp < 1000 else f"{worst} {ulp:.0e}u"

@@ -49,6 +49,8 @@ ROWS = (
     Design("all_weights_zero", X43, Y43, "all_weights_zero zero_weight", given={"class_weight": "0 0 0"},
            expect=ZERO_OVER_ZERO),
     Design("wide_weights", X43, Y43, "wide_weights", given={"class_weight": "0.015625 1 512"}),
+    Design("tiny_weights", X33, Y33, "tiny_weights square_batch",
+           given={"class_weight": "0.00000095367431640625 0.000003814697265625 0.0000019073486328125"}),
     Design("unit_weights", X33, Y33, "unit_weights square_batch", "the unweighted loss", {"class_weight": "1 1 1"}),
     Design("both_weights", X43, "1 0 2 1", "sample_weight zero_weight",
            "weights of rows times weights of classes, in the denominator too",
