@@ -37,8 +37,8 @@ class Extent:
     """Dtypes of eager modes: by mode, by framework, or "*"."""
     dtypes: tuple[str, ...]
     """Dtypes of modes that compile."""
-    shapes: tuple[tuple[int, int], ...]
-    """Shapes of modes that compile, and of those in `by_shape`."""
+    shapes: Mapping[str, tuple[tuple[int, int], ...]]
+    """Shapes of modes that compile, and of those in `by_shape`: by mode, by framework, or "*"."""
     own_reductions: bool
     """Whether modes that compile are asked for the reductions that a native has itself."""
     by_shape: frozenset[str] = frozenset({"jax/eager"})
@@ -53,14 +53,21 @@ class Extent:
         return cell.mode not in hello.eager or f"{cell.framework}/{cell.mode}" in self.as_compiled
 
     def eager_dtypes(self, cell: Cell) -> tuple[str, ...]:
-        keys = (f"{cell.framework}/{cell.mode}", cell.framework, "*")
-        return next(self.eager[key] for key in keys if key in self.eager)
+        return next(self.eager[key] for key in _keys(cell) if key in self.eager)
+
+    def shapes_of(self, cell: Cell) -> tuple[tuple[int, int], ...]:
+        return next(self.shapes[key] for key in _keys(cell) if key in self.shapes)
+
+
+def _keys(cell: Cell) -> tuple[str, str, str]:
+    """What a table may hold of a cell's mode, the nearest first."""
+    return f"{cell.framework}/{cell.mode}", cell.framework, "*"
 
 
 EXTENTS: Mapping[Level, Extent] = {
     "quick": Extent(
         eager={"tensorflow": ("float32",), "tensorflow_v1": ("float32",), "*": DTYPES},
-        shapes=((4, 3), (3, 3)),
+        shapes={"jax/eager": ((3, 3),), "*": ((4, 3), (3, 3))},
         dtypes=("float32",),
         own_reductions=False,
         as_compiled=frozenset({"jax/eager", "tensorflow/graph"}),  # a slow one; and one whose kernels eager mode has
@@ -68,7 +75,7 @@ EXTENTS: Mapping[Level, Extent] = {
     ),
     "full": Extent(
         eager={"*": DTYPES},
-        shapes=((4, 3), (3, 3), (1, 3), (4, 1), (2, 7), (16, 5)),
+        shapes={"*": ((4, 3), (3, 3), (1, 3), (4, 1), (2, 7), (16, 5))},
         dtypes=DTYPES,
         own_reductions=True,
     ),
@@ -119,9 +126,9 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Of all that is asked, in what order, and of what golden says of it."""
+        """Of all that is asked of each framework, in what order, and of what golden says of it."""
         found = hashlib.sha256()
-        for item in self:
+        for item in (item for framework in sorted(self.items) for item in self.items[framework]):
             found.update(f"{item.cell}\0{item.case}\0{','.join(item.outputs)}\0{item.absent}\n".encode())
         for variant, goldens in self.goldens.items():
             for case, golden in goldens.items():
@@ -234,7 +241,9 @@ def _outputs(
     compiles = extent.compiles(hello, cell)
     if cell.dtype not in (extent.dtypes if compiles else extent.eager_dtypes(cell)):
         return ()
-    if case.logits.shape not in extent.shapes and (compiles or f"{cell.framework}/{cell.mode}" in extent.by_shape):
+    if case.logits.shape not in extent.shapes_of(cell) and (
+        compiles or f"{cell.framework}/{cell.mode}" in extent.by_shape
+    ):
         return ()
     if not compiles:
         return names

@@ -272,7 +272,7 @@ class Pool:
 
 
 def greetings(pool: Pool) -> tuple[dict[str, Greeting], list[Remark]]:
-    """The first words of all workers. Raises what a supervisor raised."""
+    """The first words of all workers, in the order of `pythons` and not of arrival. Raises what a supervisor raised."""
     found: dict[str, Greeting] = {}
     remarks: list[Remark] = []
     while len(found) < len(pool.pythons):
@@ -283,4 +283,4 @@ def greetings(pool: Pool) -> tuple[dict[str, Greeting], list[Remark]]:
                 remarks.append(remark)
             case Broken(_, error):
                 raise error
-    return found, remarks
+    return {name: found[name] for name in pool.pythons}, remarks

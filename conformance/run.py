@@ -66,6 +66,7 @@ class Options:
 class Observer(Protocol):
     """Who watches a run."""
 
+    def starting(self, frameworks: Sequence[str]) -> None: ...
     def begin(self, greetings: Mapping[str, Greeting], plan: Plan, done: int) -> None: ...
     def counted(self, checks: int) -> None: ...
     def remark(self, framework: str, text: str) -> None: ...
@@ -127,6 +128,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
     asked = [name for name in names if not named or name in named or name in options.require]
     cache = None if options.cold else process.default_cache()
     pythons = {name: options.pythons.get(name, sys.executable) for name in asked}
+    observer.starting(asked)
     with Pool(pythons, process.environment(cache), options.limit) as workers:
         goldens = plan.choose(load, options.selection.only)
         greetings, remarks = pool.greetings(workers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -34,7 +34,6 @@ class Watcher:
         self._start = self._last = time.monotonic()
 
     def __enter__(self) -> Watcher:
-        self._err.print(Text("starting the frameworks ..."))
         return self
 
     def __exit__(
@@ -44,6 +43,9 @@ class Watcher:
             self._bar.stop()
         elif self._done > self._before:
             self._line()
+
+    def starting(self, frameworks: Sequence[str]) -> None:
+        self._err.print(Text(plain(f"starting {', '.join(frameworks)} ...")))
 
     def begin(self, greetings: Mapping[str, Greeting], plan: Plan, done: int) -> None:
         self._begun(greetings)

@@ -1,4 +1,4 @@
-"""Double-double arithmetic against mpmath: how far every operation may be from the truth, at random and at hard inputs."""
+"""Double-double arithmetic against mpmath: how far each operation may be from the truth, at random and hard inputs."""
 
 from __future__ import annotations
 

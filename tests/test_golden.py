@@ -148,7 +148,7 @@ def test_inputs_have_as_many_bits_as_the_case_says(name: str) -> None:
 
 
 def fits(values: Array, bits: int) -> bool:
-    """Whether every number is an integer of so many bits times a power of two, in the range of all dtypes that have them."""
+    """Whether every number has so few bits, and is in the range of all dtypes that have them."""
     with np.errstate(over="ignore"):
         in_range = np.isinf(values) | np.isfinite(values.astype(NARROW[bits]))
     mantissas, _ = np.frexp(np.where(np.isfinite(values), values, 0.0))
@@ -256,7 +256,7 @@ def test_any_flipped_bit_is_found(proven: dict[str, bytes], folder: Path) -> Non
         where = f"seed {SEED}, flip {i}: bit {bit} of {path.name}"
         assert freeze.differences(proven, folder), f"{where} goes unseen"
         if path.name not in ("schema.json", "manifest.json"):
-            with pytest.raises(GoldenError, match="is not the file in manifest.json"):
+            with pytest.raises(GoldenError, match=r"is not the file in manifest\.json"):
                 vectors.load.__wrapped__(path.stem, folder)
             caught += 1
         path.write_bytes(content)

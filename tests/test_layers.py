@@ -178,7 +178,7 @@ def test_the_check_lets_pass(path: str, source: str) -> None:
     assert faults(path, source) == []
 
 
-# What is loaded when ------------------------------------------------------------------------------------------------------
+# What is loaded when -------------------------------------------------------------------------------------------------
 
 HEAVY = {"numpy", "rich", "msgspec", "flint", "mpmath", "scipy"} | FRAMEWORKS
 
@@ -231,7 +231,7 @@ def test_what_is_loaded_is_seen() -> None:
     assert "numpy" in loaded(command("--version").replace("import sys;", "import sys, numpy;"))
 
 
-# How long the front door takes --------------------------------------------------------------------------------------------
+# How long the front door takes ---------------------------------------------------------------------------------------
 
 BARE = """
 import sys

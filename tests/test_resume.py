@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,28 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from plugged import plug, plug_here
 
-from lossvet.conformance import run, summary
+from lossvet.conformance import plan, pool, process, run, summary
 from lossvet.conformance.messages import Greeting
 from lossvet.conformance.plan import Plan, Selection
+from lossvet.reference import vectors
 
 SEED = int(os.environ.get("LOSSVET_SEED", "20260101"))
 KILLS = 25
 """Of workers, and as many of whole runs."""
 
 LOSSVET = [sys.executable, "-P", "-c", "from lossvet.cli import main; main()"]
-ASKED = ["--framework", "naughty", "--only", "sigmoid", "--only", "sparse", "--dtype", "float32"]
+ASKED = [
+    "--framework",
+    "naughty",
+    "--framework",
+    "numpy",
+    "--only",
+    "sigmoid",
+    "--only",
+    "sparse",
+    "--dtype",
+    "float32",
+]
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 
@@ -51,6 +63,9 @@ class Killer:
 
     def __init__(self, chance: random.Random, kills: int) -> None:
         self.chance, self.left, self.next = chance, kills, 1
+
+    def starting(self, frameworks: Sequence[str]) -> None:
+        pass
 
     def begin(self, greetings: Mapping[str, Greeting], plan: Plan, done: int) -> None:
         self.every = max(1, plan.checks // (self.left + 2))
@@ -131,6 +146,37 @@ def test_killed_runs_lose_nothing_and_resume(tmp_path: Path) -> None:
             assert finish(tmp_path / f"{done}.jsonl") == expected
 
 
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "NAUGHTY": "slow"}
+    path = tmp_path / "one.jsonl"
+    arguments = [*LOSSVET, "run", "--cold", "--journal", str(path), *ASKED]
+    process = subprocess.Popen(arguments, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while not path.exists() or path.read_bytes().count(b"\n") < 3:
+        time.sleep(0.01)
+    workers = children(process.pid)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    last = err.splitlines()[-1]
+    assert f"go on with: lossvet run --resume --journal {path} (exit 130)" in last
+    gone(workers)
+    arguments = [
+        *LOSSVET,
+        "run",
+        "--cold",
+        "--format",
+        "json",
+        "--journal",
+        str(path),
+        "--resume",
+        "--dtype",
+        "float64",
+    ]
+    other = subprocess.run(arguments, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert other.returncode == 2
+    assert "begun with other options" in other.stderr
+
+
 def gone(workers: list[int]) -> None:
     """Within seconds, none of these processes runs."""
     deadline = time.monotonic() + 10
@@ -144,3 +190,21 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def test_a_plan_is_the_same_in_whatever_order_the_workers_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug_here(tmp_path / "others", monkeypatch)
+    names = ("numpy", "naughty")
+    with pool.Pool(dict.fromkeys(names, sys.executable), process.environment(None), 60.0) as workers:
+        greetings, _ = pool.greetings(workers)
+    assert tuple(greetings) == names
+    goldens = plan.choose(vectors.load, ("sigmoid",))
+    other = {name: greetings[name] for name in reversed(names)}
+    assert plan.make(greetings, goldens, Selection()).digest == plan.make(other, goldens, Selection()).digest
+    assert (
+        plan.make(greetings, goldens, Selection("full")).digest == plan.make(other, goldens, Selection("full")).digest
+    )
+    less = Selection(dtypes=("float32",))
+    assert plan.make(greetings, goldens, less).digest != plan.make(greetings, goldens, Selection()).digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,9 @@ class Silent:
     def __init__(self) -> None:
         self.remarks: list[str] = []
         self.checks = 0
+
+    def starting(self, frameworks: Sequence[str]) -> None:
+        pass
 
     def begin(self, greetings: Mapping[str, Greeting], plan: Plan, done: int) -> None:
         self.checks = done

@@ -1,0 +1,43 @@
+"""Every program in reports/FOUND.md prints what stands below it, and every finding stands in the ledger."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from lossvet.conformance.ledger import Ledger
+
+FOUND = (Path(__file__).parent.parent / "reports" / "FOUND.md").read_text()
+SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^#+ )", FOUND, re.M | re.S))
+RUN_ALL = """
+import contextlib, io, json, sys
+def printed(program):
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(program, {})
+    return out.getvalue()
+print(json.dumps([printed(program) for program in json.load(sys.stdin)]))
+"""
+
+
+def blocks(section: str) -> tuple[str, str]:
+    program, printed = re.findall(r"```\w*\n(.*?)```", section, re.S)
+    return program, printed
+
+
+def test_every_deviation_is_found_and_every_finding_a_deviation() -> None:
+    assert set(SECTIONS) == {d.id for d in Ledger.read().deviations}
+
+
+def test_the_programs_print_what_the_page_says() -> None:
+    import json
+
+    programs = [blocks(section)[0] for section in SECTIONS.values()]
+    command = [sys.executable, "-c", RUN_ALL]
+    done = subprocess.run(command, input=json.dumps(programs), capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    printed = json.loads(done.stdout.splitlines()[-1])
+    for (name, section), seen in zip(SECTIONS.items(), printed, strict=True):
+        assert seen == blocks(section)[1], f"{name} prints {seen!r}"
