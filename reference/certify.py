@@ -16,15 +16,11 @@ import numpy as np
 from flint import arb, arb_series, ctx
 
 from lossvet.reference import balls
+from lossvet.reference.outputs import undefined_where_infinite
 from lossvet.reference.types import Array, Case, Reduction, Variant, array_params, leaves, output_names
 
 FIRST_BITS, LAST_BITS = 128, 1 << 14
 FAR = 2.0**20  # an infinite logit is taken as a limit: at this distance and at twice it
-QUOTIENTS = (
-    "gradient/weighted_mean/class_weight",
-    "gradient/weighted_mean/cost_matrix",
-    "gradient/weighted_mean/sample_weight",
-)
 BY_ROW = ("loss/none", "gradient/none/logits", "hvp")
 INVALID = "invalid_label"  # hazard of cases some of whose labels are no class
 
@@ -33,8 +29,7 @@ def certify(variant: Variant, case: Case) -> dict[str, Array]:
     """All outputs of the case by name; NaN where the mathematics is undefined.
 
     Infinite logits are limits: the outcome is the double that both distances give, or infinite where it grows with the
-    distance. Undefined are the derivative in a label whose term is infinite (0 * inf = 0 is a convention, and has
-    none), and that of an infinite weighted mean in a weight (the quotient rule subtracts infinities). Raises
+    distance. (`outputs.undefined_where_infinite`: or undefined). Raises
     ArithmeticError where LAST_BITS bits do not settle the last place.
     """
     if INVALID in case.hazards:
@@ -81,8 +76,7 @@ def _limit(name: str, near: Array, far: Array) -> Array:
     grows = np.abs(far) > 1.5 * np.abs(near)
     if not (settled | grows).all():
         raise ArithmeticError(f"{name} has no limit at an infinite logit: {near} at {FAR:g}, {far} at twice that")
-    undefined = name.endswith("/labels") or name in QUOTIENTS
-    return np.where(settled, far, np.nan if undefined else np.copysign(np.inf, far))
+    return np.where(settled, far, np.nan if undefined_where_infinite(name) else np.copysign(np.inf, far))
 
 
 def _evaluate(variant: Variant, case: Case) -> dict[str, Array]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from lossvet.reference import closed, variants
-from lossvet.reference.outputs import outputs
-from lossvet.reference.types import Array, Case, Reduction, leaves
+from lossvet.reference.outputs import outputs, undefined_where_infinite
+from lossvet.reference.types import Array, Case, Reduction, Variant, leaves
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,9 @@ def evaluate(variant: str, logits: Any, labels: Any, *, reduction: Reduction = "
     known = {f.name: f for f in fields(chosen.params)}
     if strange := sorted(params.keys() - known.keys()):
         raise TypeError(f"{variant} takes no {', '.join(strange)}; its parameters: {', '.join(known) or 'none'}")
+    required = [f.name for f in known.values() if f.default is MISSING]
+    if lacking := [name for name in required if params.get(name) is None]:
+        raise TypeError(f"{variant} needs {', '.join(lacking)}")
     arrays = {
         n: np.asarray(v, np.float64) if "Array" in str(known[n].type) and v is not None else v
         for n, v in params.items()
@@ -51,18 +54,30 @@ def evaluate(variant: str, logits: Any, labels: Any, *, reduction: Reduction = "
         id=f"{variant}/given",
         bits=53,
         logits=x,
-        labels=np.asarray(labels) if chosen.family == "sparse" else np.asarray(labels, np.float64),
+        labels=_labels(labels) if chosen.family == "sparse" else np.asarray(labels, np.float64),
         params=chosen.params(**arrays),
         cotangent=np.ones(x.shape if chosen.family == "binary" else x.shape[:1]),
         direction=np.zeros(x.shape),
     )
     check_shapes(chosen.family, case)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
-        found = outputs(closed, chosen, case, (reduction,))
-    values = {name: np.array(number.hi) for name, number in found.items()}
+    values = all_outputs(chosen, case, (reduction,))
     return Evaluation(
         values[f"loss/{reduction}"], {n: values[f"gradient/{reduction}/{n}"] for n in leaves(chosen, case)}
     )
+
+
+def all_outputs(variant: Variant, case: Case, reductions: tuple[Reduction, ...] | None = None) -> dict[str, Array]:
+    """Every output of a case by name (`types.output_names`), or those of some reductions, and "hvp"."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
+        found = {name: np.array(number.hi) for name, number in outputs(closed, variant, case, reductions).items()}
+    return {
+        name: np.where(np.isinf(x), np.nan, x) if undefined_where_infinite(name) else x for name, x in found.items()
+    }
+
+
+def _labels(labels: Any) -> Any:
+    found = np.asarray(labels)
+    return found if found.size else found.astype(np.int64)  # an empty list has no integers in it to be seen
 
 
 def check_shapes(family: str, case: Case) -> None:
@@ -78,6 +93,8 @@ def check_shapes(family: str, case: Case) -> None:
             raise ValueError(f"labels {wrong} are outside [0, {c}) and not ignore_index ({params.ignore_index})")
     elif y.shape != (n, c):
         raise ValueError(f"labels have shape {list(y.shape)}; expected that of the logits, [{n}, {c}]")
+    if not 0 <= (alpha := getattr(params, "label_smoothing", 0.0)) <= 1:
+        raise ValueError(f"label_smoothing is {alpha}; expected a share in [0, 1]")
     expected: dict[str, list[tuple[int, ...]]] = {
         "class_weight": [(c,)],
         "cost_matrix": [(c, c)],

@@ -69,6 +69,16 @@ def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, .
     return found
 
 
+def undefined_where_infinite(name: str) -> bool:
+    """Whether an infinite element of this output is undefined.
+
+    So is the derivative in a label whose term is infinite, for 0 * inf = 0 is a convention and has none; and that of an
+    infinite weighted mean in a weight, where the quotient rule subtracts infinities.
+    """
+    kind, *rest = name.split("/")
+    return kind == "gradient" and (rest[1] == "labels" or (rest[0] == "weighted_mean" and rest[1] != "logits"))
+
+
 def _clean(variant: Variant, case: Case) -> tuple[Array, Any, Array]:
     """Logits and labels with 0 in place of ignored rows, whatever stood there, and 1.0 for every kept row, [N]."""
     if variant.family != "sparse":

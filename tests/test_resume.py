@@ -65,18 +65,19 @@ class Killer:
         self.chance, self.left, self.next = chance, kills, 1
 
     def starting(self, frameworks: Sequence[str]) -> None:
-        pass
+        self.last = time.monotonic()
 
     def begin(self, greetings: Mapping[str, Greeting], plan: Plan, done: int) -> None:
         self.every = max(1, plan.checks // (self.left + 2))
+        self.start = time.monotonic() - self.last  # a worker killed thrice at its start is given up, and rightly so
 
     def counted(self, checks: int) -> None:
         self.next -= checks
         if self.next <= 0 and self.left:
-            time.sleep(self.chance.uniform(0, 0.01))
+            time.sleep(max(0.0, self.last + self.chance.uniform(1.0, 2.0) * self.start - time.monotonic()))
             for worker in children(os.getpid()):
                 os.kill(worker, signal.SIGKILL)
-            self.left -= 1
+            self.left, self.last = self.left - 1, time.monotonic()
             self.next = self.chance.randint(1, 2 * self.every - 1)
 
     def remark(self, framework: str, text: str) -> None:
