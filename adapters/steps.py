@@ -50,6 +50,21 @@ def losses(
     return {**own, **_reduce(ops, unreduced, weights, _count(recipe, ops, logits, ignored), ops.ones(logits), rest)}
 
 
+def widened(recipe: Recipe, outputs: tuple[str, ...]) -> tuple[str, ...]:
+    """The outputs, and beside each gradient in the logits that in the sample weights, in one order.
+
+    What is built for them serves cases with sample weights and without: only half as much has to be compiled.
+    """
+    if recipe.variant.family == "binary":
+        return outputs
+    more = (
+        o.removesuffix("logits") + "sample_weight"
+        for o in outputs
+        if o.startswith("gradient/") and o.endswith("/logits")
+    )
+    return tuple(sorted({*outputs, *more}))
+
+
 def tensors(recipe: Recipe, case: Case) -> dict[str, Any]:
     """The case's arrays by leaf name, labels of either kind included; sample weights of 1 where the case gives none."""
     arrays = {"logits": case.logits, "labels": case.labels, **array_params(case.params)}

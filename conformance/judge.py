@@ -52,39 +52,44 @@ def _judge_value(value: Any, golden: Array, bound: Bound, dtype: str, expected: 
         return Differs(f"has shape {list(value.shape)}, expected {list(golden.shape)}")
     if str(value.dtype) != dtype:
         return Differs(f"is {value.dtype}, expected {dtype}")
-    got = value.astype(np.float64)
-    unsettled = np.isfinite(golden) & ~np.isfinite(bound.W)
-    if unsettled.any():
+    with np.errstate(all="ignore"):
+        return _compare(value.astype(np.float64), golden, bound, dtype, expected)
+
+
+def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: str) -> Verdict:
+    finite = np.isfinite(golden)
+    if not (np.isfinite(bound.W) | ~finite).all():
         return Absent("the bound is infinite, as where the error of a denominator reaches it: nothing can be said")
-    wrong, ratio = _ratios(got, golden, bound.W, dtype, expected)
-    if wrong.any():
-        return _differs(got, golden, ratio, wrong, expected)
-    judged = np.isfinite(golden)
+    error = np.abs(got - golden)
+    overflows = _overflows(got, golden, bound.W, dtype)
+    # Right however large the bound: infinite where golden is, as documented where it is undefined, or overflowed.
+    right = np.where(finite, overflows, np.where(np.isnan(golden), _as_expected(got, expected), got == golden))
+    # Written so that an error that is NaN is not within any bound.
+    within = (error <= bound.W) & finite
+    ratio = np.where(right | (error == 0), 0.0, error / bound.W)
+    if not (right | within).all():
+        return _differs(got, golden, np.where(np.isnan(ratio), np.inf, ratio), ~(right | within), expected)
+    relative, shifted = (bool((right | (error <= b)).all()) for b in (bound.R, bound.S))
+    accuracy: AccuracyClass = "R" if relative else "S" if shifted else "W"
+    judged = finite & ~overflows
     ulp, flushed = ulp_errors(got[judged], golden[judged], dtype)
     return Agrees(
-        ratio=float(ratio.max(initial=0.0)),
+        ratio=float(ratio.max(initial=0.0, where=judged)),
         ulp=float(ulp.max(initial=0.0)),
         ulp_flushed=float(flushed.max(initial=0.0)),
-        accuracy=_accuracy(got, golden, bound, dtype, expected),
+        accuracy=accuracy,
         resolution=_resolution(golden[judged], bound.W[judged]),
     )
 
 
-def _ratios(got: Array, golden: Array, bound: Array, dtype: str, expected: str) -> tuple[Any, Array]:
-    """By element: whether it is wrong, and its error over its bound (0 where golden is not finite and it is right)."""
-    largest = _overflow(dtype)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        error = np.abs(got - golden)
-        ratio = np.where(error == 0, 0.0, error / bound)
-        finite_right = error <= bound
-        # A result so large that honest rounding may leave the range is right on either side of its edge.
-        may_overflow = np.isfinite(golden) & (np.abs(golden) + bound >= largest)
-        overflowed = may_overflow & np.isinf(got) & (np.sign(got) == np.sign(golden))
-    undefined = np.isnan(golden)
-    right = np.where(np.isinf(golden), got == golden, finite_right | overflowed)
-    right = np.where(undefined, _as_expected(got, expected), right)
-    special = ~np.isfinite(golden) | overflowed
-    return ~right, np.where(special & right, 0.0, np.where(np.isnan(ratio), np.inf, ratio))
+def _overflows(got: Array, golden: Array, bound: Array, dtype: str) -> Any:
+    """Where the answer is infinite and honest rounding of a finite result may be: beyond the largest number, or nearly."""
+    info = np.finfo(dtype)
+    smallest = float("inf") if dtype == "float64" else float(info.max) * (1 + 2.0 ** -(info.nmant + 2))
+    infinite = np.isinf(got)
+    if not infinite.any():
+        return infinite
+    return infinite & np.isfinite(golden) & (np.abs(golden) + bound >= smallest) & (np.sign(got) == np.sign(golden))
 
 
 def _as_expected(got: Array, expected: str) -> Any:
@@ -102,12 +107,6 @@ def _as_expected(got: Array, expected: str) -> Any:
     raise ValueError(f"a case expects {expected!r}; expected one of nan, zero, inf, raises, any")
 
 
-def _overflow(dtype: str) -> float:
-    """The smallest magnitude that rounds to infinity."""
-    info = np.finfo(dtype)
-    return float("inf") if dtype == "float64" else float(info.max) * (1 + 2.0 ** -(info.nmant + 2))
-
-
 def _differs(got: Array, golden: Array, ratio: Array, wrong: Any, expected: str) -> Differs:
     index = tuple(int(i) for i in np.unravel_index(np.where(wrong, ratio, -1.0).argmax(), golden.shape))
     g = float(golden[index])
@@ -119,14 +118,8 @@ def _differs(got: Array, golden: Array, ratio: Array, wrong: Any, expected: str)
     return Differs(f"{why} in {int(wrong.sum())} of {golden.size}", index, float(got[index]), g, float(ratio[index]))
 
 
-def _accuracy(got: Array, golden: Array, bound: Bound, dtype: str, expected: str) -> AccuracyClass:
-    if not _ratios(got, golden, bound.R, dtype, expected)[0].any():
-        return "R"
-    return "S" if not _ratios(got, golden, bound.S, dtype, expected)[0].any() else "W"
-
-
 def _resolution(golden: Array, bound: Array) -> float:
     """The median of the bound over |golden|; 0 where golden is 0 throughout and so bounded by nothing relative."""
     known = golden != 0
-    with np.errstate(over="ignore"):
-        return float(np.median(bound[known] / np.abs(golden[known]))) if known.any() else 0.0
+    relative = np.sort(bound[known] / np.abs(golden[known]))
+    return float((relative[(len(relative) - 1) // 2] + relative[len(relative) // 2]) / 2) if len(relative) else 0.0

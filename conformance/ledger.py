@@ -18,7 +18,7 @@ import numpy as np
 
 from lossvet.adapters.types import Measured, Outcome
 from lossvet.conformance.judge import judge
-from lossvet.conformance.types import Agrees, Cell, Deviates, Differs, Errored, Verdict
+from lossvet.conformance.types import Absent, Agrees, Cell, Deviates, Differs, Errored, Verdict
 from lossvet.reference.bounds import Bound
 from lossvet.reference.types import Case
 from lossvet.reference.vectors import Golden
@@ -113,28 +113,32 @@ class Ledger:
                 return Deviates(d.id, differs, _stray(d, cell, golden, bound, output, outcome))
         return verdict
 
-    def stale(self, seen: Iterable[tuple[Cell, str, str, Verdict]], planned: Iterable[tuple[Cell, str]]) -> list[str]:
-        """In a sentence each, the entries that are not as they say: among what was planned, they matched nothing, they
-        agree where a value was observed, or they show another value."""
-        wanted = {d.id for d in self.deviations for cell, case in planned if d.covers(cell, case)}
-        matched: set[str] = set()
-        found: dict[str, None] = {}
+    def stale(self, seen: Iterable[tuple[Cell, str, str, Verdict]]) -> list[str]:
+        """In a sentence each, the entries that are not as they say, going by all that was judged.
+
+        Such an entry agrees where a value was observed, shows another value, or matches none of the outputs that it was
+        observed in although they were judged.
+        """
         samples: dict[tuple[str, str], list[Deviation]] = {}
         for d in self.deviations:
             for o in d.observed:
                 samples.setdefault((o.case, o.output), []).append(d)
+        judged: set[str] = set()
+        matched: set[str] = set()
+        found: dict[str, None] = {}
         for cell, case, output, verdict in seen:
             if isinstance(verdict, Deviates):
                 matched.add(verdict.deviation)
                 if verdict.stray:
                     found[f"{verdict.deviation}: {verdict.stray} ({cell}, {case}, {output})"] = None
-            healed = samples.get((case, output), ()) if isinstance(verdict, Agrees) else ()
-            for d in healed:
-                if d.covers(cell, case):
-                    found[f"{d.id}: {output} of {case} agrees now in {cell}: narrow the entry, or remove it"] = None
-        nothing = [
-            f"{name}: matches nothing that was judged: remove it, or correct it" for name in sorted(wanted - matched)
-        ]
+            for d in samples.get((case, output), ()):
+                if d.covers(cell, case) and not isinstance(verdict, Absent):
+                    judged.add(d.id)
+                    if isinstance(verdict, Agrees):
+                        found[f"{d.id}: {output} of {case} agrees now in {cell}: narrow the entry, or remove it"] = None
+        nothing = (
+            f"{name}: matches nothing where it was observed: correct or remove it" for name in sorted(judged - matched)
+        )
         return [*nothing, *found]
 
 

@@ -44,7 +44,9 @@ class Extent:
     by_shape: frozenset[str] = frozenset({"jax/eager"})
     """Eager modes that run these shapes only, since a new one costs a second all the same."""
     as_compiled: frozenset[str] = frozenset()
-    """Eager modes that run no more than if they compiled."""
+    """Eager modes that run no more than if they compiled, but for the reductions that natives have themselves."""
+    losses_only: frozenset[str] = frozenset()
+    """Modes that are asked for the unreduced losses alone."""
     without: frozenset[str] = frozenset()
     """Modes that are left out whole."""
 
@@ -70,7 +72,9 @@ EXTENTS: Mapping[Level, Extent] = {
         shapes={"jax/eager": ((3, 3),), "*": ((4, 3), (3, 3))},
         dtypes=("float32",),
         own_reductions=False,
-        as_compiled=frozenset({"jax/eager", "tensorflow/graph"}),  # a slow one; and one whose kernels eager mode has
+        # One is slow to start, and the other has the kernels of eager TensorFlow in graphs that take time to build.
+        as_compiled=frozenset({"jax/eager", "tensorflow/graph", "tensorflow_v1/session"}),
+        losses_only=frozenset({"jax/eager"}),
         without=frozenset({"torch/compile"}),
     ),
     "full": Extent(
@@ -139,7 +143,7 @@ class Plan:
 
 
 def choose(load: Callable[[str], Sequence[Golden]], only: Sequence[str]) -> dict[str, dict[str, Golden]]:
-    """The golden results that the patterns name: by variant, by case id, or by a glob over either.
+    """The golden results that the patterns name: by variant, by case id with or without it, or by a glob over either.
 
     Raises NothingMatches for a pattern that names nothing.
     """
@@ -150,7 +154,7 @@ def choose(load: Callable[[str], Sequence[Golden]], only: Sequence[str]) -> dict
     chosen: dict[str, dict[str, Golden]] = {}
     for variant, goldens in everything.items():
         for case, golden in goldens.items():
-            if met := [p for p in only if any(p == name or fnmatchcase(name, p) for name in (variant, case))]:
+            if met := [p for p in only if any(fnmatchcase(name, p) for name in (variant, case, case.partition("/")[2]))]:
                 unmet.difference_update(met)
                 chosen.setdefault(variant, {})[case] = golden
     if unmet:
@@ -247,8 +251,12 @@ def _outputs(
         return ()
     if not compiles:
         return names
+    mode = f"{cell.framework}/{cell.mode}"
+    if mode in extent.losses_only:
+        return ("loss/none",)
     reductions = {"none"}
-    if native is not None and (extent.own_reductions or "none" not in native.reductions):
+    own_reductions = extent.own_reductions or mode in extent.as_compiled
+    if native is not None and (own_reductions or "none" not in native.reductions):
         reductions.update(native.reductions)
     return tuple(name for name in names if name == "hvp" or name.split("/")[1] in reductions)
 

@@ -149,8 +149,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
         finally:
             book.close()
     folded = summary.fold(made, judged.values())
-    reached = [(item.cell, item.case) for item in made if (str(item.cell), item.case) in judged]
-    problems = tuple(ledger.stale(folded.seen, reached))
+    problems = tuple(ledger.stale(folded.seen))
     return Result(folded, made, greetings, problems, book.path, session.made, time.monotonic() - started)
 
 

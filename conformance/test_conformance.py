@@ -98,7 +98,9 @@ def _in_ledger() -> set[Cell]:
     """The cells of which the ledger has something to say, going by the cases that are planned."""
     deviations = Ledger.read().deviations
     planned = suite().plan or ()
-    return {item.cell for item in planned if not item.absent and any(d.covers(item.cell, item.case) for d in deviations)}
+    return {
+        item.cell for item in planned if not item.absent and any(d.covers(item.cell, item.case) for d in deviations)
+    }
 
 
 def test_the_run_comes_to_its_end() -> None:

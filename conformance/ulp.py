@@ -21,18 +21,19 @@ def ulp_errors(got: Array, exact: Array, dtype: str) -> tuple[Array, Array]:
     """
     info = np.finfo(dtype)
     top = 2.0 ** (info.maxexp - 1) * 2.0 if dtype != "float64" else float("inf")
+    smallest = float(info.smallest_normal)
     with np.errstate(invalid="ignore", over="ignore"):
         placed = np.where(np.isinf(got), np.copysign(top, got), got)
         unit = np.exp2(_exponent(exact, info) - float(info.nmant))
         errors = np.where(placed == exact, 0.0, np.abs(placed - exact) / unit)
-    smallest = float(info.smallest_normal)
-    with np.errstate(invalid="ignore", over="ignore"):
         tiny_got, tiny_exact = np.abs(placed) < smallest, np.abs(exact) < smallest
+        if not (tiny_got | tiny_exact).any():
+            return errors, errors
         nearest = np.where(tiny_exact, np.copysign(smallest, np.where(exact == 0, placed, exact)), exact)
         from_zero = 1.0 + np.abs(nearest - np.copysign(smallest, nearest)) / unit
         flushed = np.where(tiny_got & tiny_exact, 0.0, np.where(tiny_got, from_zero, errors))
         away = 1.0 + np.abs(placed - np.copysign(smallest, placed)) / unit
-    return errors, np.where(tiny_exact & ~tiny_got, away, flushed)
+        return errors, np.where(tiny_exact & ~tiny_got, away, flushed)
 
 
 def _exponent(exact: Array, info: Any) -> Array:

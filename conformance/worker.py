@@ -19,6 +19,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from lossvet import adapters
+from lossvet.adapters import steps
 from lossvet.adapters.types import Adapter, Outcome, Raised, Recipe, recipes
 from lossvet.conformance import frames, messages
 from lossvet.conformance.messages import Answer, CaseMessage, Request, Unavailable
@@ -86,8 +87,8 @@ def _outcomes(
 ) -> dict[str, Outcome]:
     """The outcomes; where asking for all at once raises, they are asked for apart, so that one cannot hide others."""
     try:
-        prepared = adapter.prepare(recipe, case, request.mode, request.dtype, request.device, outputs)
-        return adapter.read(prepared())
+        asked = outputs if request.mode == "eager" else steps.widened(recipe, outputs)
+        return adapter.read(adapter.prepare(recipe, case, request.mode, request.dtype, request.device, asked)())
     except Exception as error:
         parts = _parts(outputs, one_by_one=request.mode in adapter.eager)
         if len(parts) == 1:

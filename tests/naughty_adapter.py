@@ -1,4 +1,4 @@
-"""NumPy again, misbehaving at one case in the way that the environment names: NAUGHTY="WAY CASE"."""
+"""NumPy again, misbehaving at one case in the way that the environment names: NAUGHTY="WAY CASE", or "slow SECONDS"."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def adapter() -> Adapter:
     def prepare(recipe: Recipe, case: Case, *where: Any) -> Callable[[], Any]:
         outputs: tuple[str, ...] = where[-1]
         if way == "slow":
-            time.sleep(0.003)
+            time.sleep(float(victim))
         if case.id != victim:
             return honest.prepare(recipe, case, *where)
         if way in MEASURED:
@@ -108,6 +108,6 @@ WAYS: dict[str, Callable[[], None]] = {
 MEASURED: dict[str, Callable[[], Measured]] = {
     "objects": lambda: Measured(np.array([object()])),
     "large": lambda: Measured(np.zeros(2**20, np.float32)),
-    "too_large": lambda: Measured(np.zeros(2**25, np.float32)),
+    "too_large": lambda: Measured(np.zeros(2**21, np.float32)),
     "half": lambda: Measured(np.zeros((4, 3), np.float16)),
 }

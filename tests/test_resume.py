@@ -65,20 +65,19 @@ class Killer:
         self.chance, self.left, self.next = chance, kills, 1
 
     def starting(self, frameworks: Sequence[str]) -> None:
-        self.last = time.monotonic()
+        pass
 
     def begin(self, greetings: Mapping[str, Greeting], plan: Plan, done: int) -> None:
-        self.every = max(1, plan.checks // (self.left + 2))
-        self.start = time.monotonic() - self.last  # a worker killed thrice at its start is given up, and rightly so
+        self.most = plan.checks // (self.left + 2)
 
     def counted(self, checks: int) -> None:
         self.next -= checks
         if self.next <= 0 and self.left:
-            time.sleep(max(0.0, self.last + self.chance.uniform(1.0, 2.0) * self.start - time.monotonic()))
+            time.sleep(self.chance.uniform(0, 0.02))
             for worker in children(os.getpid()):
                 os.kill(worker, signal.SIGKILL)
-            self.left, self.last = self.left - 1, time.monotonic()
-            self.next = self.chance.randint(1, 2 * self.every - 1)
+                self.left -= 1
+            self.next = self.chance.randint(1, self.most)
 
     def remark(self, framework: str, text: str) -> None:
         pass
@@ -94,7 +93,7 @@ def vet(folder: Path, kills: int) -> tuple[dict[str, Any], int]:
 def test_killed_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"LOSSVET_SEED={SEED}")
     plug_here(tmp_path / "others", monkeypatch)
-    monkeypatch.setenv("NAUGHTY", "slow")
+    monkeypatch.setenv("NAUGHTY", "slow 0.02")  # slower than the judge, so that a worker is killed at its work
     expected, _ = vet(tmp_path, 0)
     found, left = vet(tmp_path, KILLS)
     assert left == 0, "the run ended before all its killings"
@@ -104,7 +103,7 @@ def test_killed_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 def test_killed_runs_lose_nothing_and_resume(tmp_path: Path) -> None:
     print(f"LOSSVET_SEED={SEED}")
     chance = random.Random(SEED)
-    environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "NAUGHTY": "slow"}
+    environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "NAUGHTY": "slow 0.003"}
 
     def start(path: Path) -> subprocess.Popen[bytes]:
         given = ["--resume"] if path.exists() and b"\n" in path.read_bytes() else ASKED
@@ -148,7 +147,7 @@ def test_killed_runs_lose_nothing_and_resume(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "NAUGHTY": "slow"}
+    environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "NAUGHTY": "slow 0.003"}
     path = tmp_path / "one.jsonl"
     arguments = [*LOSSVET, "run", "--cold", "--journal", str(path), *ASKED]
     process = subprocess.Popen(arguments, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
