@@ -162,12 +162,12 @@ class _Runner:
             except Exception as error:
                 return error
 
-        together = function(asked)
+        together = function(asked) if asked else None
 
         def call() -> dict[str, Any]:
             with self._precision(dtype):
                 try:
-                    computed = self.jax.block_until_ready(together(inputs)) if asked else {}
+                    computed = self.jax.block_until_ready(together(inputs)) if together else {}
                 except Exception:
                     computed = {output: alone(output) for output in asked}
             answers = {**absent, **computed}

@@ -216,5 +216,6 @@ class Runner:
             compute = partial(self.compute, recipe, settings, names)
             traced = self.tf.function(compute, jit_compile=mode == "xla", autograph=False)
             self.functions[key] = traced.get_concrete_function(specs)
-        self.compiled.add((key, tuple(tuple(x.shape) for x in inputs.values()) if mode == "xla" else None))
+        if mode == "xla":
+            self.compiled.add((key, tuple(tuple(x.shape) for x in inputs.values())))
         return self.functions[key]

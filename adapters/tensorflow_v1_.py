@@ -41,7 +41,6 @@ def adapter() -> Adapter:
         native=natives(tf),
         prepare=runner.prepare,
         read=runner.read,
-        compiled=lambda: len(runner.graphs),
         eager=("session",),
         details=tensorflow_ops.details(tf, runner.smallest()),
     )

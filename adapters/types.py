@@ -113,7 +113,8 @@ class Adapter:
     `prepare(recipe, case, mode, dtype, device, outputs)` puts the inputs in place, compiles what the mode compiles, and
     returns a call without arguments that computes the named outputs (see `reference.types.output_names`) and waits for
     them. It may raise whatever the framework raises. `read` brings what that call returned back to NumPy, an Outcome
-    for each output. `compiled()` is the number of functions compiled since the adapter was made.
+    for each output. `compiled()` is the number of functions compiled to machine code since the adapter was
+    made, one for each set of shapes; graphs that are only traced cost a tenth of that and are not counted.
     `eager` names the modes whose cost does not depend on the shapes seen before.
     """
 

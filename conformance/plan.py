@@ -82,6 +82,7 @@ EXTENTS: Mapping[Level, Extent] = {
         shapes={"*": ((4, 3), (3, 3), (1, 3), (4, 1), (2, 7), (16, 5))},
         dtypes=DTYPES,
         own_reductions=True,
+        as_compiled=frozenset({"jax/eager"}),
     ),
 }
 
@@ -154,7 +155,9 @@ def choose(load: Callable[[str], Sequence[Golden]], only: Sequence[str]) -> dict
     chosen: dict[str, dict[str, Golden]] = {}
     for variant, goldens in everything.items():
         for case, golden in goldens.items():
-            if met := [p for p in only if any(fnmatchcase(name, p) for name in (variant, case, case.partition("/")[2]))]:
+            if met := [
+                p for p in only if any(fnmatchcase(name, p) for name in (variant, case, case.partition("/")[2]))
+            ]:
                 unmet.difference_update(met)
                 chosen.setdefault(variant, {})[case] = golden
     if unmet:
@@ -240,18 +243,16 @@ def _outputs(
 ) -> tuple[str, ...]:
     """The outputs that a level asks for, of one case in one cell."""
     extent = EXTENTS[level]
-    if f"{cell.framework}/{cell.mode}" in extent.without:
+    mode = f"{cell.framework}/{cell.mode}"
+    if mode in extent.without:
         return ()
     compiles = extent.compiles(hello, cell)
     if cell.dtype not in (extent.dtypes if compiles else extent.eager_dtypes(cell)):
         return ()
-    if case.logits.shape not in extent.shapes_of(cell) and (
-        compiles or f"{cell.framework}/{cell.mode}" in extent.by_shape
-    ):
+    if (compiles or mode in extent.by_shape) and case.logits.shape not in extent.shapes_of(cell):
         return ()
     if not compiles:
         return names
-    mode = f"{cell.framework}/{cell.mode}"
     if mode in extent.losses_only:
         return ("loss/none",)
     reductions = {"none"}
@@ -262,15 +263,15 @@ def _outputs(
 
 
 def _why(hello: Hello, cell: Cell, some_asked: bool) -> str:
-    """Why the quick plan leaves out what the full plan asks."""
+    """What the quick plan leaves to the full one, in words that follow a number of checks."""
     extent = EXTENTS["quick"]
     if f"{cell.framework}/{cell.mode}" in extent.without:
-        return f"mode {cell.mode} runs in --full"
+        return cell.mode
     if cell.dtype not in (extent.dtypes if extent.compiles(hello, cell) else extent.eager_dtypes(cell)):
-        return f"{cell.dtype} in mode {cell.mode} runs in --full"
+        return f"{cell.mode} {cell.dtype}"
     if some_asked:
-        return f"reductions in mode {cell.mode} run in --full"
-    return f"more shapes in mode {cell.mode} run in --full"
+        return f"{cell.mode} reductions"
+    return f"{cell.mode} other shapes"
 
 
 def _least(goldens: Mapping[str, Mapping[str, Golden]], selection: Selection) -> int:

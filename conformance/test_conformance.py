@@ -28,6 +28,10 @@ from lossvet.conformance.types import Cell, Deviates, Verdict
 REQUIRED = tuple(filter(None, os.environ.get("LOSSVET_REQUIRE", "").split(",")))
 
 
+MOST_COMPILED = 100
+"""Functions; each costs a quarter of a second, and they are what a quick run consists of."""
+
+
 class KnownDeviation(Exception):
     """A cell deviates, as the ledger says it does."""
 
@@ -108,6 +112,10 @@ def test_the_run_comes_to_its_end() -> None:
     print("\n".join(f"{name}: {count:,}" for name, count in result.summary.totals.items()))
     assert result.summary.totals["checks"] > 0, "not one check was made"
     assert result.incomplete == 0, f"{result.incomplete} checks were given up"
+
+
+def test_compilation_stays_within_its_budget() -> None:
+    assert suite().result().summary.compiled <= MOST_COMPILED
 
 
 def test_framework_is_there(framework: str) -> None:

@@ -52,6 +52,5 @@ def square(cells: list[CellSummary]) -> Square:
 def _accuracy(cells: list[CellSummary]) -> str:
     worst = max((cell.accuracy for cell in cells if cell.accuracy), key=CLASSES.index)
     ulp = max((cell.ulp_loss for cell in cells if cell.ulp_loss is not None), default=None)
-    if ulp is None:
-        return worst
-    return f"{worst} {ulp:.1f}u" if ulp < 1000 else f"{worst} {ulp:.0e}u"
+    # Millions of ulp are a result that was flushed to zero, or lost what the bound allows: no measure of accuracy.
+    return worst if ulp is None or ulp >= 1000 else f"{worst} {ulp:.1f}u"

@@ -79,8 +79,12 @@ def totals(result: Result) -> list[str]:
         f"{len(result.summary.cells):,} cells: {cells['agrees']:,} agree, {cells['deviates']:,} deviate, "
         f"{cells['differs'] + cells['errored']:,} do not, {cells['absent']:,} absent",
     ]
+    by_framework: dict[str, list[str]] = {}
     for (framework, reason), count in sorted(result.summary.left_out.items()):
-        lines.append(f"  not run: {count:,} of {framework}: {reason}")
+        by_framework.setdefault(framework, []).append(f"{count:,} {reason}")
+    lines += [f"  not run, {name}: {', '.join(reasons)}" for name, reasons in by_framework.items()]
+    if any(isinstance(result.greetings[name], Hello) for name in by_framework):
+        lines.append("  lossvet run --full runs what quick leaves out")
     if result.incomplete:
         lines.append(f"  not run: {result.incomplete:,} given up; lossvet run --resume tries them again")
     rate = result.made / result.seconds if result.seconds else 0.0
