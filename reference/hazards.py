@@ -11,7 +11,7 @@ import numpy as np
 from lossvet.reference.evaluate import check_shapes
 from lossvet.reference.types import Array, Case, Variant, leaves
 
-OUTCOMES = ("nan", "zero", "inf", "raises", "any")
+OUTCOMES = ("nan", "zero", "inf", "raises", "any", "may_raise")
 
 
 @dataclass(frozen=True)

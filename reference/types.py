@@ -27,7 +27,7 @@ class Case:
     `labels` are float64 [N, C] (binary and dense families) or int64 [N] (sparse). `cotangent` multiplies the unreduced
     losses where the gradient of `none` is asked for; `direction` [N, C] is the second-order direction in the logits.
     `expect` says what a framework documents where the mathematics is undefined or the answer is an exception: from
-    "framework/recipe/mode", or the start of it, or "*", to "nan", "zero", "inf", "raises" or "any".
+    "framework/recipe/mode", or the start of it, or "*", to "nan", "zero", "inf", "raises", "may_raise", "any".
     """
 
     id: str
