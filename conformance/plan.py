@@ -35,8 +35,8 @@ class Extent:
 
     eager: Mapping[str, tuple[str, ...]]
     """Dtypes of eager modes: by mode, by framework, or "*"."""
-    dtypes: tuple[str, ...]
-    """Dtypes of modes that compile."""
+    dtypes: Mapping[str, tuple[str, ...]]
+    """Dtypes of modes that compile, by the same names."""
     shapes: Mapping[str, tuple[tuple[int, int], ...]]
     """Shapes of modes that compile, and of those in `by_shape`: by mode, by framework, or "*"."""
     own_reductions: bool
@@ -54,8 +54,9 @@ class Extent:
         """Whether the mode runs as those that compile do."""
         return cell.mode not in hello.eager or f"{cell.framework}/{cell.mode}" in self.as_compiled
 
-    def eager_dtypes(self, cell: Cell) -> tuple[str, ...]:
-        return next(self.eager[key] for key in _keys(cell) if key in self.eager)
+    def dtypes_of(self, hello: Hello, cell: Cell) -> tuple[str, ...]:
+        table = self.dtypes if self.compiles(hello, cell) else self.eager
+        return next(table[key] for key in _keys(cell) if key in table)
 
     def shapes_of(self, cell: Cell) -> tuple[tuple[int, int], ...]:
         return next(self.shapes[key] for key in _keys(cell) if key in self.shapes)
@@ -70,7 +71,7 @@ EXTENTS: Mapping[Level, Extent] = {
     "quick": Extent(
         eager={"tensorflow": ("float32",), "tensorflow_v1": ("float32",), "*": DTYPES},
         shapes={"jax/eager": ((3, 3),), "*": ((4, 3), (3, 3))},
-        dtypes=("float32",),
+        dtypes={"*": ("float32",)},
         own_reductions=False,
         # One is slow to start, and the other has the kernels of eager TensorFlow in graphs that take time to build.
         as_compiled=frozenset({"jax/eager", "tensorflow/graph", "tensorflow_v1/session"}),
@@ -79,8 +80,9 @@ EXTENTS: Mapping[Level, Extent] = {
     ),
     "full": Extent(
         eager={"*": DTYPES},
-        shapes={"*": ((4, 3), (3, 3), (1, 3), (4, 1), (2, 7), (16, 5))},
-        dtypes=DTYPES,
+        # torch.compile takes two seconds a function, ten times what the others take.
+        shapes={"torch/compile": ((4, 3), (3, 3)), "*": ((4, 3), (3, 3), (1, 3), (4, 1), (2, 7), (16, 5))},
+        dtypes={"torch/compile": ("float32",), "*": DTYPES},
         own_reductions=True,
         as_compiled=frozenset({"jax/eager"}),
     ),
@@ -247,7 +249,7 @@ def _outputs(
     if mode in extent.without:
         return ()
     compiles = extent.compiles(hello, cell)
-    if cell.dtype not in (extent.dtypes if compiles else extent.eager_dtypes(cell)):
+    if cell.dtype not in extent.dtypes_of(hello, cell):
         return ()
     if (compiles or mode in extent.by_shape) and case.logits.shape not in extent.shapes_of(cell):
         return ()
@@ -267,7 +269,7 @@ def _why(hello: Hello, cell: Cell, some_asked: bool) -> str:
     extent = EXTENTS["quick"]
     if f"{cell.framework}/{cell.mode}" in extent.without:
         return cell.mode
-    if cell.dtype not in (extent.dtypes if extent.compiles(hello, cell) else extent.eager_dtypes(cell)):
+    if cell.dtype not in extent.dtypes_of(hello, cell):
         return f"{cell.mode} {cell.dtype}"
     if some_asked:
         return f"{cell.mode} reductions"
