@@ -59,7 +59,7 @@ class Native:
     """How a framework's own loss function spells a variant.
 
     `call(logits, labels, params, reduction)` answers with the loss, for the `reductions` that the function itself has.
-    Where it has "none" alone, the others are composed over that, as users do. `spelling` is the call as a user writes it.
+    Where it has "none" alone, the others are composed over that, as users do. `spelling` is the call as users write it.
     A native is asked only for what it says it can do: `sample_weight` (it takes params.sample_weight, given as ones
     where the case has none), `ignore_index` (it can leave rows out).
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import partial
@@ -93,7 +94,12 @@ def _variant(name: str) -> str:
             f"loss        {variant.formula}",
             f"parameters  {params}",
             f"reductions  {', '.join(variant.reductions)}",
-            f"cases       {len(goldens)}; hazards: {', '.join(hazards)}",
+            textwrap.fill(
+                f"{len(goldens)}; hazards: {', '.join(hazards)}",
+                width=80,
+                initial_indent="cases       ",
+                subsequent_indent=" " * 12,
+            ),
             "",
             *_example(variant),
         ]

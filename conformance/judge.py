@@ -20,7 +20,8 @@ def expected(case: Case, cell: Cell, output: str) -> str:
     """What this cell documents where golden is undefined: the longest entry of `case.expect` that fits, or "nan".
 
     One of "nan", "zero", "inf", "raises"; "any", which leaves such elements out; and "may_raise", which lets it raise
-    as well. Who documents NaN for a loss says nothing about its gradient, which is then "any"; who documents 0 promises a constant, and so a gradient of 0.
+    as well. Who documents NaN for a loss says nothing about its gradient, which is then "any"; who documents 0
+    promises a constant, and so a gradient of 0.
     """
     path = f"{cell.framework}/{cell.recipe}/{cell.mode}/"
     fits = [key for key in case.expect if path.startswith(f"{key}/")]
@@ -83,7 +84,7 @@ def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: str)
 
 
 def _overflows(got: Array, golden: Array, bound: Array, dtype: str) -> Any:
-    """Where the answer is infinite and honest rounding of a finite result may be: beyond the largest number, or nearly."""
+    """Where the answer is infinite, and honest rounding of a finite result may be so: at the edge of the range."""
     info = np.finfo(dtype)
     smallest = float("inf") if dtype == "float64" else float(info.max) * (1 + 2.0 ** -(info.nmant + 2))
     infinite = np.isinf(got)

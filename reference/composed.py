@@ -13,7 +13,7 @@ def nll_terms(ops: Any, logits: Any, labels: Any) -> Any:
 
 
 def binary_terms(ops: Any, logits: Any, labels: Any) -> tuple[Any, Any]:
-    """t softplus(-x) and (1 - t) softplus(x), each [N, C]; a term whose factor is 0 adds nothing, however far x is out."""
+    """t softplus(-x) and (1 - t) softplus(x), each [N, C]; a term whose factor is 0 is 0, however far x is out."""
     missed = _where_used(ops, ops.softplus(-logits), ops.equal(logits, NEGATIVE_INFINITY), labels)
     raised = _where_used(ops, ops.softplus(logits), ops.equal(logits, -NEGATIVE_INFINITY), 1 - labels)
     return labels * missed, (1 - labels) * raised

@@ -111,8 +111,10 @@ def exp(x: Number) -> Number:
 
 
 def log1p(x: Number) -> Number:
-    """log(1 + x) for x >= 0, within 2^-104 of 1 or of the result if that is larger: a series where x is small, with as many
-    bits relative to the result, and two Newton steps on exp elsewhere."""
+    """log(1 + x) for x >= 0, within 2^-104 of the result where it is over 1, and absolutely below that.
+
+    Where x is small a series keeps as many bits relative to the result; elsewhere exp is inverted by two Newton steps.
+    """
     small = x * (1.0 - x * (0.5 - x * (_ratio(1, 3) - x * (0.25 - x * 0.2))))
     bounded = Number(np.minimum(x.hi, 1e300), np.where(x.hi < 1e300, x.lo, 0.0))
     y = bounded + 1.0

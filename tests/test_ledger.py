@@ -129,5 +129,5 @@ BAD = {
 def test_a_bad_ledger_is_refused_by_name(text: str, tmp_path: Path) -> None:
     path = tmp_path / "deviations.toml"
     path.write_text(text)
-    with pytest.raises(LedgerError, match="deviations.toml"):
+    with pytest.raises(LedgerError, match=r"deviations\.toml"):
         Ledger.read(path)

@@ -1,4 +1,4 @@
-"""The wheel is whole: built, installed in an empty folder, and run there. A clone without symlinks would ship a hollow one."""
+"""The wheel is whole: built, unpacked in an empty folder, and run there. A clone without links would ship a hollow one."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProces
 
 def test_every_file_is_in_the_wheel(site: Path) -> None:
     for folder in ("reference", "adapters", "conformance", "reports"):
-        there = {p.relative_to(ROOT / folder) for p in (ROOT / folder).rglob("*") if p.suffix in (".py", ".json", ".toml")}
-        packed = {p.relative_to(site / "lossvet" / folder) for p in (site / "lossvet" / folder).rglob("*") if p.is_file()}
+        ours, theirs = ROOT / folder, site / "lossvet" / folder
+        there = {p.relative_to(ours) for p in ours.rglob("*") if p.suffix in (".py", ".json", ".toml")}
+        packed = {p.relative_to(theirs) for p in theirs.rglob("*") if p.is_file()}
         assert there <= packed, f"the wheel lacks {sorted(map(str, there - packed))}"
     assert (site / "lossvet" / "py.typed").exists()
 
