@@ -31,7 +31,7 @@ class LedgerError(Exception):
 
 
 class Observed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was seen: an element, a hex float, "nan", "inf" or "-inf"; or a whole output, "raises NAME" or "shape [0]"."""
+    """What was seen; of an element a hex float, "nan", "inf" or "-inf"; of all "raises NAME", "shape [0]"."""
 
     case: str
     output: str

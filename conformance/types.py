@@ -35,9 +35,10 @@ class Cell:
 class Agrees:
     """Within the bound, element by element.
 
-    `ratio` is the largest error over the bound; `ulp` the largest error in ulp of the exact value, and `ulp_flushed` the
-    same where subnormals count as one step to zero; `accuracy` the class: R keeps relative accuracy, S does not depend
-    on a common shift of the logits, W does. `resolution` is the median bound over |golden|: what could be told apart.
+    `ratio` is the largest error over the bound; `ulp` the largest error in ulp of the exact value, and `ulp_flushed`
+    the same where subnormals count as one step to zero; `accuracy` the class: R keeps relative accuracy, S does not
+    depend on a common shift of the logits, W does. `resolution` is the median bound over |golden|: what this check
+    could tell apart.
     """
 
     ratio: float

@@ -100,7 +100,7 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
     Hazard("all_weights_zero", "The weights of the batch sum to 0: a weighted mean is 0 / 0.", "weights 0, 0, 0"),
     Hazard(
         "tiny_weights",
-        "The weights sum to far less than 1: what is added to a denominator, or holds it at 1 at least, shows in the mean.",
+        "The weights sum to far less than 1: what is added to a denominator, or holds it at 1, shows in the mean.",
         "weights 2 ** -20, 2 ** -18, 2 ** -19",
     ),
     Hazard("wide_weights", "Weights of very different size: rounding of the largest swamps the smallest.",

@@ -1,4 +1,4 @@
-"""The wheel is whole: built, unpacked in an empty folder, and run there. A clone without links would ship a hollow one."""
+"""The wheel is whole: built, unpacked in an empty folder, and run there. A clone without links makes a hollow one."""
 
 from __future__ import annotations
 
