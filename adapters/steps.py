@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lossvet.adapters.types import Missing, Ops, Recipe
+from lossvet.adapters.types import Adapter, Missing, Ops, Recipe
 from lossvet.reference.types import Case, Reduction, array_params
 
 
@@ -48,6 +48,15 @@ def losses(
     weights = variant.weights and _apply(ops, variant.weights(ops, x, y, params), ignored, params)
     rest = tuple(r for r in reductions if r not in own)
     return {**own, **_reduce(ops, unreduced, weights, _count(recipe, ops, logits, ignored), ops.ones(logits), rest)}
+
+
+def unexpected(adapter: Adapter, recipe: Recipe, case: Case, mode: str, output: str) -> bool:
+    """Whether this output has to be there: nobody has said that the recipe, or the mode, does without."""
+    kind, *rest = output.split("/")
+    reduction: Reduction = rest[0] if rest else "none"  # type: ignore[assignment]  # output names are made of reductions
+    leaf = rest[1] if kind == "gradient" else kind
+    without = (*adapter.no_gradient.get(mode, ()), *(recipe.native.no_gradient if recipe.native else ()))
+    return missing(recipe, case, reduction) is None and leaf not in without and "*" not in without
 
 
 def widened(recipe: Recipe, outputs: tuple[str, ...]) -> tuple[str, ...]:

@@ -112,14 +112,17 @@ class TensorFlowOps:
         return self.tf.cast(self.tf.shape(x)[axis], x.dtype)
 
 
-def fused(nn: Any, path: str, name: str, labels: str = "labels=t", pos_weight: bool = False) -> Native:
+def fused(
+    nn: Any, path: str, name: str, labels: str = "labels=t", pos_weight: bool = False, no_gradient: tuple[str, ...] = ()
+) -> Native:
     """The function `name` of the module `nn`: no reduction, no sample weights; `labels` is spelled as a user would."""
     keyword, function = labels.split("=")[0], getattr(nn, name)
 
     def call(x: Any, t: Any, params: Any, reduction: Reduction) -> Any:
         return function(**{keyword: t}, logits=x, **({"pos_weight": params.pos_weight} if pos_weight else {}))
 
-    return Native(call, f"{path}.{name}({labels}, logits=x{', pos_weight=q' if pos_weight else ''})")
+    spelling = f"{path}.{name}({labels}, logits=x{', pos_weight=q' if pos_weight else ''})"
+    return Native(call, spelling, no_gradient=no_gradient)
 
 
 @dataclass(frozen=True)

@@ -61,16 +61,19 @@ def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:
             "native_targets": fused("weighted_cross_entropy_with_logits", "targets=t", pos_weight=True),
         },
         "softmax": {
-            "native": fused("softmax_cross_entropy_with_logits"),
+            "native": fused("softmax_cross_entropy_with_logits", no_gradient=("labels",)),
             "native_v2": fused("softmax_cross_entropy_with_logits_v2"),
-            "native_losses": _losses(tf, "softmax_cross_entropy", "t, x, v", lambda x, t, p: (t, p.sample_weight)),
+            "native_losses": _losses(
+                tf, "softmax_cross_entropy", "t, x, v", lambda x, t, p: (t, p.sample_weight), no_gradient=("labels",)
+            ),
         },
         "class_weight": {
             "native_losses": _losses(
                 tf,
                 "softmax_cross_entropy",
                 "t, x, tf.reduce_sum(w * t, 1) * v",
-                lambda x, t, p: (t, tf.reduce_sum(p.class_weight * t, 1) * p.sample_weight),
+                lambda x, t, p: (t, tf.reduce_sum(p.class_weight * tf.stop_gradient(t), 1) * p.sample_weight),
+                no_gradient=("labels",),  # the function stops it; what is left would pass through the weights alone
             ),
         },
         "sparse": {
@@ -116,7 +119,7 @@ def _losses(
     arguments: str,
     labels_and_weights: Callable[[Any, Any, Any], tuple[Any, Any]],
     sample_weight: bool = True,
-    ignore_index: bool = False,
+    no_gradient: tuple[str, ...] = (),
 ) -> Native:
     """A function of tf.compat.v1.losses. They compute in float32 whatever they are given, and cast the answer back."""
 
@@ -131,24 +134,14 @@ def _losses(
         f"tf.compat.v1.losses.{name}({arguments})",
         reductions=tuple(LOSSES_REDUCTIONS),
         sample_weight=sample_weight,
-        ignore_index=ignore_index,
         dtypes=("float32",),
+        no_gradient=no_gradient,
     )
 
 
 def _sparse(tf: Any, weights: str, weigh: Callable[[Any, Any, Any], Any]) -> Native:
-    """sparse_softmax_cross_entropy; a row is left out as TF1 users do it, by a weight of 0 and a label that exists.
-
-    SUM_OVER_BATCH_SIZE counts such a row all the same.
-    """
-
-    def labels_and_weights(x: Any, y: Any, params: Any) -> tuple[Any, Any]:
-        kept = tf.not_equal(y, params.ignore_index)
-        y = tf.where(kept, y, tf.zeros_like(y))
-        own = weigh(x, y, params)
-        return y, tf.where(kept, own, tf.zeros_like(own))
-
-    return _losses(tf, "sparse_softmax_cross_entropy", f"y, x, {weights}", labels_and_weights, ignore_index=True)
+    """sparse_softmax_cross_entropy. It cannot leave rows out: of weight 0 they are computed and counted too."""
+    return _losses(tf, "sparse_softmax_cross_entropy", f"y, x, {weights}", lambda x, y, p: (y, weigh(x, y, p)))
 
 
 class Runner:

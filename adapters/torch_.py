@@ -27,6 +27,12 @@ NATIVE: Mapping[str, tuple[str, tuple[str, ...], tuple[Reduction, ...]]] = {
 
 Its "mean" is our `weighted_mean` where it has class weights and integer labels, and our `mean` elsewhere.
 """
+NO_GRADIENT = {
+    "pos_weight": ("pos_weight",),
+    "sparse_class_weight": ("class_weight",),
+    "smooth_terms": ("class_weight",),
+}
+"""Params that PyTorch's function has no derivative in."""
 ARGUMENT = {"class_weight": "weight"}
 """What PyTorch calls a param, where it has another name for it."""
 NO_DERIVATIVE = (
@@ -53,15 +59,21 @@ def adapter() -> Adapter:
         devices=("cpu", "cuda") if torch.cuda.is_available() else ("cpu",),
         dtypes=("float32", "float64"),
         ops=ops,
-        native={variant: {"native": _native(torch.nn.functional, *row)} for variant, row in NATIVE.items()},
+        native={
+            variant: {"native": _native(torch.nn.functional, *row, NO_GRADIENT.get(variant, ()))}
+            for variant, row in NATIVE.items()
+        },
         prepare=runner.prepare,
         read=_read,
         compiled=runner.compiled,
+        no_gradient={"compile": ("hvp",)},  # AOTAutograd has no double backward
         details=_details(torch),
     )
 
 
-def _native(functional: Any, name: str, taken: tuple[str, ...], reductions: tuple[Reduction, ...]) -> Native:
+def _native(
+    functional: Any, name: str, taken: tuple[str, ...], reductions: tuple[Reduction, ...], no_gradient: tuple[str, ...]
+) -> Native:
     function = getattr(functional, name)
     arguments = {ARGUMENT.get(param, param): param for param in taken}
 
@@ -71,7 +83,7 @@ def _native(functional: Any, name: str, taken: tuple[str, ...], reductions: tupl
         return function(logits, labels, **given, reduction=own)
 
     spelling = f"F.{name}({', '.join(('logits', 'labels', *(f'{a}={p}' for a, p in arguments.items())))})"
-    return Native(call, spelling, reductions, ignore_index="ignore_index" in taken)
+    return Native(call, spelling, reductions, ignore_index="ignore_index" in taken, no_gradient=no_gradient)
 
 
 @dataclass(frozen=True)

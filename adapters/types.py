@@ -70,6 +70,8 @@ class Native:
     sample_weight: bool = False
     ignore_index: bool = False
     dtypes: tuple[str, ...] = ("float32", "float64")
+    no_gradient: tuple[str, ...] = ()
+    """Leaves into which the function documents no gradient. Without one into any other, it differs."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ class Adapter:
     read: Callable[[Any], dict[str, Outcome]]
     compiled: Callable[[], int] = lambda: 0
     eager: tuple[str, ...] = ("eager",)
+    no_gradient: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By mode, the leaves into which there is no gradient whatever the recipe, "hvp" among them; "*" stands for all."""
     details: Mapping[str, str] = field(default_factory=dict)
     """What else determines the answers: threads, flush-to-zero, flags. Recorded with the run."""
 

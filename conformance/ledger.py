@@ -1,8 +1,8 @@
 """The ledger of known deviations: what differs, where, by which value, and why. Strict both ways.
 
-An entry excuses only the outputs and elements it names; everything beside them is judged as ever. Each holds at
-least one observed value. An entry that matches nothing, that no longer deviates, or that shows another value fails
-the run.
+An entry excuses only the outputs and elements it names, and holds those to what it says they are; everything beside
+them is judged as ever. Each holds at least one observed value. An entry that matches nothing, that no longer deviates,
+or that shows another value fails the run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import msgspec
 import numpy as np
 
 from lossvet.adapters.types import Measured, Outcome
+from lossvet.conformance import deviant
 from lossvet.conformance.judge import judge
 from lossvet.conformance.types import Absent, Agrees, Cell, Deviates, Differs, Errored, Verdict
-from lossvet.reference.bounds import Bound
+from lossvet.reference import variants
+from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.types import Case
 from lossvet.reference.vectors import Golden
 
@@ -40,7 +43,11 @@ class Observed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One known disagreement. Lists hold names or globs; `elements` is a key of ELEMENTS."""
+    """One known disagreement. Lists hold names or globs.
+
+    `elements` is a key of ELEMENTS, and says which may be wrong; `shows` says what they are instead: a key of
+    `deviant.MODELS`, "nan", or "whole" for an output of another shape or an exception.
+    """
 
     id: str
     reason: str
@@ -50,6 +57,7 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     variant: tuple[str, ...]
     output: tuple[str, ...]
     cases: tuple[str, ...]
+    shows: str
     link: str = ""
     example: str = ""
     recipe: tuple[str, ...] = ("*",)
@@ -91,6 +99,8 @@ class Ledger:
         for d in deviations:
             if not d.observed or d.elements not in ELEMENTS:
                 raise LedgerError(f"{path}: {d.id} needs an observed value, and elements among {', '.join(ELEMENTS)}")
+            if d.shows not in (shown := (*deviant.MODELS, deviant.NAN, deviant.WHOLE)):
+                raise LedgerError(f"{path}: {d.id} shows {d.shows!r}; expected one of {', '.join(shown)}")
         if len({d.id for d in deviations}) != len(deviations):
             raise LedgerError(f"{path}: two entries have the same id")
         return cls(deviations)
@@ -163,12 +173,28 @@ def _mask(d: Deviation, case: Case, output: str) -> Any:
 
 
 def _explains(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, outcome: Outcome) -> bool:
-    """Whether the answer is right in every element that the entry does not excuse, or excused as a whole."""
+    """Whether every element is right, or excused and what the entry says that it is; or the whole is as observed."""
     true = golden.outputs[output]
     if not isinstance(outcome, Measured) or outcome.value.shape != true.shape:
-        return any(o.value == _whole(outcome) for o in d.observed)
-    excused = np.where(np.broadcast_to(_mask(d, golden.case, output), true.shape), np.nan, true)
-    return isinstance(judge(outcome, excused, bound, cell.dtype, "any"), Agrees)
+        return d.shows == deviant.WHOLE and any(o.value == _whole(outcome) for o in d.observed)
+    if d.shows == deviant.WHOLE:
+        return False
+    excused = np.broadcast_to(_mask(d, golden.case, output), true.shape)
+    if d.shows == deviant.NAN:
+        known = np.where(excused & np.isnan(outcome.value), np.nan, true)
+    else:
+        known = np.where(excused, deviant.MODELS[d.shows].values(golden.case, output), true)
+        bound = _widest(bound, _bounds_like(d.shows, cell.variant, golden.case, cell.dtype)[output])
+    return isinstance(judge(outcome, known, bound, cell.dtype, "any"), Agrees)
+
+
+@cache
+def _bounds_like(shows: str, variant: str, case: Case, dtype: str) -> Mapping[str, Bound]:
+    return bounds(variants.load(variant), deviant.MODELS[shows].like(case), (dtype,))[dtype]
+
+
+def _widest(a: Bound, b: Bound) -> Bound:
+    return Bound(*(np.maximum(getattr(a, name), getattr(b, name)) for name in ("W", "S", "R")))
 
 
 def _whole(outcome: Outcome) -> str:

@@ -45,6 +45,8 @@ class Extent:
     """Eager modes that run these shapes only, since a new one costs a second all the same."""
     as_compiled: frozenset[str] = frozenset()
     """Eager modes that run no more than if they compiled, but for the reductions that natives have themselves."""
+    reductions_at: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """Shapes at which a mode that compiles is asked for every reduction and its gradients all the same."""
     losses_only: frozenset[str] = frozenset()
     """Modes that are asked for the unreduced losses alone."""
     without: frozenset[str] = frozenset()
@@ -76,6 +78,7 @@ EXTENTS: Mapping[Level, Extent] = {
         # One is slow to start, and the other has the kernels of eager TensorFlow in graphs that take time to build.
         as_compiled=frozenset({"jax/eager", "tensorflow/graph", "tensorflow_v1/session"}),
         losses_only=frozenset({"jax/eager"}),
+        reductions_at={"jax/jit": ((3, 3),)},
         without=frozenset({"torch/compile"}),
     ),
     "full": Extent(
@@ -85,6 +88,7 @@ EXTENTS: Mapping[Level, Extent] = {
         dtypes={"torch/compile": ("float32",), "*": DTYPES},
         own_reductions=True,
         as_compiled=frozenset({"jax/eager"}),
+        reductions_at={"jax/jit": ((3, 3),)},
     ),
 }
 
@@ -122,6 +126,7 @@ class Plan:
     left_out: Mapping[tuple[str, str], int]
     goldens: Mapping[str, Mapping[str, Golden]] = field(repr=False)
     """By variant and case id."""
+    level: Level = "quick"
 
     def __iter__(self) -> Iterator[Item]:
         for items in self.items.values():
@@ -181,7 +186,7 @@ def _unknown(what: str, name: str, there_are: Sequence[str]) -> str:
 
 
 def make(greetings: Mapping[str, Greeting], goldens: Mapping[str, Mapping[str, Golden]], selection: Selection) -> Plan:
-    """Everything that is to be asked, and everything that the full plan would ask besides.
+    """Everything that is to be asked, and everything that could be asked besides: every output of every case and cell.
 
     Raises NothingMatches where nothing is left to ask of frameworks that are there.
     """
@@ -191,12 +196,16 @@ def make(greetings: Mapping[str, Greeting], goldens: Mapping[str, Mapping[str, G
         match greeting:
             case Hello():
                 items[framework] = tuple(_items(greeting, goldens, selection, left_out))
+                if not devices(greeting, selection.device):
+                    left_out[framework, f"sees no device {selection.device}"] += _least(goldens, selection)
+                elif selection.dtypes and not set(selection.dtypes) & set(greeting.dtypes):
+                    left_out[framework, f"has no {' or '.join(selection.dtypes)}"] += _least(goldens, selection)
             case Unavailable(missing=missing):
                 reason = "is not installed" if missing else "does not start"
                 left_out[framework, reason] += _least(goldens, selection)
     if not any(items.values()) and any(isinstance(greeting, Hello) for greeting in greetings.values()):
         raise NothingMatches("the filters together leave nothing to ask; give fewer of them, or --full")
-    return Plan(items, dict(left_out), goldens)
+    return Plan(items, dict(left_out), goldens, selection.level)
 
 
 def devices(hello: Hello, wanted: str) -> tuple[str, ...]:
@@ -229,15 +238,11 @@ def _items(
                         for case, golden in by_case.items():
                             if not exact_in(golden.case, dtype):
                                 continue
-                            full = _outputs("full", hello, cell, golden.case, names[case], native)
-                            asked = full
-                            if selection.level == "quick":
-                                quick = _outputs("quick", hello, cell, golden.case, names[case], native)
-                                asked = tuple(output for output in full if output in quick)
+                            asked = _outputs(selection.level, hello, cell, golden.case, names[case], native)
                             if asked:
                                 yield Item(cell, case, asked, absent)
-                            if len(asked) < len(full):
-                                left_out[hello.name, _why(hello, cell, bool(asked))] += len(full) - len(asked)
+                            if left := len(names[case]) - len(asked):
+                                left_out[hello.name, _why(selection.level, hello, cell, bool(asked))] += left
 
 
 def _outputs(
@@ -253,7 +258,7 @@ def _outputs(
         return ()
     if (compiles or mode in extent.by_shape) and case.logits.shape not in extent.shapes_of(cell):
         return ()
-    if not compiles:
+    if not compiles or case.logits.shape in extent.reductions_at.get(mode, ()):
         return names
     if mode in extent.losses_only:
         return ("loss/none",)
@@ -264,9 +269,9 @@ def _outputs(
     return tuple(name for name in names if name == "hvp" or name.split("/")[1] in reductions)
 
 
-def _why(hello: Hello, cell: Cell, some_asked: bool) -> str:
-    """What the quick plan leaves to the full one, in words that follow a number of checks."""
-    extent = EXTENTS["quick"]
+def _why(level: Level, hello: Hello, cell: Cell, some_asked: bool) -> str:
+    """What a level leaves out, in words that follow a number of checks."""
+    extent = EXTENTS[level]
     if f"{cell.framework}/{cell.mode}" in extent.without:
         return cell.mode
     if cell.dtype not in extent.dtypes_of(hello, cell):

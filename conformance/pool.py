@@ -205,7 +205,7 @@ class Lane(threading.Thread):
         for attempt in range(1, TRIES + 1):
             try:
                 self._process = Process(self.framework, self.python, self.environment, self.stop.is_set)
-                return frames.decode(self._process.receive(START_LIMIT), Greeting)  # type: ignore[arg-type]
+                return frames.decode(self._process.receive(START_LIMIT), Greeting)  # type: ignore[arg-type]  # a union is a type to msgspec
             except OSError as error:
                 return Unavailable(self.framework, f"{self.python} cannot be started: {error.strerror}", missing=False)
             except Hung:

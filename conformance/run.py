@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import sys
 import time
@@ -15,7 +16,7 @@ import msgspec
 
 import lossvet
 from lossvet import adapters
-from lossvet.conformance import journal, messages, plan, pool, process, records, summary
+from lossvet.conformance import journal, ledger, messages, plan, pool, process, records, summary
 from lossvet.conformance.bench import Bench
 from lossvet.conformance.journal import Journal
 from lossvet.conformance.ledger import Ledger
@@ -101,6 +102,8 @@ class Result:
         bad += [f"{len(self.problems)} ledger entries do not hold"] if self.problems else []
         if bad:
             return 1, f"not as it should be: {', '.join(bad)}"
+        if broken := [g for g in self.greetings.values() if isinstance(g, Unavailable) and not g.missing]:
+            return 3, "cannot judge: " + "; ".join(f"{g.name} does not start ({g.reason})" for g in broken)
         if self.incomplete:
             return 3, f"cannot judge: {self.incomplete:,} checks were given up; again: lossvet run --resume"
         if not totals["checks"]:
@@ -124,7 +127,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
     named = options.selection.frameworks
     for what, given in (("--framework", named), ("--require", options.require), ("--python", options.pythons)):
         plan.known(what, given, names)
-    ledger = Ledger.read()
+    entries = Ledger.read()
     asked = [name for name in names if not named or name in named or name in options.require]
     cache = None if options.cold else process.default_cache()
     pythons = {name: options.pythons.get(name, sys.executable) for name in asked}
@@ -140,7 +143,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
             observer.begin(greetings, made, sum(len(j.verdicts) for j in before))
             for remark in remarks:
                 observer.remark(remark.framework, remark.text)
-            session = _Session(made, workers, book, Bench(made, ledger), observer, judged)
+            session = _Session(made, workers, book, Bench(made, entries), observer, judged)
             session.work()
             if not finished and len(judged) == sum(1 for _ in made):
                 book.append(Finished(_now()))
@@ -149,7 +152,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
         finally:
             book.close()
     folded = summary.fold(made, judged.values())
-    problems = tuple(ledger.stale(folded.seen))
+    problems = tuple(entries.stale(folded.seen))
     return Result(folded, made, greetings, problems, book.path, session.made, time.monotonic() - started)
 
 
@@ -160,6 +163,8 @@ def _present(greetings: Mapping[str, Greeting], needed: Iterable[str], device: s
         why = (f"{g.name} {'is not installed' if g.missing else 'does not start'} ({g.reason})" for g in named)
         raise CannotJudge(f"{'; '.join(why)}; see: lossvet doctor")
     there = [g for g in greetings.values() if isinstance(g, Hello)]
+    if lost := [g.name for g in there if g.name in set(needed) and not plan.devices(g, device)]:
+        raise CannotJudge(f"{', '.join(lost)} sees no device {device!r}; see: lossvet doctor")
     if not there:
         raise CannotJudge("no framework is installed; see: lossvet doctor")
     if not any(plan.devices(g, device) for g in there):
@@ -173,7 +178,7 @@ def _journal(
     """The journal to write, what it holds already, and whether that is all."""
     header = Header(
         schema=journal.SCHEMA,
-        digest=made.digest,
+        digest=_digest(made, greetings),
         lossvet=lossvet.__version__,
         versions=versions(greetings),
         options=stored(options),
@@ -198,6 +203,16 @@ def _journal(
         why = "; ".join(changed) or "the cases, the adapters or the options have changed since"
         raise CannotResume(f"{book.path} is of another run: {why}; begin anew with: lossvet run")
     return book, contents.judged, contents.finished
+
+
+def _digest(made: Plan, greetings: Mapping[str, Greeting]) -> str:
+    """Of all that verdicts depend on: what is asked, golden results with their inputs, the ledger, the frameworks."""
+    found = hashlib.sha256(made.digest.encode())
+    found.update((vectors.FOLDER / "manifest.json").read_bytes() + ledger.DEFAULT.read_bytes())
+    for name, greeting in sorted(greetings.items()):
+        details = sorted(greeting.details.items()) if isinstance(greeting, Hello) else greeting.reason
+        found.update(f"{name}\0{details}\n".encode())
+    return found.hexdigest()
 
 
 def resumable(path: Path | None) -> Path:

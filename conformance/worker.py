@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lossvet import adapters
 from lossvet.adapters import steps
-from lossvet.adapters.types import Adapter, Outcome, Raised, Recipe, recipes
+from lossvet.adapters.types import Adapter, Missing, Outcome, Raised, Recipe, recipes
 from lossvet.conformance import frames, messages
 from lossvet.conformance.messages import Answer, CaseMessage, Request, Unavailable
 from lossvet.reference import variants
@@ -70,6 +70,10 @@ def _answer(adapter: Adapter, request: Request, message: CaseMessage, outputs: t
     recipe = recipes(adapter, variants.load(message.variant))[request.recipe]
     case, before, start = messages.case(message), adapter.compiled(), time.perf_counter()
     outcomes = _outcomes(adapter, recipe, case, request, outputs)
+    for output, outcome in outcomes.items():
+        # An upgrade that loses a gradient must not look like a function that never had one.
+        if isinstance(outcome, Missing) and steps.unexpected(adapter, recipe, case, request.mode, output):
+            outcomes[output] = Raised("NoAnswer", f"{outcome.reason}, and the adapter does not say that there is none")
     encoded: dict[str, messages.OutcomeMessage] = {}
     for output in outputs:
         got = outcomes.get(

@@ -322,6 +322,12 @@ class Softmax:
             Number(self.a, softmax, _times(unit, softmax), 1 + softmax),
         )
 
+    def loosen(self, value: Number, magnitude: Number) -> Number:
+        """The bound of a spelling that has p from 1 - p: a rounding of 1, by row, times this magnitude."""
+        largest = np.abs(magnitude.v).max(1, keepdims=True, initial=0.0)
+        rounding = np.where(self.a.column("relative", 2) > 0, 0.0, C_GRADIENT * self.a.column("u", 2) * largest)
+        return Number(self.a, value.v, value.e + rounding, value.k)
+
     def widen(self, value: Number, magnitude: Number) -> Number:
         """The bound of a second spelling, whose parts of this magnitude cancel, joined with that of the first."""
         return Number(self.a, value.v, value.e + _times(self._unit, np.abs(magnitude.v)), value.k * (1 + magnitude.v))

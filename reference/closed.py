@@ -132,6 +132,8 @@ class Softmax:
         """Nothing to do where errors are not counted: see `bounds.py`."""
         return value
 
+    loosen = widen
+
 
 softmax = Softmax
 

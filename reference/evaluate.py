@@ -28,7 +28,9 @@ def evaluate(variant: str, logits: Any, labels: Any, *, reduction: Reduction = "
     integers for a variant of the sparse family. `params` are the fields of the variant's own parameters: pos_weight,
     class_weight, cost_matrix, sample_weight, label_smoothing, ignore_index. All are read as float64.
 
-    0/0 gives NaN: a mean of nothing is undefined. Infinite logits follow the limits, with 0 * inf = 0.
+    0/0 gives NaN: a mean of nothing is undefined. Infinite logits follow the limits, with 0 * inf = 0; a softmax takes
+    -inf
+    only, and NaN gives NaN.
 
     Raises KeyError for an unknown variant, TypeError for parameters it does not have or lacks, ValueError for shapes
     that do not fit, labels out of range, or a reduction that the variant does not have.
@@ -86,6 +88,10 @@ def check_shapes(family: str, case: Case) -> None:
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"logits have shape {list(x.shape)}; expected [N, C] with C >= 1")
     n, c = x.shape
+    if family != "binary" and np.isposinf(x).any():
+        raise ValueError(
+            "a logit is +inf, where a softmax has no limit that does not depend on the others; -inf masks a class"
+        )
     if family == "sparse":
         if y.shape != (n,) or y.dtype.kind not in "iu":
             raise ValueError(f"labels are {y.dtype} of shape {list(y.shape)}; expected integers of shape [{n}]")

@@ -15,7 +15,9 @@ def logits_gradient(softmax: Any, k: Any) -> Any:
 def hessian_product(softmax: Any, k: Any, direction: Any) -> Any:
     """The Hessian of sum_c k_c (lse - x_c) times the direction u, [N, C]: sum(k) p (u - p . u)."""
     scaled = softmax.p * direction
-    return (scaled - softmax.p * scaled.sum(1).column()) * k.sum(1).column()
+    product = (scaled - softmax.p * scaled.sum(1).column()) * k.sum(1).column()
+    # A sound kernel may have p from 1 - p, as s (1 - s) has: its error is then at the scale of 1, not of p.
+    return softmax.loosen(product, k.sum(1).column() * direction)
 
 
 def smoothed(a: Any, labels: Array, classes: int, alpha: float) -> Any:

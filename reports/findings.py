@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from lossvet.conformance.plan import Level, Plan
 from lossvet.conformance.summary import Finding
 from lossvet.conformance.types import Cell, Crashed, Deviates, Differs, Errored, TimedOut
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import Case
-from lossvet.reference.vectors import Golden
-
-Goldens = Mapping[str, Mapping[str, Golden]]
 
 LONGEST_ROW = 8
 
@@ -36,7 +34,7 @@ class Described:
         return [line for line in (self.what, self.where, self.why, f"again: {self.again}") if line]
 
 
-def smallest(findings: Iterable[Finding], goldens: Goldens) -> list[Described]:
+def smallest(findings: Iterable[Finding], plan: Plan) -> list[Described]:
     """One finding for each way in which a variant is wrong in a framework: the one with the smallest input."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for f in findings:
@@ -45,14 +43,14 @@ def smallest(findings: Iterable[Finding], goldens: Goldens) -> list[Described]:
         groups.setdefault(key, []).append(f)
 
     def size(finding: Finding) -> tuple[int, str]:
-        case = goldens[finding.cell.variant][finding.case].case
+        case = plan.goldens[finding.cell.variant][finding.case].case
         return case.logits.size, str(finding.cell)
 
-    return [describe(min(group, key=size), goldens, len(group) - 1) for group in groups.values()]
+    return [describe(min(group, key=size), plan, len(group) - 1) for group in groups.values()]
 
 
-def describe(finding: Finding, goldens: Goldens, also: int = 0) -> Described:
-    case = goldens[finding.cell.variant][finding.case].case
+def describe(finding: Finding, plan: Plan, also: int = 0) -> Described:
+    case = plan.goldens[finding.cell.variant][finding.case].case
     cell = finding.cell
     more = f"   ({also:,} more like it)" if also else ""
     hazards = [HAZARDS[name] for name in case.hazards if name in HAZARDS]
@@ -62,16 +60,15 @@ def describe(finding: Finding, goldens: Goldens, also: int = 0) -> Described:
         what=f"{cell.framework} {finding.case} {cell.recipe} {cell.mode} {cell.dtype}: {_wrong(finding)}{more}",
         where=_where(case, finding),
         why="; ".join(f"hazard {h.name}: {h.why.split('. ')[0].rstrip('.')}" for h in hazards[:1]),
-        again=command(cell, finding.case),
+        again=command(cell, finding.case, plan.level),
     )
 
 
-def command(cell: Cell, case: str) -> str:
-    """What runs this case in this framework and dtype again, and little else."""
+def command(cell: Cell, case: str, level: Level) -> str:
+    """What runs this case in this framework and dtype again, and little else, at the level that found it."""
     words = ["lossvet", "run", "--only", case, "--framework", cell.framework, "--dtype", cell.dtype]
-    full = cell.framework == "torch" and cell.mode == "compile"
     device = [] if cell.device == "cpu" else ["--device", cell.device]
-    return shlex.join([*words, *device, *(["--full"] if full else [])])
+    return shlex.join([*words, *device, *(["--full"] if level == "full" else [])])
 
 
 def _wrong(finding: Finding) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+from lossvet.conformance.plan import Plan
 from lossvet.conformance.run import Result
 from lossvet.conformance.summary import CellSummary, Finding, notes
 from lossvet.conformance.types import Cell
-from lossvet.reports.findings import Goldens, describe
+from lossvet.reports.findings import describe
 from lossvet.reports.terminal import plain
 
 
@@ -29,7 +30,7 @@ def render(result: Result) -> str:
             skipped=str(len(left_out) + sum(_skipped(cell) for cell in cells)),
         )
         for cell in cells:
-            _case(suite, cell, findings.get(cell.cell, []), result.plan.goldens)
+            _case(suite, cell, findings.get(cell.cell, []), result.plan)
         for reason, count in left_out:
             case = ET.SubElement(suite, "testcase", classname=plain(framework), name=plain(f"not run: {reason}"))
             ET.SubElement(case, "skipped", message=plain(f"{count} checks: {reason}"))
@@ -45,7 +46,7 @@ def _skipped(cell: CellSummary) -> bool:
     return cell.verdict in ("absent", "not_run")
 
 
-def _case(suite: ET.Element, cell: CellSummary, findings: list[Finding], goldens: Goldens) -> None:
+def _case(suite: ET.Element, cell: CellSummary, findings: list[Finding], plan: Plan) -> None:
     classname = f"{cell.cell.framework}.{cell.cell.variant}"
     case = ET.SubElement(suite, "testcase", classname=plain(classname), name=plain(str(cell.cell)))
     ET.SubElement(case, "properties").extend(
@@ -53,7 +54,7 @@ def _case(suite: ET.Element, cell: CellSummary, findings: list[Finding], goldens
         for name, value in (("checks", cell.checks), ("deviates", cell.counts["deviates"]), ("class", cell.accuracy))
     )
     if findings:
-        texts = ["\n".join(describe(f, goldens).lines) for f in findings]
+        texts = ["\n".join(describe(f, plan).lines) for f in findings]
         ET.SubElement(case, "failure", message=plain(f"{len(findings)} of {cell.checks}")).text = plain(
             "\n\n".join(texts)
         )

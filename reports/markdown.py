@@ -23,7 +23,7 @@ def render(result: Result) -> str:
     for variant, row in matrix(result.summary, names).items():
         lines.append(f"| {escape(variant)} | " + " | ".join(escape(row[name].text) for name in names) + " |")
     lines += ["", escape(LEGEND), ""]
-    for described in smallest(result.summary.findings, result.plan.goldens):
+    for described in smallest(result.summary.findings, result.plan):
         lines.append("- " + "  \n  ".join(escape(line) for line in described.lines))
     lines += [f"- {escape(problem)}" for problem in result.problems]
     lines += ["", *(f"- {escape(line.strip())}" for line in totals(result)), "", escape(result.verdict[1])]

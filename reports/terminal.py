@@ -55,7 +55,7 @@ def header(out: Console, greetings: Mapping[str, Greeting], device: str) -> None
 def report(out: Console, result: Result) -> None:
     """The matrix, each new difference, the totals."""
     _matrix(out, result)
-    described = smallest(result.summary.findings, result.plan.goldens)
+    described = smallest(result.summary.findings, result.plan)
     for one in described[:MOST_FINDINGS]:
         out.print()
         for number, line in enumerate(one.lines):
@@ -83,8 +83,8 @@ def totals(result: Result) -> list[str]:
     for (framework, reason), count in sorted(result.summary.left_out.items()):
         by_framework.setdefault(framework, []).append(f"{count:,} {reason}")
     lines += [f"  not run, {name}: {', '.join(reasons)}" for name, reasons in by_framework.items()]
-    if any(isinstance(result.greetings[name], Hello) for name in by_framework):
-        lines.append("  lossvet run --full runs what quick leaves out")
+    if result.plan.level == "quick" and any(isinstance(result.greetings[name], Hello) for name in by_framework):
+        lines.append("  lossvet run --full runs most of that")
     if result.incomplete:
         lines.append(f"  not run: {result.incomplete:,} given up; lossvet run --resume tries them again")
     rate = result.made / result.seconds if result.seconds else 0.0

@@ -45,6 +45,7 @@ def adapter() -> Adapter:
         native={},
         prepare=prepare,
         read=read,
+        no_gradient={"eager": ("*",)},
     )
 
 

@@ -193,7 +193,7 @@ def test_sample_weights_multiply_losses_and_weights() -> None:
     assert np.array_equal(none.gradients["sample_weight"], plain.loss)
     by = {"sum": 1.0, "mean": 4.0, "weighted_mean": (v * w[Y]).sum(), "nonzero_mean": 3.0}
     for reduction, denominator in by.items():
-        found = reference.evaluate("sparse_class_weight", X, Y, class_weight=w, sample_weight=v, reduction=reduction)  # type: ignore[arg-type]
+        found = reference.evaluate("sparse_class_weight", X, Y, class_weight=w, sample_weight=v, reduction=reduction)  # type: ignore[arg-type]  # any name
         np.testing.assert_allclose(found.loss, none.loss.sum() / denominator, rtol=1e-15)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 from lossvet.conformance.ledger import Ledger
 
 FOUND = (Path(__file__).parent.parent / "reports" / "FOUND.md").read_text()
-SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^#+ )", FOUND, re.M | re.S))
+SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^#+ )", re.M | re.S)
+FINDINGS = dict(SECTION.findall(FOUND[: FOUND.index("\n# Recipes in circulation")] + "\n# "))
+SECTIONS = dict(SECTION.findall(FOUND))
 RUN_ALL = """
 import contextlib, io, json, sys
 def printed(program):
@@ -28,12 +31,10 @@ def blocks(section: str) -> tuple[str, str]:
 
 
 def test_every_deviation_is_found_and_every_finding_a_deviation() -> None:
-    assert set(SECTIONS) == {d.id for d in Ledger.read().deviations}
+    assert set(FINDINGS) == {d.id for d in Ledger.read().deviations}
 
 
 def test_the_programs_print_what_the_page_says() -> None:
-    import json
-
     programs = [blocks(section)[0] for section in SECTIONS.values()]
     command = [sys.executable, "-c", RUN_ALL]
     done = subprocess.run(command, input=json.dumps(programs), capture_output=True, text=True, timeout=300)

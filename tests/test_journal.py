@@ -52,7 +52,7 @@ def test_a_verdict_comes_back(verdict: Verdict) -> None:
 @pytest.mark.parametrize("found", [[], ["Agrees"], ["Nobody", 1], ["Absent", "a", "b"], "Absent", 3])
 def test_what_is_no_verdict_is_refused(found: object) -> None:
     with pytest.raises(ValueError, match="is no verdict"):
-        records.verdict(found)  # type: ignore[arg-type]
+        records.verdict(found)  # type: ignore[arg-type]  # no verdict, on purpose
 
 
 def test_a_journal_comes_back(tmp_path: Path) -> None:

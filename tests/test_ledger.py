@@ -30,6 +30,7 @@ ENTRY = Deviation(
     output=("gradient/*/logits",),
     cases=("*",),
     elements="logit_zero",
+    shows="kink_at_zero",
     observed=(Observed(case=CASE, output=OUTPUT, value="0x0.0p+0", index=(1, 1)),),
 )
 
@@ -64,11 +65,25 @@ def test_an_element_that_is_not_named_differs() -> None:
     assert isinstance(weigh(put(((1, 1), 0.0), ((0, 0), 0.0))), Differs)
 
 
+def test_another_value_than_the_model_differs() -> None:
+    assert isinstance(weigh(put(((1, 1), 0.25))), Differs)
+
+
 def test_another_value_than_the_observed_is_stray() -> None:
-    verdict = weigh(put(((1, 1), 0.25)))
+    pinned = msgspec.structs.replace(
+        ENTRY, observed=(Observed(case=CASE, output=OUTPUT, value="0x1.0p+0", index=(1, 1)),)
+    )
+    verdict = weigh(put(((1, 1), 0.0)), entry=pinned)
     assert isinstance(verdict, Deviates)
-    assert "0.25" in verdict.stray
-    assert Ledger((ENTRY,)).stale([(CELL, CASE, OUTPUT, verdict)])
+    assert "is 0, and the ledger has 1" in verdict.stray
+    assert Ledger((pinned,)).stale([(CELL, CASE, OUTPUT, verdict)])
+
+
+def test_nan_is_excused_as_nan_only() -> None:
+    shows_nan = msgspec.structs.replace(ENTRY, shows="nan", observed=(Observed(case=CASE, output="hvp", value="nan"),))
+    assert isinstance(weigh(put(((1, 1), float("nan"))), entry=shows_nan), Deviates)
+    assert isinstance(weigh(put(((1, 1), 99.0)), entry=shows_nan), Differs)
+    assert isinstance(weigh(put(((1, 1), float("nan")), ((0, 0), float("nan"))), entry=shows_nan), Differs)
 
 
 @pytest.mark.parametrize("change", [{"framework": "torch"}, {"variant": "sigmoid"}], ids=str)
@@ -97,7 +112,8 @@ def test_an_entry_of_which_nothing_was_judged_is_not_stale() -> None:
 
 
 def test_an_exception_is_excused_by_its_name_only() -> None:
-    raises = msgspec.structs.replace(ENTRY, observed=(Observed(case=CASE, output=OUTPUT, value="raises ValueError"),))
+    seen = (Observed(case=CASE, output=OUTPUT, value="raises ValueError"),)
+    raises = msgspec.structs.replace(ENTRY, shows="whole", observed=seen)
     (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
     bound = bounds(variants.load("pos_weight"), golden.case, ("float64",))["float64"][OUTPUT]
 

@@ -28,7 +28,7 @@ SEED = 20261121
 UNIT = 2.0**-53
 
 LARGEST_RATIO = 2.0**-7
-"""Of the float64 bound: what accuracy.md, section 0, grants the reference."""
+"""Of the float64 bound: the reference may take up so little of it that no verdict could hang on its own error."""
 
 NOTHING_CANCELS = 2.0**7
 """In units of u |golden|, where the bound of class R says that nothing cancels.

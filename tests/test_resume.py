@@ -111,7 +111,7 @@ def test_killed_runs_lose_nothing_and_resume(tmp_path: Path) -> None:
             path.unlink(missing_ok=True)
         arguments = [*LOSSVET, "run", "--cold", "--format", "json", "--journal", str(path), *given]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(arguments, env=environment, cwd=tmp_path, **pipes)  # type: ignore[call-overload]
+        return subprocess.Popen(arguments, env=environment, cwd=tmp_path, **pipes)  # type: ignore[call-overload]  # a dict of options
 
     def finish(path: Path) -> Any:
         process = start(path)
@@ -146,15 +146,19 @@ def test_killed_runs_lose_nothing_and_resume(tmp_path: Path) -> None:
             assert finish(tmp_path / f"{done}.jsonl") == expected
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, stop: signal.Signals) -> None:
     environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "NAUGHTY": "slow 0.003"}
     path = tmp_path / "one.jsonl"
     arguments = [*LOSSVET, "run", "--cold", "--journal", str(path), *ASKED]
+    # As from a terminal: a shell would have it ignored for what it starts in the background, these tests perhaps.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(arguments, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     while not path.exists() or path.read_bytes().count(b"\n") < 3:
         time.sleep(0.01)
     workers = children(process.pid)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     last = err.splitlines()[-1]

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "junit", "markdown")
 
 
+def _interrupt(*_: object) -> None:
+    """What SIGTERM does, and Ctrl-C: stop, keep what is counted, say how to go on. A shell that starts us in the
+    background has SIGINT ignored, so that it cannot be raised in its place."""
+    raise KeyboardInterrupt
+
+
 def _pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for value in values:
@@ -62,7 +68,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     from lossvet.reference.vectors import GoldenError
     from lossvet.reports import progress, terminal
 
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         options = _options(ctx, given)
         out, err = terminal.console(), terminal.console(stderr=True)

@@ -1,0 +1,73 @@
+"""What known deviations compute instead: a wrong answer that is explained is known to the last bit that matters.
+
+A model takes a case and the name of an output and gives the wrong values, float64 in the shape of the output. Only the
+elements that a ledger entry names are held to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossvet.reference.types import Array, Case
+
+
+def kink_at_zero(case: Case, output: str) -> Array:
+    """pos_weight at a logit of 0, with 0 for the derivatives of |x| and of max(-x, 0): 1 - t, and no curvature."""
+    if output == "hvp":
+        return np.zeros(case.logits.shape)
+    reduction = output.split("/")[1]
+    upstream = {"none": case.cotangent, "sum": 1.0, "mean": 1.0 / case.logits.size}[reduction]
+    return np.asarray(upstream * (1 - case.labels))
+
+
+def labels_that_sum_to_1(case: Case, output: str) -> Array:
+    """Cross-entropy whose derivatives take the labels to sum to 1: p - t, and p (u - p . u), by row."""
+    shifted = np.exp(case.logits - case.logits.max(1, keepdims=True))
+    p = shifted / shifted.sum(1, keepdims=True)
+    given = getattr(case.params, "sample_weight", None)
+    class_weight: Any = getattr(case.params, "class_weight", None)
+    rows = np.ones(len(p)) if given is None else given
+    rows = rows if class_weight is None else rows * (case.labels * class_weight).sum(1)
+    if output == "hvp":
+        u = case.direction
+        return np.asarray((rows * case.cotangent)[:, None] * p * (u - (p * u).sum(1, keepdims=True)))
+    denominator: Any = {
+        "none": 1.0 / case.cotangent,
+        "sum": 1.0,
+        "mean": float(len(p)),
+        "weighted_mean": rows.sum(),
+        "nonzero_mean": float(np.count_nonzero(rows)),
+    }[output.split("/")[1]]
+    return np.asarray((rows / denominator)[:, None] * (p - case.labels))
+
+
+def made_to_sum_to_1(case: Case) -> Case:
+    """The case with labels whose rows sum to 1, by a change of the first class."""
+    labels = case.labels.copy()
+    labels[:, 0] += 1 - labels.sum(1)
+    return dataclasses.replace(case, labels=labels)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Wrong values by case and output, and a case in which they would be right: its bounds hold for them."""
+
+    values: Callable[[Case, str], Array]
+    like: Callable[[Case], Case]
+
+
+MODELS: Mapping[str, Model] = {
+    "kink_at_zero": Model(kink_at_zero, lambda case: case),
+    "labels_that_sum_to_1": Model(labels_that_sum_to_1, made_to_sum_to_1),
+}
+
+NAN = "nan"
+"""Instead of a model: an excused element is NaN, or right."""
+
+WHOLE = "whole"
+"""Instead of a model: the output cannot be judged by element, and is as observed: its shape, or that it raises."""
