@@ -55,7 +55,9 @@ class CellSummary:
     counts: Counter[Kind] = field(default_factory=Counter)
     accuracy: AccuracyClass | None = None
     ulp: float | None = None
-    """Largest error in ulp among the checks that agree, a subnormal flushed to zero counting as one."""
+    """Largest error in ulp among the checks that agree."""
+    ulp_flushed: float | None = None
+    """The same, all numbers below the smallest normal counting as one step from zero."""
     ulp_loss: float | None = None
     """The same among the unreduced losses of class R: elsewhere, an error at the scale of the inputs is many ulp."""
     ratio: float | None = None
@@ -85,7 +87,10 @@ class CellSummary:
         match verdict:
             case Agrees():
                 self.accuracy = max(filter(None, (self.accuracy, verdict.accuracy)), key=CLASSES.index)
-                self.ulp = max(self.ulp or 0.0, verdict.ulp_flushed)
+                self.ulp = max(self.ulp or 0.0, verdict.ulp)
+                self.ulp_flushed = max(self.ulp_flushed or 0.0, verdict.ulp_flushed)
+                if verdict.resolution >= 1:
+                    self.notes["the bound is wider than the result: it could not be told from 0"] += 1
                 if verdict.accuracy == "R" and output == "loss/none":
                     self.ulp_loss = max(self.ulp_loss or 0.0, verdict.ulp_flushed)
                 if math.isfinite(verdict.resolution):
@@ -194,6 +199,7 @@ def document(summary: Summary, versions: Mapping[str, str]) -> dict[str, Any]:
                 "verdict": s.verdict,
                 "checks": s.checks,
                 "worst_ulp": _json(s.ulp),
+                "worst_ulp_flushed": _json(s.ulp_flushed),
                 "worst_error_over_bound": _json(s.ratio),
                 "class": s.accuracy,
                 "resolution": _json(s.resolution),

@@ -21,9 +21,10 @@ import pytest
 from lossvet.conformance import run
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.messages import Greeting, Hello, Unavailable
-from lossvet.conformance.plan import Plan
+from lossvet.conformance.plan import Plan, Selection, make
 from lossvet.conformance.summary import kind
 from lossvet.conformance.types import Cell, Deviates, Verdict
+from lossvet.reference import variants
 
 REQUIRED = tuple(filter(None, os.environ.get("LOSSVET_REQUIRE", "").split(",")))
 
@@ -112,11 +113,24 @@ def test_compilation_stays_within_its_budget() -> None:
     assert suite().result().summary.compiled <= MOST_COMPILED
 
 
+def test_the_full_plan_asks_every_framework_for_every_reduction() -> None:
+    quick = suite().plan
+    assert quick is not None
+    full = make(suite().greetings, quick.goldens, Selection(level="full"))
+    asked = {(i.cell.framework, i.cell.variant, o) for i in full for o in i.outputs if i.cell.recipe == "composed"}
+    assert asked, "no framework is there"
+    for framework in full.items:
+        for name in variants.names():
+            for reduction in variants.load(name).reductions:
+                for output in (f"loss/{reduction}", f"gradient/{reduction}/logits"):
+                    assert (framework, name, output) in asked, f"{framework} is never asked for {output} of {name}"
+
+
 def test_framework_is_there(framework: str) -> None:
     greeting = suite().greetings[framework]
-    if isinstance(greeting, Unavailable) and framework not in REQUIRED:
+    if isinstance(greeting, Unavailable) and greeting.missing and framework not in REQUIRED:
         pytest.skip(f"{framework} is not there ({greeting.reason}); see: lossvet doctor")
-    assert isinstance(greeting, Hello), f"{framework} is required and not there: {greeting.reason}"
+    assert isinstance(greeting, Hello), f"{framework} does not start, or is required and missing: {greeting.reason}"
 
 
 def test_the_ledger_holds() -> None:

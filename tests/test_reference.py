@@ -135,6 +135,10 @@ def test_reference_is_within_one_ulp_where_nothing_cancels(name: str) -> None:
 @pytest.mark.parametrize("name", variants.names())
 def test_every_finite_result_has_a_finite_bound(name: str) -> None:
     assert not measured(name).unbounded, _list(measured(name).unbounded)
+    for golden in goldens(name):
+        allowed = bounds(variants.load(name), golden.case, ("float32",))["float32"]
+        for output, expected in golden.outputs.items():
+            assert (np.isfinite(allowed[output].W) | ~np.isfinite(expected)).all(), f"{golden.case.id} {output}"
 
 
 def test_prints_the_largest_ratio_and_ulp(capsys: pytest.CaptureFixture[str]) -> None:
