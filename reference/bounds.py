@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.reference.outputs import outputs
+from lossvet.reference.running_error import Number, finite, times
 from lossvet.reference.types import Array, Case, Variant
 
 HEAD_ROOM = 2.0
@@ -48,102 +49,6 @@ def _profiles(dtype: str) -> list[Profile]:
     u = 2.0 ** -(np.finfo(dtype).nmant + 1)
     accumulator = min(u, 2.0**-24)  # 16-bit kernels must accumulate in float32
     return [Profile(u, accumulator, float(name == "W"), name == "R") for name in CLASSES]
-
-
-class Number:
-    """A value, the errors it may have by profile [P, ...], and the count k of flushed numbers in it, like the value."""
-
-    __slots__ = ("arithmetic", "e", "k", "v")
-    __array_ufunc__ = None
-
-    def __init__(self, arithmetic: Arithmetic, v: Any, e: Any, k: Any) -> None:
-        self.arithmetic = arithmetic
-        self.v: Array = np.asarray(v, np.float64)
-        self.e: Array = np.broadcast_to(e, (len(arithmetic.profiles), *self.v.shape))
-        self.k: Array = np.broadcast_to(np.asarray(k, np.float64), self.v.shape)
-
-    def __add__(self, other: Any) -> Number:
-        b = self._like(other)
-        v = self.v + b.v
-        error, other_error = _aligned(self, b)
-        return self._rounded(v, error + other_error, self.k + b.k)
-
-    def __neg__(self) -> Number:
-        return Number(self.arithmetic, -self.v, self.e, self.k)
-
-    def __sub__(self, other: Any) -> Number:
-        return self + -self._like(other)
-
-    def __rsub__(self, other: Any) -> Number:
-        return self._like(other) + -self
-
-    def __mul__(self, other: Any) -> Number:
-        b = self._like(other)
-        error, other_error = _aligned(self, b)
-        e = _times(np.abs(self.v), other_error) + _times(np.abs(b.v), error) + _times(error, other_error)
-        return self._rounded(_times(self.v, b.v), e, self.k * b.k)
-
-    def __truediv__(self, other: Any) -> Number:
-        b = self._like(other)
-        error, other_error = _aligned(self, b)
-        v = self.v / b.v
-        left = np.abs(b.v) - other_error
-        # Where the error of a denominator reaches it, nothing can be said of the quotient.
-        e = np.where(left > 0, (error + np.abs(v) * other_error) / left, np.inf)
-        return self._rounded(v, e, self.k * (1 + 1 / np.abs(b.v)))
-
-    def __rtruediv__(self, other: Any) -> Number:
-        return self._like(other) / self
-
-    __radd__ = __add__
-    __rmul__ = __mul__
-
-    def sum(self, axis: int | tuple[int, ...]) -> Number:
-        """The sum in any order: each of the additions may err by the accumulator's unit of all that is added."""
-        if axis == ():
-            return self
-        axes = (axis,) if isinstance(axis, int) else axis
-        behind = tuple(i + 1 for i in axes)
-        terms = ((self.v != 0) | (self.e[0] != 0)).sum(axes)
-        magnitude = np.abs(self.v).sum(axes)
-        ua = self.arithmetic.column("accumulator", magnitude.ndim)
-        e = self.e.sum(behind) + ua * np.maximum(terms - 1, 0) * (magnitude + self.e.sum(behind))
-        return Number(self.arithmetic, self.v.sum(axes), e, self.k.sum(axes))
-
-    def column(self) -> Number:
-        return Number(self.arithmetic, self.v[..., None], self.e[..., None], self.k[..., None])
-
-    def take(self, indices: Any) -> Number:
-        return Number(self.arithmetic, self.v[indices], self.e[:, indices], self.k[indices])
-
-    def scatter(self, indices: Any, size: int) -> Number:
-        chosen = np.equal.outer(np.arange(size), indices)[..., None]
-        v, e, k = (np.where(chosen, part, 0.0) for part in (self.v, self.e[:, None], self.k))
-        return Number(self.arithmetic, v, e, k).sum(1)
-
-    def _like(self, x: Any) -> Number:
-        return x if isinstance(x, Number) else self.arithmetic.exact(x)
-
-    def _rounded(self, v: Array, e: Array, k: Any) -> Number:
-        return Number(self.arithmetic, v, e + self.arithmetic.column("u", v.ndim) * np.abs(v), k)
-
-
-def _aligned(a: Number, b: Number) -> tuple[Array, Array]:
-    """The errors of both, with as many axes as the result of an operation on them has."""
-    axes = max(a.v.ndim, b.v.ndim)
-    return tuple(  # type: ignore[return-value]  # two of them, as a and b are two
-        n.e.reshape(len(n.e), *(1,) * (axes - n.v.ndim), *n.v.shape) for n in (a, b)
-    )
-
-
-def _finite(v: Array) -> Array:
-    """|v|, and 0 where it is infinite: an infinite number has passed through nothing that was flushed."""
-    return np.where(np.isfinite(v), np.abs(v), 0.0)
-
-
-def _times(a: Array, b: Array) -> Array:
-    """a * b, where 0 * inf is 0."""
-    return np.where((a == 0) | (b == 0), 0.0, a * b)
 
 
 @dataclass(frozen=True)
@@ -205,7 +110,7 @@ class Arithmetic:
         plus, minus = tail + np.maximum(xs, 0), tail + np.maximum(-xs, 0)
         s_plus, s_minus = np.where(xs >= 0, 1, small) / (1 + small), np.where(xs >= 0, small, 1) / (1 + small)
         # At an infinite logit the terms are exact limits: nothing is rounded but their coefficients.
-        far = _finite(xs)
+        far = finite(xs)
         size = far + tail
         at, qt = np.abs(ts), np.abs(qs * ts)
         magnitude = (1 + at + at + qt) * size + shift * far * (np.abs(1 - ts) + qt)
@@ -214,15 +119,15 @@ class Arithmetic:
         k = 1 + (1 + q_k) * (1 + at) * (1 + size)
 
         def made(v: Array, error: Array, factor: float, along_q: Array) -> Number:
-            return Number(self, v, self.relative(v, error, factor) + _times(q_error, along_q), k)
+            return Number(self, v, self.relative(v, error, factor) + times(q_error, along_q), k)
 
         ones = np.ones(xs.shape)
-        curvature = _times(qs * ts + 1 - ts, s_plus * s_minus)
+        curvature = times(qs * ts + 1 - ts, s_plus * s_minus)
         return Binary(
-            loss=made(_times(qs * ts, minus) + _times(1 - ts, plus), C_LOSS * u * magnitude, C_LOSS, _times(at, minus)),
+            loss=made(times(qs * ts, minus) + times(1 - ts, plus), C_LOSS * u * magnitude, C_LOSS, times(at, minus)),
             dx=made((1 - ts) * s_plus - qs * ts * s_minus, C_GRADIENT * u * slope, C_GRADIENT, at * s_minus),
-            dt=made(_times(qs, minus) - plus, C_LOSS * u * (far + (1 + qs) * size), C_LOSS, minus * ones),
-            dq=made(_times(ts, minus), C_LOSS * u * at * (size + shift * far), C_LOSS, 0 * q_k),
+            dt=made(times(qs, minus) - plus, C_LOSS * u * (far + (1 + qs) * size), C_LOSS, minus * ones),
+            dq=made(times(ts, minus), C_LOSS * u * at * (size + shift * far), C_LOSS, 0 * q_k),
             dxx=made(curvature, C_GRADIENT * u * slope, C_GRADIENT, at * s_plus * s_minus),
         )
 
@@ -252,7 +157,7 @@ class Softmax:
     def _inherited(self) -> tuple[Array, Array]:
         """What errors of the logits themselves do to lse, [P, N, 1], and to each logit, [P, N, C]."""
         powers = self._scale[0]
-        return _times(powers / powers.sum(1, keepdims=True), self.x.e).sum(2, keepdims=True), self.x.e
+        return times(powers / powers.sum(1, keepdims=True), self.x.e).sum(2, keepdims=True), self.x.e
 
     def _additions(self) -> Array:
         additions: Array = self.a.column("accumulator", 2) * (self.x.v.shape[1] - 1)
@@ -265,7 +170,7 @@ class Softmax:
         v = gaps + np.log1p(others)
         e = C_LOSS * self.a.column("u", 2) * (gaps + 1 + spread) + self._additions()
         e = self.a.relative(v, e, C_LOSS) + sum(self._inherited)
-        return Number(self.a, v, np.where(np.isfinite(v), e, 0.0), 1 + _finite(v))
+        return Number(self.a, v, np.where(np.isfinite(v), e, 0.0), 1 + finite(v))
 
     @cached_property
     def _unit(self) -> Array:
@@ -280,14 +185,14 @@ class Softmax:
     def p(self) -> Number:
         powers = self._scale[0]
         v = powers / powers.sum(1, keepdims=True)
-        return Number(self.a, v, _times(self._unit, v), 1 + v)
+        return Number(self.a, v, times(self._unit, v), 1 + v)
 
     def class_sum(self, k: Number) -> Number:
         """sum_c k_c (lse - x_c), [N]. A kernel may add k_c lse and k_c x_c apart: additions err at their scale."""
         products = k * self.nll
         _, gaps, spread = self._scale
         terms = np.maximum((k.v != 0).sum(1) - 1, 0)
-        scale = _times(np.abs(k.v), gaps + spread).sum(2)
+        scale = times(np.abs(k.v), gaps + spread).sum(2)
         e = products.e.sum(2) + 2 * self.a.column("accumulator", 1) * terms * scale
         v = products.v.sum(1)
         return Number(self.a, v, np.where(np.isfinite(v), e, 0.0), products.k.sum(1))
@@ -318,8 +223,8 @@ class Softmax:
         unit = np.where(self.a.column("relative", 3) > 0, C_GRADIENT * u[..., None], unit)
         softmax = powers / np.where(total == 0, 1.0, total)[..., None]
         return (
-            Number(self.a, log_complement, e, 1 + _finite(log_complement)),
-            Number(self.a, softmax, _times(unit, softmax), 1 + softmax),
+            Number(self.a, log_complement, e, 1 + finite(log_complement)),
+            Number(self.a, softmax, times(unit, softmax), 1 + softmax),
         )
 
     def loosen(self, value: Number, magnitude: Number) -> Number:
@@ -330,7 +235,7 @@ class Softmax:
 
     def widen(self, value: Number, magnitude: Number) -> Number:
         """The bound of a second spelling, whose parts of this magnitude cancel, joined with that of the first."""
-        return Number(self.a, value.v, value.e + _times(self._unit, np.abs(magnitude.v)), value.k * (1 + magnitude.v))
+        return Number(self.a, value.v, value.e + times(self._unit, np.abs(magnitude.v)), value.k * (1 + magnitude.v))
 
 
 @dataclass(frozen=True)
