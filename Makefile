@@ -14,9 +14,10 @@ install: $(INSTALLED)
 
 # Installed anew only where what is to be installed has changed.
 $(INSTALLED): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[all,lint]'
-	touch $@
+	@echo "installing into $(VENV): PyTorch, TensorFlow, JAX and tools; this takes some minutes"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[all,lint]'
+	@touch $@
 
 run: $(INSTALLED)
 	$(BIN)/lossvet run $(ARGS)

@@ -48,8 +48,9 @@ def explain(name: str) -> str:
     """The explanation of a name, as plain text. Raises KeyError, with the nearest names, where nothing is called so."""
     topics = _topics()
     if name not in topics:
-        near = difflib.get_close_matches(name, topics, n=3) or sorted(topics)
-        raise KeyError(f"nothing is called {name!r}; there is: {', '.join(near)}")
+        near = difflib.get_close_matches(name, topics, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(topics))}"
+        raise KeyError(f"nothing is called {name!r}; {hint}")
     return topics[name]()
 
 

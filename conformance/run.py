@@ -98,7 +98,11 @@ class Result:
     def verdict(self) -> tuple[int, str]:
         """The exit code and the sentence for it."""
         totals = self.summary.totals
-        bad = [f"{totals[name]:,} {name}" for name in ("differs", "errored") if totals[name]]
+        bad = [
+            f"{totals[name]:,} checks {said}"
+            for name, said in (("differs", "differ"), ("errored", "failed"))
+            if totals[name]
+        ]
         bad += [f"{len(self.problems)} ledger entries do not hold"] if self.problems else []
         if bad:
             return 1, f"not as it should be: {', '.join(bad)}"

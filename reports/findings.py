@@ -100,6 +100,8 @@ def _where(case: Case, finding: Finding) -> str:
     index = differs.index if isinstance(differs, Differs) else ()
     by_row = finding.output in ("loss/none", "hvp") or finding.output.endswith(("/logits", "/labels"))
     settings = [f"{name} {value}" for name, value in _params(case, index if by_row else ()) if value]
+    if index and finding.output in ("hvp", "gradient/none/logits", "gradient/none/labels"):
+        settings.append(f"cotangent {case.cotangent[index[: case.cotangent.ndim]]:.9g}")
     if by_row and index:
         if case.cotangent.ndim == 2:
             return f"logits{list(index)} = {case.logits[index]:.9g}   label {case.labels[index]:.9g}   " + "   ".join(

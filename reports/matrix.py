@@ -11,8 +11,8 @@ from lossvet.conformance.summary import CLASSES, CellSummary, Summary
 Tone = Literal["good", "known", "bad", "none"]
 
 LEGEND = (
-    "ok: every error is within its bound. R, S, W: accuracy class of the worst case (R relative, S free of a common "
-    "shift of the logits, W at the scale of the inputs). u: largest error of a loss of class R, in ulp."
+    "ok: every error is within its bound. R, S, W: accuracy class of the worst output (R relative, S free of a common "
+    "shift of the logits, W at the scale of the inputs). u: largest error in ulp among the losses of class R."
 )
 
 

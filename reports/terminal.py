@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections import Counter
 from collections.abc import Mapping
 
@@ -13,6 +14,7 @@ from rich.text import Text
 import lossvet
 from lossvet.conformance.messages import Greeting, Hello
 from lossvet.conformance.run import Result, machine
+from lossvet.conformance.types import Deviates
 from lossvet.reports.findings import smallest
 from lossvet.reports.matrix import LEGEND, Tone, matrix
 
@@ -66,7 +68,8 @@ def report(out: Console, result: Result) -> None:
         out.print(Text(plain(f"\nconformance/deviations.toml: {problem}"), "bold red"), soft_wrap=True)
     out.print()
     for line in totals(result):
-        out.print(Text(plain(line)))
+        for part in textwrap.wrap(plain(line), out.width, subsequent_indent="    "):
+            out.print(Text(part))
 
 
 def totals(result: Result) -> list[str]:
@@ -79,6 +82,9 @@ def totals(result: Result) -> list[str]:
         f"{len(result.summary.cells):,} cells: {cells['agrees']:,} agree, {cells['deviates']:,} deviate, "
         f"{cells['differs'] + cells['errored']:,} do not, {cells['absent']:,} absent",
     ]
+    known = Counter(v.deviation for _, _, _, v in result.summary.seen if isinstance(v, Deviates) and not v.stray)
+    lines += [f"  {count:,} {name}" for name, count in sorted(known.items())]
+    lines += [f"  lossvet explain {next(iter(sorted(known)))} says why, and likewise the others"] if known else []
     by_framework: dict[str, list[str]] = {}
     for (framework, reason), count in sorted(result.summary.left_out.items()):
         by_framework.setdefault(framework, []).append(f"{count:,} {reason}")

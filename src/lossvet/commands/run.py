@@ -36,7 +36,7 @@ def _pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 
 
 @click.command("run")
-@click.option("--quick/--full", "quick", default=True, help="Under a minute, or everything.  [default: quick]")
+@click.option("--quick/--full", "quick", default=True, help="About a minute, or some minutes.  [default: quick]")
 @click.option("--only", multiple=True, metavar="PATTERN", help="A variant, a case, or a glob over either. Repeatable.")
 @click.option("--framework", multiple=True, metavar="NAME", help="Only this framework; it must be there. Repeatable.")
 @click.option("--dtype", multiple=True, type=click.Choice(["float32", "float64"]), help="Only this dtype. Repeatable.")
@@ -55,7 +55,11 @@ def _pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
     "--journal", type=click.Path(path_type=Path, dir_okay=False), help="Where the run is written.  [default: .lossvet/]"
 )
 @click.option(
-    "--limit", type=click.FloatRange(min=0, min_open=True), default=120.0, show_default=True, help="Seconds for a case."
+    "--limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="Seconds until a case counts as timed out.",
 )
 @click.option("--cold", is_flag=True, help="Keep no compiled code between runs, and use none.")
 @click.pass_context
