@@ -258,11 +258,6 @@ class Pool:
             except queue.Empty:
                 continue
 
-    def pids(self) -> dict[str, int]:
-        """The worker processes there are just now, by framework."""
-        alive = {name: lane._process for name, lane in self._lanes.items()}
-        return {name: process.pid for name, process in alive.items() if process is not None}
-
     def give(self, framework: str, tasks: Sequence[Task]) -> None:
         self._lanes[framework].give(tasks)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Literal, Self
+from dataclasses import dataclass
+from typing import Literal
 
 AccuracyClass = Literal["R", "S", "W"]
 
@@ -21,14 +21,6 @@ class Cell:
 
     def __str__(self) -> str:
         return "/".join((self.variant, self.recipe, self.framework, self.mode, self.dtype, self.device))
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """The cell that `str` of it printed. Raises ValueError where the parts are not as many as the fields."""
-        parts = text.split("/")
-        if len(parts) != len(fields(cls)):
-            raise ValueError(f"{text!r} is no cell: expected {'/'.join(f.name for f in fields(cls))}")
-        return cls(*parts)
 
 
 @dataclass(frozen=True)
