@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lossvet.adapters import steps
-from lossvet.adapters.types import Adapter, Measured, Missing, Native, Outcome, Raised, Recipe
+from lossvet.adapters.types import Adapter, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case
 
 
@@ -140,11 +140,11 @@ class _Runner:
 
     def prepare(
         self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
-    ) -> Callable[[], dict[str, Any]]:
+    ) -> Prepared:
         """Where an output raises, each is asked for alone, so that the others are not lost with it."""
         absent = {output: reason for output in outputs if (reason := steps.missing(recipe, case, _reduction(output)))}
         asked = tuple(output for output in outputs if output not in absent)
-        arrays = {**steps.tensors(recipe, case), "cotangent": case.cotangent, "direction": case.direction}
+        arrays = steps.inputs(recipe, case, asked)
         place = self.jax.devices(device)[0]
         with self._precision(dtype):
             inputs = {
@@ -162,26 +162,38 @@ class _Runner:
             except Exception as error:
                 return error
 
-        together = function(asked) if asked else None
+        together = function(asked) if asked else lambda inputs: {}
 
-        def call() -> dict[str, Any]:
+        def apart() -> dict[str, Any]:
             with self._precision(dtype):
-                try:
-                    computed = self.jax.block_until_ready(together(inputs)) if together else {}
-                except Exception:
-                    computed = {output: alone(output) for output in asked}
-            answers = {**absent, **computed}
+                return {output: alone(output) for output in asked}
+
+        def dispatch() -> dict[str, Any]:
+            try:
+                with self._precision(dtype):
+                    return {**absent, **together(inputs)}
+            except Exception:
+                return {**absent, **apart()}
+
+        def wait(answers: dict[str, Any]) -> dict[str, Any]:
+            try:
+                self.jax.block_until_ready([answers[output] for output in asked])
+            except Exception:
+                answers = {**absent, **apart()}
             return {output: answers[output] for output in outputs}  # in order; jit sorts by name
 
+        prepared = Prepared(dispatch, wait)
         if mode == "jit":
-            call()
-        return call
+            prepared()
+        return prepared
 
     def _precision(self, dtype: str) -> contextlib.AbstractContextManager[Any]:
         """64 bits for float64 and, for float32, JAX as users have it."""
+        if dtype != "float64":
+            return contextlib.nullcontext()
         # A context and no process-wide flag: the setting is part of the key of every cache of JAX, traces included.
         switch = (self.jax if hasattr(self.jax, "enable_x64") else self.jax.experimental).enable_x64
-        context: contextlib.AbstractContextManager[Any] = switch(dtype == "float64")
+        context: contextlib.AbstractContextManager[Any] = switch(True)
         return context
 
     def _function(self, recipe: Recipe, case: Case, outputs: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:

@@ -74,6 +74,16 @@ def widened(recipe: Recipe, outputs: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({*outputs, *more}))
 
 
+def inputs(recipe: Recipe, case: Case, outputs: tuple[str, ...]) -> dict[str, Any]:
+    """The arrays that these outputs are computed from, by name: the tensors, and cotangent and direction where used."""
+    given = tensors(recipe, case)
+    if "hvp" in outputs:
+        given["direction"] = case.direction
+    if "hvp" in outputs or any(output.startswith("gradient/none/") for output in outputs):
+        given["cotangent"] = case.cotangent
+    return given
+
+
 def tensors(recipe: Recipe, case: Case) -> dict[str, Any]:
     """The case's arrays by leaf name, labels of either kind included; sample weights of 1 where the case gives none."""
     arrays = {"logits": case.logits, "labels": case.labels, **array_params(case.params)}

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import cache, partial
 from typing import Any
 
 from lossvet.adapters import steps, tensorflow_ops
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
-from lossvet.adapters.types import Adapter, Native, Outcome, Recipe
+from lossvet.adapters.types import Adapter, Native, Outcome, Prepared, Recipe
 from lossvet.reference.types import Case, Reduction
 
 KERAS_REDUCTIONS: dict[Reduction, str] = {
@@ -145,25 +146,31 @@ class Runner:
 
     def prepare(
         self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
-    ) -> Callable[[], dict[str, Any]]:
+    ) -> Prepared:
         settings = steps.settings(case)
         with self.tf.device(device):
-            inputs = {k: self.tf.constant(a) for k, a in tensorflow_ops.arrays(recipe, case, dtype).items()}
+            inputs = {k: self.tf.constant(a) for k, a in tensorflow_ops.arrays(recipe, case, dtype, outputs).items()}
+
+        @cache
+        def function(names: tuple[str, ...]) -> Any:
+            return self.function(recipe, settings, names, inputs, mode, device)
 
         def compute(names: tuple[str, ...]) -> dict[str, Any]:
             with self.tf.device(device):
                 if mode == "eager":
-                    answer = self.compute(recipe, settings, names, inputs)
-                else:
-                    answer = self.function(recipe, settings, names, inputs, mode, device)(inputs)
+                    return self.compute(recipe, settings, names, inputs)
+                answers: dict[str, Any] = function(names)(inputs)
+                return answers
+
+        def wait(answers: dict[str, Any]) -> dict[str, Any]:
             if device != "cpu":
                 self.tf.test.experimental.sync_devices()
-            return answer
+            return answers
 
-        run = partial(tensorflow_ops.answers, recipe, case, outputs, compute)
+        prepared = Prepared(tensorflow_ops.answering(recipe, case, outputs, compute), wait)
         if mode != "eager":
-            run()  # traces and compiles
-        return run
+            prepared()  # traces and compiles
+        return prepared
 
     def read(self, answer: Mapping[str, Any]) -> dict[str, Outcome]:
         """IndexedSlices are made dense by TensorFlow, which refuses an index that is out of range."""
@@ -172,18 +179,23 @@ class Runner:
     def compute(
         self, recipe: Recipe, settings: Mapping[str, Any], names: tuple[str, ...], inputs: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The outputs by name, as tensors, IndexedSlices or None. One call of `tape.gradient` for each reduction."""
+        """The outputs by name, as tensors, IndexedSlices or None. One call of `tape.gradient` for each reduction.
+
+        A tape that nobody needs is not there: it would be timed.
+        """
         tf, asked = self.tf, tensorflow_ops.request(names)
         logits, params = inputs["logits"], steps.with_tensors(recipe, {**settings, **inputs})
-        leaves = {leaf: inputs[leaf] for own in asked.gradients.values() for leaf in own} | {"logits": logits}
-        with tf.GradientTape(watch_accessed_variables=False) as second:
+        leaves = {leaf: inputs[leaf] for own in asked.gradients.values() for leaf in own}
+        with self.tape(asked.hvp) as second:
             if asked.hvp:
+                leaves["logits"] = logits
                 second.watch(logits)
-            with tf.GradientTape(persistent=True, watch_accessed_variables=False) as first:
-                first.watch(leaves)
+            with self.tape(bool(leaves), persistent=len(asked.gradients) + asked.hvp > 1) as first:
+                if leaves:
+                    first.watch(leaves)
                 losses = steps.losses(recipe, self.ops, logits, inputs["labels"], params, asked.reductions)
                 targets = dict(losses)
-                if "none" in losses:
+                if asked.hvp or "none" in asked.gradients:
                     targets["none"] = tf.reduce_sum(inputs["cotangent"] * losses["none"])
             gradients: dict[str, Any] = {}
             if asked.hvp or "none" in asked.gradients:
@@ -199,6 +211,12 @@ class Runner:
             **{f"gradient/{r}/{leaf}": gradients[r][leaf] for r, own in asked.gradients.items() for leaf in own},
             **({"hvp": None if along is None else second.gradient(along, logits)} if asked.hvp else {}),
         }
+
+    def tape(self, needed: bool, persistent: bool = False) -> Any:
+        """A gradient tape, or nothing."""
+        if not needed:
+            return nullcontext()
+        return self.tf.GradientTape(persistent=persistent, watch_accessed_variables=False)
 
     def function(
         self,

@@ -150,21 +150,19 @@ def request(names: tuple[str, ...]) -> Request:
     )
 
 
-def arrays(recipe: Recipe, case: Case, dtype: str) -> dict[str, NDArray[Any]]:
-    """All that is fed, by name: the leaves, labels, cotangent and direction; floats in the dtype, integers kept."""
-    given = {**steps.tensors(recipe, case), "cotangent": case.cotangent, "direction": case.direction}
+def arrays(recipe: Recipe, case: Case, dtype: str, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    """All that is fed for these outputs, by name: floats in the dtype, integers kept."""
+    given = steps.inputs(recipe, case, names)
     return {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in given.items()}
 
 
-def answers(
+def answering(
     recipe: Recipe, case: Case, names: tuple[str, ...], compute: Callable[[tuple[str, ...]], dict[str, Any]]
-) -> dict[str, Any]:
-    """What `compute` gives for the outputs that the recipe has, in the framework's types; for the others, why not."""
-    why = {name: steps.missing(recipe, case, _reduction(name)) for name in names}
-    return {
-        **{name: reason for name, reason in why.items() if reason is not None},
-        **_attempt(compute, tuple(name for name, reason in why.items() if reason is None)),
-    }
+) -> Callable[[], dict[str, Any]]:
+    """A call of `compute` for the outputs that the recipe has, in the framework's types; for the others, why not."""
+    why = {name: reason for name in names if (reason := steps.missing(recipe, case, _reduction(name))) is not None}
+    asked = tuple(name for name in names if name not in why)
+    return lambda: {**why, **_attempt(compute, asked)}
 
 
 def read(answer: Mapping[str, Any], to_array: Callable[[Any], NDArray[Any]]) -> dict[str, Outcome]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lossvet.adapters import steps, tensorflow_ops
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
-from lossvet.adapters.types import Adapter, Native, Outcome, Recipe
+from lossvet.adapters.types import Adapter, Native, Outcome, Prepared, Recipe
 from lossvet.reference.types import Case, Reduction
 
 LOSSES_REDUCTIONS: dict[Reduction, str] = {
@@ -154,19 +154,22 @@ class Runner:
 
     def prepare(
         self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
-    ) -> Callable[[], dict[str, Any]]:
-        inputs, settings = tensorflow_ops.arrays(recipe, case, dtype), steps.settings(case)
+    ) -> Prepared:
+        inputs, settings = tensorflow_ops.arrays(recipe, case, dtype, outputs), steps.settings(case)
+        graphs: dict[tuple[str, ...], Callable[[Mapping[str, Any]], dict[str, Any]]] = {}
 
         def compute(names: tuple[str, ...]) -> dict[str, Any]:
-            kinds = tuple((name, a.dtype.name, a.ndim) for name, a in inputs.items())
-            key = (recipe, device, names, tuple(settings.items()), kinds)
-            if key not in self.graphs:
-                self.graphs[key] = self.build(recipe, settings, names, kinds, device)
-            return self.graphs[key](inputs)
+            if names not in graphs:
+                kinds = tuple((name, a.dtype.name, a.ndim) for name, a in inputs.items())
+                key = (recipe, device, names, tuple(settings.items()), kinds)
+                if key not in self.graphs:
+                    self.graphs[key] = self.build(recipe, settings, names, kinds, device)
+                graphs[names] = self.graphs[key]
+            return graphs[names](inputs)
 
-        run = partial(tensorflow_ops.answers, recipe, case, outputs, compute)
-        run()  # builds the graph, and lets the session prepare it
-        return run
+        prepared = Prepared(tensorflow_ops.answering(recipe, case, outputs, compute))
+        prepared()  # builds the graph, and lets the session prepare it
+        return prepared
 
     def read(self, answer: Mapping[str, Any]) -> dict[str, Outcome]:
         return tensorflow_ops.read(answer, np.asarray)
@@ -204,7 +207,7 @@ class Runner:
         logits, params = inputs["logits"], steps.with_tensors(recipe, {**settings, **inputs})
         losses = steps.losses(recipe, self.ops, logits, inputs["labels"], params, asked.reductions)
         targets = dict(losses)
-        if "none" in losses:
+        if asked.hvp or "none" in asked.gradients:
             targets["none"] = self.tf.reduce_sum(inputs["cotangent"] * losses["none"])
         outputs = {f"loss/{r}": losses[r] for r in asked.losses}
         for reduction, leaves in asked.gradients.items():

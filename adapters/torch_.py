@@ -9,7 +9,7 @@ from types import FunctionType
 from typing import Any
 
 from lossvet.adapters import steps
-from lossvet.adapters.types import Adapter, Measured, Missing, Native, Outcome, Raised, Recipe
+from lossvet.adapters.types import Adapter, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case, Reduction
 
 PLAIN: tuple[Reduction, ...] = ("none", "sum", "mean")
@@ -157,7 +157,7 @@ class _Runner:
 
     def prepare(
         self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
-    ) -> Callable[[], dict[str, Any]]:
+    ) -> Prepared:
         """The call runs a forward and a backward pass for each reduction asked for, and another of both for "hvp".
 
         They are not shared between reductions: a compiled forward pass can be gone back through only once.
@@ -203,19 +203,23 @@ class _Runner:
             except Exception as error:
                 return error
 
-        def call() -> dict[str, Any]:
+        def dispatch() -> dict[str, Any]:
             answers: dict[str, Any] = dict(absent)
             for reduction in wanted:
                 answers |= first(reduction)
             if "hvp" in asked:
                 answers["hvp"] = second()
-            if device.startswith("cuda"):
-                self.torch.cuda.synchronize()
             return {output: answers[output] for output in outputs}
 
+        def wait(answers: dict[str, Any]) -> dict[str, Any]:
+            if device.startswith("cuda"):
+                self.torch.cuda.synchronize()
+            return answers
+
+        prepared = Prepared(dispatch, wait)
         if mode == "compile":
-            call()
-        return call
+            prepared()
+        return prepared
 
     def compiled(self) -> int:
         """The graphs that torch.compile has compiled: one function has several where it met shapes of several kinds."""

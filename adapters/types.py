@@ -109,12 +109,27 @@ Outcome = Measured | Raised | Missing
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """A computation with everything in place. Called, it computes its outputs and waits for them.
+
+    `dispatch()` starts it and answers, on a GPU perhaps before there is anything to read; `wait(answers)` returns the
+    answers when they are there. Benchmarks on a GPU dispatch many and wait once.
+    """
+
+    dispatch: Callable[[], Any]
+    wait: Callable[[Any], Any] = lambda answers: answers
+
+    def __call__(self) -> Any:
+        return self.wait(self.dispatch())
+
+
+@dataclass(frozen=True)
 class Adapter:
     """One framework.
 
     `prepare(recipe, case, mode, dtype, device, outputs)` puts the inputs in place, compiles what the mode compiles, and
-    returns a call without arguments that computes the named outputs (see `reference.types.output_names`) and waits for
-    them. It may raise whatever the framework raises. `read` brings what that call returned back to NumPy, an Outcome
+    returns what computes the named outputs (see `reference.types.output_names`), and nothing beside them: it is timed.
+    It may raise whatever the framework raises. `read` brings what that call returned back to NumPy, an Outcome
     for each output. `compiled()` is the number of functions compiled to machine code since the adapter was
     made, one for each set of shapes; graphs that are only traced cost a tenth of that and are not counted.
     `eager` names the modes whose cost does not depend on the shapes seen before.
@@ -127,7 +142,7 @@ class Adapter:
     dtypes: tuple[str, ...]
     ops: Ops
     native: Mapping[str, Mapping[str, Native]]
-    prepare: Callable[[Recipe, Case, str, str, str, tuple[str, ...]], Callable[[], Any]]
+    prepare: Callable[[Recipe, Case, str, str, str, tuple[str, ...]], Prepared]
     read: Callable[[Any], dict[str, Outcome]]
     compiled: Callable[[], int] = lambda: 0
     eager: tuple[str, ...] = ("eager",)

@@ -27,13 +27,12 @@ _SLICE = 0.1
 
 # Loads lossvet from its folder and from nowhere else: the rest of the parent's site-packages stays out of the way.
 _BOOTSTRAP = """
-import importlib.util, sys
-folder, name, read_fd, write_fd = sys.argv[1:]
+import importlib, importlib.util, sys
+folder, module, name, read_fd, write_fd = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("lossvet", folder + "/__init__.py", submodule_search_locations=[folder])
 sys.modules["lossvet"] = package = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(package)
-from lossvet.conformance.worker import main
-main(name, int(read_fd), int(write_fd))
+importlib.import_module(module).main(name, int(read_fd), int(write_fd))
 """
 
 
@@ -57,10 +56,18 @@ class Stopped(Exception):
 class Process:
     """A worker in a session of its own, so that neither Ctrl-C nor a kill of its group reaches anybody else.
 
-    Raises FileNotFoundError or PermissionError where `python` cannot be started.
+    `module` is what it runs, by its `main(name, read_fd, write_fd)`. Raises FileNotFoundError or PermissionError where
+    `python` cannot be started.
     """
 
-    def __init__(self, name: str, python: str, environment: Mapping[str, str], stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        name: str,
+        python: str,
+        environment: Mapping[str, str],
+        stopped: Callable[[], bool],
+        module: str = "lossvet.conformance.worker",
+    ) -> None:
         self._stopped = stopped
         self._splitter = frames.Splitter()
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the worker does
@@ -72,7 +79,7 @@ class Process:
         folder = str(Path(lossvet.__file__).parent)
         try:
             self._child = subprocess.Popen(
-                [python, "-P", "-c", _BOOTSTRAP, folder, name, str(theirs_in), str(theirs_out)],
+                [python, "-P", "-c", _BOOTSTRAP, folder, module, name, str(theirs_in), str(theirs_out)],
                 stdin=subprocess.DEVNULL,
                 stdout=self._printed.fileno(),
                 stderr=subprocess.STDOUT,

@@ -17,8 +17,8 @@ import msgspec
 import lossvet
 from lossvet import adapters
 from lossvet.conformance import journal, ledger, messages, plan, pool, process, records, summary
-from lossvet.conformance.bench import Bench
 from lossvet.conformance.journal import Journal
+from lossvet.conformance.judging import Judging
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.plan import Item, Plan, Selection
@@ -147,7 +147,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
             observer.begin(greetings, made, sum(len(j.verdicts) for j in before))
             for remark in remarks:
                 observer.remark(remark.framework, remark.text)
-            session = _Session(made, workers, book, Bench(made, entries), observer, judged)
+            session = _Session(made, workers, book, Judging(made, entries), observer, judged)
             session.work()
             if not finished and len(judged) == sum(1 for _ in made):
                 book.append(Finished(_now()))
@@ -260,7 +260,7 @@ class _Session:
     plan: Plan
     workers: Pool
     book: Journal
-    bench: Bench
+    judging: Judging
     observer: Observer
     judged: dict[tuple[str, str], Judged]
     made: int = 0
@@ -277,7 +277,7 @@ class _Session:
             match self.workers.events.get():
                 case Answered(cell, answer):
                     outcomes = {name: messages.outcome(m) for name, m in answer.outcomes.items()}
-                    verdicts = self.bench.judge(cell, answer.case, outcomes)
+                    verdicts = self.judging.judge(cell, answer.case, outcomes)
                     self._count(str(cell), answer.case, verdicts, answer.seconds, answer.compiled)
                 case Lost(cell, question, verdict):
                     self.observer.remark(cell.framework, f"{question.case} in {cell}: {verdict}")
@@ -324,7 +324,7 @@ class _Session:
         return [
             Task(
                 some[0].cell,
-                tuple(Question(i.case, self.bench.message(i.cell.variant, i.case), i.outputs) for i in some),
+                tuple(Question(i.case, self.judging.message(i.cell.variant, i.case), i.outputs) for i in some),
             )
             for some in by_cell.values()
         ]

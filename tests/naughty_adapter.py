@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy_adapter
 
-from lossvet.adapters.types import Adapter, Measured, Outcome, Recipe
+from lossvet.adapters.types import Adapter, Measured, Outcome, Prepared, Recipe
 from lossvet.reference.types import Case
 
 BIG = 40 * 2**20
@@ -29,14 +29,14 @@ def adapter() -> Adapter:
     if way == "not_there":
         raise ModuleNotFoundError("No module named 'naughty'")
 
-    def prepare(recipe: Recipe, case: Case, *where: Any) -> Callable[[], Any]:
+    def prepare(recipe: Recipe, case: Case, *where: Any) -> Prepared:
         outputs: tuple[str, ...] = where[-1]
         if way == "slow":
             time.sleep(float(victim))
         if case.id != victim:
             return honest.prepare(recipe, case, *where)
         if way in MEASURED:
-            return lambda: {output: MEASURED[way]() for output in outputs}
+            return Prepared(lambda: {output: MEASURED[way]() for output in outputs})
         WAYS[way]()
         return honest.prepare(recipe, case, *where)
 

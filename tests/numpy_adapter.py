@@ -6,13 +6,12 @@ no losses and no derivatives, so it brings operations, and the losses composed o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from lossvet.adapters import steps
-from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Recipe
+from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Prepared, Recipe
 from lossvet.reference.types import Case
 
 NO_GRADIENT = Missing("NumPy has no derivatives")
@@ -21,9 +20,7 @@ NO_GRADIENT = Missing("NumPy has no derivatives")
 def adapter() -> Adapter:
     ops = Operations()
 
-    def prepare(
-        recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
-    ) -> Callable[[], dict[str, Any]]:
+    def prepare(recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]) -> Prepared:
         arrays = {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in steps.tensors(recipe, case).items()}
         params = steps.with_tensors(recipe, {**steps.settings(case), **arrays})
         wanted = tuple(r for r in recipe.variant.reductions if f"loss/{r}" in outputs)
@@ -33,7 +30,7 @@ def adapter() -> Adapter:
                 losses = steps.losses(recipe, ops, arrays["logits"], arrays["labels"], params, wanted)
             return {output: losses[output[5:]] if output.startswith("loss/") else NO_GRADIENT for output in outputs}
 
-        return call
+        return Prepared(call)
 
     return Adapter(
         name="numpy",

@@ -19,7 +19,7 @@ from lossvet.reference.bounds import Bound, bounds
 Bounds = Mapping[str, Mapping[str, Bound]]
 
 
-class Bench:
+class Judging:
     """Bounds are derived once for each case, for all dtypes together, and kept; so is the case as it travels."""
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
