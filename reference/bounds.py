@@ -247,11 +247,13 @@ class Bound:
     R: Array
 
 
-def bounds(variant: Variant, case: Case, dtypes: tuple[str, ...]) -> Mapping[str, Mapping[str, Bound]]:
-    """By dtype and output name, how far an answer may be from golden."""
+def bounds(
+    variant: Variant, case: Case, dtypes: tuple[str, ...], names: tuple[str, ...] | None = None
+) -> Mapping[str, Mapping[str, Bound]]:
+    """By dtype and output name, how far an answer may be from golden; where names are given, for those alone."""
     arithmetic = Arithmetic(tuple(p for dtype in dtypes for p in _profiles(dtype)))
     with np.errstate(all="ignore"):
-        found = outputs(arithmetic, variant, case)
+        found = outputs(arithmetic, variant, case, names)
         return {
             dtype: {name: _bound(number, 3 * i, dtype) for name, number in found.items()}
             for i, dtype in enumerate(dtypes)

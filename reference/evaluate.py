@@ -62,16 +62,15 @@ def evaluate(variant: str, logits: Any, labels: Any, *, reduction: Reduction = "
         direction=np.zeros(x.shape),
     )
     check_shapes(chosen.family, case)
-    values = all_outputs(chosen, case, (reduction,))
-    return Evaluation(
-        values[f"loss/{reduction}"], {n: values[f"gradient/{reduction}/{n}"] for n in leaves(chosen, case)}
-    )
+    loss, gradients = f"loss/{reduction}", {n: f"gradient/{reduction}/{n}" for n in leaves(chosen, case)}
+    values = all_outputs(chosen, case, (loss, *gradients.values()))
+    return Evaluation(values[loss], {n: values[name] for n, name in gradients.items()})
 
 
-def all_outputs(variant: Variant, case: Case, reductions: tuple[Reduction, ...] | None = None) -> dict[str, Array]:
-    """Every output of a case by name (`types.output_names`), or those of some reductions, and "hvp"."""
+def all_outputs(variant: Variant, case: Case, names: tuple[str, ...] | None = None) -> dict[str, Array]:
+    """Every output of a case by name (`types.output_names`); where names are given, those alone."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
-        found = {name: np.array(number.hi) for name, number in outputs(closed, variant, case, reductions).items()}
+        found = {name: np.array(number.hi) for name, number in outputs(closed, variant, case, names).items()}
     return {
         name: np.where(np.isinf(x), np.nan, x) if undefined_where_infinite(name) else x for name, x in found.items()
     }

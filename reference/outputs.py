@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from lossvet.reference.types import Array, Case, Reduction, Variant, leaves
+from lossvet.reference.types import Array, Case, Reduction, Variant, leaves, output_names
 
 
-def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, ...] | None = None) -> dict[str, Any]:
-    """All outputs by name (`types.output_names`), over the arithmetic `a`; for some reductions only, where given.
+def outputs(a: Any, variant: Variant, case: Case, names: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """All outputs by name (`types.output_names`), over the arithmetic `a`; where names are given, those alone.
 
     With k the sample weights times those of the variant, a reduction is A / D: A = sum(v * loss), D one of 1, the
     number of losses that count, sum(k), and the number of non-zero k. Its gradient is that of A over D, less A / D^2
@@ -23,26 +24,27 @@ def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, .
     weight: Any = None if rows.weight is None else v * rows.weight
     total = loss.sum((0, 1)) if variant.family == "binary" else loss.sum(0)
     counts = kept.sum() if variant.family != "binary" else case.logits.size
-    wanted = variant.reductions if reductions is None else reductions
-    names = leaves(variant, case)
+    wanted = output_names(variant, case) if names is None else names
+    into = tuple(leaf for leaf in leaves(variant, case) if any(name.endswith(f"/{leaf}") for name in wanted))
 
     def gradient(g: Any, along_weight: Any = None) -> dict[str, Any]:
         """The gradient of sum(g * loss), plus that of sum(along_weight * weight)."""
         found = rows.pullback(g if v is None else g * v)
-        if "sample_weight" in names:
+        if "sample_weight" in into:
             found["sample_weight"] = a.exact(kept) * g * rows.loss
         if along_weight is not None:
             more = rows.weight_pullback(along_weight * v)
-            if "sample_weight" in names:
+            if "sample_weight" in into:
                 more["sample_weight"] = a.exact(kept) * along_weight * rows.weight
             found.update({name: found[name] + value if name in found else value for name, value in more.items()})
-        return {name: found[name] for name in names}
+        return {leaf: found[leaf] for leaf in into}
 
-    def reduced(reduction: Reduction) -> tuple[Any, dict[str, Any]]:
+    def reduced(reduction: Reduction) -> tuple[Any, Callable[[], dict[str, Any]]]:
+        """The reduced loss, and how to have its gradient."""
         denominator: Any
         match reduction:
             case "none":
-                return loss, gradient(a.exact(case.cotangent))
+                return loss, lambda: gradient(a.exact(case.cotangent))
             case "sum":
                 denominator = a.exact(1.0)
             case "mean":
@@ -52,21 +54,26 @@ def outputs(a: Any, variant: Variant, case: Case, reductions: tuple[Reduction, .
             case "weighted_mean":
                 denominator = weight.sum(0)
         if not a.plain(denominator).all():
-            return a.exact(np.nan), {name: a.exact(np.full(np.shape(leaf), np.nan)) for name, leaf in names.items()}
+            return a.exact(np.nan), lambda: {
+                name: a.exact(np.full(np.shape(leaf), np.nan)) for name, leaf in leaves(variant, case).items()
+            }
         value = total if reduction == "sum" else total / denominator
         each = a.exact(np.ones(np.shape(case.cotangent)))
         g = each if reduction == "sum" else each / denominator
         along = -each * value / denominator if reduction == "weighted_mean" else None
-        return value, gradient(g, along)
+        return value, lambda: gradient(g, along)
 
     found: dict[str, Any] = {}
-    for reduction in wanted:
+    for reduction in variant.reductions:
+        if not any(name.split("/")[1:2] == [reduction] for name in wanted):
+            continue
         found[f"loss/{reduction}"], gradients = reduced(reduction)
-        found.update({f"gradient/{reduction}/{name}": value for name, value in gradients.items()})
-    if rows.hessian is not None:
+        if any(name.startswith(f"gradient/{reduction}/") for name in wanted):
+            found.update({f"gradient/{reduction}/{leaf}": value for leaf, value in gradients().items()})
+    if "hvp" in wanted and rows.hessian is not None:
         g = a.exact(case.cotangent)
         found["hvp"] = rows.hessian(g if v is None else g * v, case.direction)
-    return found
+    return {name: found[name] for name in wanted if name in found}
 
 
 def undefined_where_infinite(name: str) -> bool:
