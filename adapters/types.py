@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -123,6 +123,25 @@ class Prepared:
         return self.wait(self.dispatch())
 
 
+Clock = Callable[[Sequence[Prepared], int], int]
+"""Nanoseconds of so many calls, taken in turn from those given."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """How calls are measured on a device that is no CPU.
+
+    `peak(call)` is what the call needed at most above what was in use, in bytes; `copy(nbytes)` moves so many bytes of
+    the device's memory, half of them read and half written. `cache` is the size of its last cache, in bytes: inputs are
+    taken from more places than it holds.
+    """
+
+    clock: Clock
+    peak: Callable[[Callable[[], Any]], int | None]
+    copy: Callable[[int], Prepared]
+    cache: int
+
+
 @dataclass(frozen=True)
 class Adapter:
     """One framework.
@@ -148,6 +167,8 @@ class Adapter:
     eager: tuple[str, ...] = ("eager",)
     no_gradient: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By mode, the leaves into which there is no gradient whatever the recipe, "hvp" among them; "*" stands for all."""
+    measured: Mapping[str, Device] = field(default_factory=dict)
+    """How devices other than "cpu" are measured, by name; those that are not here are not timed."""
     details: Mapping[str, str] = field(default_factory=dict)
     """What else determines the answers: threads, flush-to-zero, flags. Recorded with the run."""
 

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,7 +24,6 @@ SCHEMA = 1
 
 _BEFORE, _BETWEEN, _AFTER = b'{"crc":"', b'","record":', b"}\n"
 _BODY = len(_BEFORE) + 8 + len(_BETWEEN)
-_DECODER = msgspec.json.Decoder(Record)
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -41,7 +41,7 @@ class Contents:
     size: int
 
 
-def line(record: Record) -> bytes:
+def line(record: msgspec.Struct) -> bytes:
     body = _ENCODER.encode(record)
     return b"%s%08x%s%s%s" % (_BEFORE, zlib.crc32(body), _BETWEEN, body, _AFTER)
 
@@ -51,10 +51,10 @@ def read(path: Path) -> Contents | None:
 
     Raises JournalError for a damaged line, naming it, and OSError where the file cannot be read.
     """
-    whole, newline, _torn = path.read_bytes().rpartition(b"\n")
-    if not newline:
+    found = list(records(path, Record))
+    if not found:
         return None
-    header, *rest = _records(path, whole.split(b"\n"))
+    header, *rest = found
     if not isinstance(header, Header):
         raise JournalError(f"{path}:1: expected the header of a run, found a {header.__class__.__name__}")
     if header.schema != SCHEMA:
@@ -66,11 +66,16 @@ def read(path: Path) -> Contents | None:
             raise JournalError(f"{path}:{number}: a {record.__class__.__name__} in the middle of a run")
         if judged.setdefault((record.cell, record.case), record) is not record:
             raise JournalError(f"{path}:{number}: {record.case} in {record.cell} is judged for the second time")
-    return Contents(header, tuple(judged.values()), finished, len(whole) + 1)
+    return Contents(header, tuple(judged.values()), finished, _whole(path.read_bytes()))
 
 
-def _records(path: Path, lines: list[bytes]) -> Iterator[Record]:
-    for number, text in enumerate(lines, 1):
+def records(path: Path, kind: Any) -> Iterator[Any]:
+    """The records of a file of such lines, of this type or union; a torn end is left out.
+
+    Raises JournalError for a damaged line, naming it, and OSError where the file cannot be read.
+    """
+    decoder, data = msgspec.json.Decoder(kind), path.read_bytes()
+    for number, text in enumerate(data[: _whole(data)].splitlines(), 1):
         body, end = text[_BODY:-1], text[-1:]
         if text[:_BODY] != b"%s%08x%s" % (_BEFORE, zlib.crc32(body), _BETWEEN) or end != b"}":
             raise JournalError(
@@ -78,9 +83,14 @@ def _records(path: Path, lines: list[bytes]) -> Iterator[Record]:
                 "restore the file, or remove it and run again"
             )
         try:
-            yield _DECODER.decode(body)
+            yield decoder.decode(body)
         except msgspec.DecodeError as error:
             raise JournalError(f"{path}:{number}: {error}") from None
+
+
+def _whole(data: bytes) -> int:
+    """Where the last whole line ends."""
+    return data.rfind(b"\n") + 1
 
 
 def unfinished(folder: Path = FOLDER) -> Path | None:
@@ -95,8 +105,9 @@ def unfinished(folder: Path = FOLDER) -> Path | None:
 class Journal:
     """An open journal. One process at a time: it is locked while it is open."""
 
-    def __init__(self, path: Path, flags: int = 0) -> None:
-        self.path = path
+    def __init__(self, path: Path, flags: int = 0, again: str = "lossvet run --resume") -> None:
+        """`again` is the command that goes on, or does it again, where the file could not be written."""
+        self.path, self._again = path, again
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | flags, 0o644)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,10 +118,10 @@ class Journal:
             ) from None
 
     @classmethod
-    def create(cls, path: Path, header: Header) -> Journal:
+    def create(cls, path: Path, header: msgspec.Struct, again: str = "lossvet run --resume") -> Journal:
         """A new journal. Raises FileExistsError where the file is there already: nothing is ever overwritten."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        journal = cls(path, os.O_CREAT | os.O_EXCL)
+        journal = cls(path, os.O_CREAT | os.O_EXCL, again)
         journal.append(header)
         return journal
 
@@ -128,18 +139,18 @@ class Journal:
             raise
         return journal, contents
 
-    def append(self, record: Record) -> None:
+    def append(self, record: msgspec.Struct) -> None:
         """Raises JournalError where the line did not get into the file whole (a full disk): it does not count then."""
         data = line(record)
         try:
             written = os.write(self._fd, data)
         except OSError as error:
             raise JournalError(
-                f"{self.path} cannot be written: {error.strerror}; mend that, then: lossvet run --resume"
+                f"{self.path} cannot be written: {error.strerror}; mend that, then: {self._again}"
             ) from None
         if written != len(data):
             raise JournalError(
-                f"{self.path} took {written} of {len(data)} bytes; is the disk full? Then: lossvet run --resume"
+                f"{self.path} took {written} of {len(data)} bytes; is the disk full? Then: {self._again}"
             )
 
     def close(self) -> None:

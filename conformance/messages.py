@@ -31,7 +31,10 @@ class NativeSpec(msgspec.Struct, frozen=True):
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
-    """The first words of a worker: what its framework is and can be asked; `natives` by variant and recipe."""
+    """The first words of a worker: what its framework is and can be asked.
+
+    `natives` are by variant and recipe, `no_gradient` by mode; `measured` names the devices on which it can be timed.
+    """
 
     name: str
     version: str
@@ -40,6 +43,8 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
     dtypes: tuple[str, ...]
     eager: tuple[str, ...]
     natives: dict[str, dict[str, NativeSpec]]
+    no_gradient: dict[str, tuple[str, ...]]
+    measured: tuple[str, ...]
     details: dict[str, str]
     python: str
 
@@ -120,6 +125,8 @@ def hello(adapter: Adapter, python: str) -> Hello:
         dtypes=adapter.dtypes,
         eager=adapter.eager,
         natives=natives,
+        no_gradient=dict(adapter.no_gradient),
+        measured=("cpu", *adapter.measured),
         details={key: text(str(value)) for key, value in adapter.details.items()},
         python=python,
     )

@@ -19,7 +19,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from lossvet import adapters
-from lossvet.adapters import steps
+from lossvet.adapters import own_loss, steps
 from lossvet.adapters.types import Adapter, Missing, Outcome, Raised, Recipe, recipes
 from lossvet.conformance import frames, messages
 from lossvet.conformance.messages import Answer, CaseMessage, Request, Unavailable
@@ -34,12 +34,12 @@ def main(name: str, read_fd: int, write_fd: int) -> None:
     os.set_inheritable(read_fd, False)
     os.set_inheritable(write_fd, False)
     faulthandler.enable()
-    _end_with_parent(read_fd)
-    _key_cache()
+    end_with_parent(read_fd)
+    key_cache()
     own = os.getpid()
     python = f"{platform.python_implementation()} {platform.python_version()} {sys.executable}"
     try:
-        adapter = adapters.load(name)
+        adapter = own_loss.added(adapters.load(name))
     except Exception as error:  # whatever an import raises, it is the framework's, and means that there is none to ask
         missing = isinstance(error, ModuleNotFoundError)
         reason = messages.text(f"{type(error).__name__}: {error}")
@@ -109,7 +109,7 @@ def _parts(outputs: tuple[str, ...], one_by_one: bool) -> list[tuple[str, ...]]:
     return [tuple(o for o in outputs if o.split("/")[0] == kind) for kind in kinds]
 
 
-def _end_with_parent(read_fd: int) -> None:
+def end_with_parent(read_fd: int) -> None:
     """Linux kills this process with its parent, even in a call that never returns; elsewhere the pipe is watched."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -126,7 +126,7 @@ def _end_with_parent(read_fd: int) -> None:
     threading.Thread(target=watch, daemon=True, name="lossvet-parent-watch").start()
 
 
-def _key_cache() -> None:
+def key_cache() -> None:
     """LOSSVET_CACHE, if given, becomes a folder for exactly these versions on this kind of processor.
 
     Compiled code that is kept must never meet another version or a processor that lacks an instruction.

@@ -77,6 +77,8 @@ class Variant:
     losses: Callable[..., Any]
     cases: Callable[[], Iterable[Case]]
     weights: Callable[..., Any] | None = None
+    pairs: bool = False
+    """Whether `closed` goes through all pairs of classes, [N, C, C], and so is slow for many classes."""
 
     @property
     def reductions(self) -> tuple[Reduction, ...]:

@@ -79,4 +79,5 @@ VARIANT = Variant(
     closed=closed,
     losses=losses,
     cases=lambda: sparse_cases("cost_complement", CostComplement),
+    pairs=True,
 )

@@ -1,0 +1,91 @@
+"""The verdict on what a timed call computed: the judge's, against the reference, on the workload of the very same call.
+
+Workloads are larger than cases and have no golden file. All of a small one is judged; of a large one, rows or columns
+of the gradient, with the cotangent that the reduction has there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+
+from lossvet.adapters.types import Outcome
+from lossvet.benchmarks import subjects, workloads
+from lossvet.benchmarks.samples import Accuracy
+from lossvet.benchmarks.subjects import Programme, Subject
+from lossvet.benchmarks.workloads import Shape
+from lossvet.conformance import messages, records
+from lossvet.conformance.judge import judge
+from lossvet.conformance.messages import OutcomeMessage
+from lossvet.conformance.types import Absent, Verdict
+from lossvet.reference import closed, variants
+from lossvet.reference.bounds import Bound, bounds
+from lossvet.reference.evaluate import all_outputs
+from lossvet.reference.types import Array, Case, Reduction, Variant
+
+Truth = Mapping[str, tuple[Array, Mapping[str, Bound]]]
+"""By output: what is true, and by dtype how far an answer may be from it."""
+
+
+def judge_all(
+    programme: Programme, answers: Mapping[Subject, Mapping[str, OutcomeMessage]], processes: int
+) -> Iterator[Accuracy]:
+    """One record for each subject that answered. What is true of a workload is found once for all that computed it."""
+    reductions = {subject: own[subject] for own in programme.subjects.values() for subject in own}
+    wanted: dict[tuple[str, Shape, Reduction], set[str]] = {}
+    for subject in answers:
+        key = (subject.cell.variant, subject.shape, reductions[subject])
+        wanted.setdefault(key, set()).add(subject.cell.dtype)
+    by_key: dict[object, list[Subject]] = {}
+    for subject in answers:
+        by_key.setdefault((subject.cell.variant, subject.shape, reductions[subject]), []).append(subject)
+    # spawned: a fork of a process that has threads may wait for ever
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        tasks = {key: pool.submit(truth, *key, tuple(sorted(dtypes))) for key, dtypes in wanted.items()}
+        for key, task in tasks.items():
+            true, judged = task.result()
+            for subject in by_key[key]:
+                found = {name: messages.outcome(m) for name, m in answers[subject].items()}
+                verdicts = {name: _verdict(subject, name, o, true) for name, o in found.items()}
+                compact = {name: records.compact(verdict) for name, verdict in verdicts.items()}
+                yield Accuracy(str(subject), key[2], judged, compact)
+
+
+def _verdict(subject: Subject, output: str, outcome: Outcome, true: Truth) -> Verdict:
+    if output not in true:
+        return Absent("of a workload this large only the gradient is judged")
+    golden, by_dtype = true[output]
+    return judge(outcome, golden, by_dtype[subject.cell.dtype], subject.cell.dtype)
+
+
+def truth(name: str, at: Shape, reduction: Reduction, dtypes: tuple[str, ...]) -> tuple[Truth, str]:
+    """What is true of a workload, or of the part of it that is judged; and which part that is, in words."""
+    variant, case = variants.load(name), workloads.workload(name, at)
+    chosen = workloads.judged(variant, case)
+    names = subjects.outputs("train", reduction)
+    if chosen is None:
+        found, by_dtype = all_outputs(variant, case, names), bounds(variant, case, dtypes, names)
+        return {n: (found[n], {d: by_dtype[d][n] for d in dtypes}) for n in names}, "all"
+    gradient, none = names[1], "gradient/none/logits"
+    some = workloads.part(variant, case, chosen, 1.0 / _denominator(variant, case, reduction))
+    found, by_dtype = all_outputs(variant, some, (none,)), bounds(variant, some, dtypes, (none,))
+    kind, whole = ("columns", at.c) if variant.family == "binary" else ("rows", at.n)
+    words = f"{chosen.stop} of {whole} {kind} of the gradient"
+    return {gradient: (found[none], {d: by_dtype[d][none] for d in dtypes})}, words
+
+
+def _denominator(variant: Variant, case: Case, reduction: Reduction) -> float:
+    """What the sum of all losses is divided by."""
+    if variant.family == "binary":
+        return float(case.logits.size)
+    kept = case.labels != case.params.ignore_index if variant.family == "sparse" else np.ones(len(case.logits), bool)
+    if reduction == "mean":
+        return float(kept.sum())
+    few = np.flatnonzero(kept)
+    rows: Any = partial(variant.closed, closed)
+    return float(rows(case.logits[few], case.labels[few], case.params).weight.sum(0).hi)

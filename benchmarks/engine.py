@@ -1,0 +1,193 @@
+"""A benchmark run: replicates are processes, each measures all subjects of its framework in an order of its own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import lossvet
+from lossvet import adapters
+from lossvet.benchmarks import accuracy, limit, samples, subjects
+from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, Sampled
+from lossvet.benchmarks.samples import Header, Lost, Moved, NotThere, Sample
+from lossvet.benchmarks.subjects import Programme, Subject, Wanted
+from lossvet.conformance import plan
+from lossvet.conformance.journal import Journal
+from lossvet.conformance.messages import Greeting, Hello, OutcomeMessage
+from lossvet.conformance.run import CannotJudge
+
+REPLICATES = 6
+"""As few processes as give an interval for the median at 95 %: from the least to the largest."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for. `pythons` gives the interpreters that are not this one."""
+
+    wanted: Wanted = field(default_factory=Wanted)
+    require: tuple[str, ...] = ()
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    replicates: int = REPLICATES
+    path: Path | None = None
+    seed: int = 0
+
+
+class Observer(Protocol):
+    """Who watches a run."""
+
+    def begin(self, greetings: Mapping[str, Greeting], programme: Programme, total: int) -> None: ...
+    def counted(self, what: str) -> None: ...
+
+
+def run(options: Options, observer: Observer) -> Path:
+    """Measure, judge what was measured, and write it all down. The file of the samples.
+
+    Raises CannotJudge where something named is not there, plan.NothingMatches, JournalError, FileExistsError.
+    """
+    names = adapters.names()
+    plan.known("--framework", options.wanted.frameworks, names)
+    plan.known("--require", options.require, names)
+    asked = [n for n in names if not options.wanted.frameworks or n in {*options.wanted.frameworks, *options.require}]
+    with tempfile.TemporaryDirectory(prefix="lossvet-cache-") as cache:
+        session = _Session(options, Path(cache), observer)
+        greetings = {name: session.greet(name) for name in asked}
+        _present(greetings, {*options.wanted.frameworks, *options.require}, options.wanted.device)
+        programme = subjects.choose(greetings, options.wanted)
+        path = options.path or samples.FOLDER / f"bench-{datetime.now().strftime('%Y%m%d-%H%M%S-%f')}.jsonl"
+        book = Journal.create(path, header(options, greetings), again="lossvet bench")
+        try:
+            session.work(book, programme, greetings)
+            book.append(samples.End(now()))
+        finally:
+            book.close()
+    return path
+
+
+def _present(greetings: Mapping[str, Greeting], needed: set[str], device: str) -> None:
+    lacking = [g for g in greetings.values() if not isinstance(g, Hello)]
+    if named := [f"{g.name} ({g.reason})" for g in lacking if g.name in needed]:
+        raise CannotJudge(f"not there: {'; '.join(named)}; see: lossvet doctor")
+    there = [g for g in greetings.values() if isinstance(g, Hello)]
+    if not there:
+        raise CannotJudge("no framework is installed; see: lossvet doctor")
+    if not any(plan.devices(g, device) for g in there):
+        found = ", ".join(f"{g.name}: {' '.join(g.devices)}" for g in there)
+        raise CannotJudge(f"no framework sees a device {device!r}; they see: {found}")
+
+
+def header(options: Options, greetings: Mapping[str, Greeting]) -> Header:
+    there = {name: g for name, g in greetings.items() if isinstance(g, Hello)}
+    wanted = asdict(options.wanted)
+    return Header(
+        schema=samples.SCHEMA,
+        lossvet=lossvet.__version__,
+        machine=machine(),
+        versions={name: g.version for name, g in there.items()},
+        details={name: {**g.details, "python": g.python} for name, g in there.items()},
+        options={**wanted, "shapes": [str(s) for s in options.wanted.shapes], "replicates": options.replicates},
+        started=now(),
+    )
+
+
+def machine() -> dict[str, str]:
+    """What the times depend on, beside the frameworks."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(errors="replace").splitlines() if cpu.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    load = f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
+    return {
+        "cpu": model or platform.processor() or platform.machine(),
+        "cores": str(len(cores())),
+        "system": f"{platform.system()} {platform.release()}",
+        "load": load,
+        "threads": "1",
+    }
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class _Session:
+    options: Options
+    cache: Path
+    observer: Observer
+    random: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.options.seed)
+
+    def greet(self, framework: str) -> Greeting:
+        with self.client(framework, cores()[0]) as client:
+            return client.greeting
+
+    def client(self, framework: str, core: int) -> Client:
+        python = self.options.pythons.get(framework, sys.executable)
+        return Client(framework, Side(python), core, self.cache, lambda: False)
+
+    def work(self, book: Journal, programme: Programme, greetings: Mapping[str, Greeting]) -> None:
+        for subject, reason in programme.absent.items():
+            book.append(NotThere(str(subject), reason))
+        rounds = self.options.replicates * sum(len(own) for own in programme.subjects.values())
+        self.observer.begin(greetings, programme, rounds + len(list(programme)))
+        answers: dict[Subject, Mapping[str, OutcomeMessage]] = {}
+        for replicate in range(self.options.replicates):
+            frameworks = [name for name, own in programme.subjects.items() if own]
+            self.random.shuffle(frameworks)
+            for framework in frameworks:
+                self.replicate(book, programme, framework, replicate, answers)
+        for done in accuracy.judge_all(programme, answers, len(cores())):
+            book.append(done)
+            self.observer.counted("judged")
+
+    def replicate(
+        self,
+        book: Journal,
+        programme: Programme,
+        framework: str,
+        replicate: int,
+        answers: dict[Subject, Mapping[str, OutcomeMessage]],
+    ) -> None:
+        """One process. The first of each framework compiles, and keeps what it compiled for those that follow."""
+        own = programme.subjects[framework]
+        core = cores()[replicate % len(cores())]
+        with self.client(framework, core) as client:
+            for device, nbytes in sorted({(s.cell.device, limit.moved(s)) for s in own}):
+                match client.ask(MeasureBandwidth(nbytes, device)):
+                    case Bandwidth(copy=copy, read=read):
+                        book.append(Moved(framework, device, replicate, nbytes, copy, read))
+            for order, subject in enumerate(self.shuffled(list(own))):
+                asked = subjects.outputs(subject.task, own[subject])
+                match client.ask(Measure(str(subject), asked, outcomes=subject not in answers)):
+                    case Sampled() as found:
+                        book.append(_sample(subject, found, replicate, order, core))
+                        if found.outcomes:
+                            answers[subject] = found.outcomes
+                    case Failed(error):
+                        book.append(Lost(str(subject), replicate, error))
+                self.observer.counted(f"{framework} {replicate + 1}/{self.options.replicates}")
+
+    def shuffled(self, own: Sequence[Subject]) -> list[Subject]:
+        """Workloads in random order, and in random order what is measured of each: a workload takes time to make."""
+        groups: dict[object, list[Subject]] = {}
+        for subject in own:
+            groups.setdefault((subject.cell.variant, subject.shape), []).append(subject)
+        order = list(groups.values())
+        self.random.shuffle(order)
+        for group in order:
+            self.random.shuffle(group)
+        return [subject for group in order for subject in group]
+
+
+def _sample(subject: Subject, found: Sampled, replicate: int, order: int, core: int) -> Sample:
+    return Sample(str(subject), replicate, order, core, found.number, found.blocks, found.prepare, found.peak)

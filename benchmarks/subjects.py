@@ -1,0 +1,139 @@
+"""What can be timed: a cell at a shape, forward alone or with the gradient; and which of these a run asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from lossvet.benchmarks import workloads
+from lossvet.benchmarks.workloads import Shape
+from lossvet.conformance import plan
+from lossvet.conformance.messages import Greeting, Hello, NativeSpec
+from lossvet.conformance.types import Cell
+from lossvet.reference import variants
+from lossvet.reference.types import Reduction
+
+Task = Literal["forward", "train"]
+TASKS: tuple[Task, ...] = ("forward", "train")
+"""forward: the reduced loss, no gradient recorded. train: the loss and its gradient in the logits."""
+
+SLOW_MODES = {"jax/eager": "eager JAX dispatches each operation", "torch/compile": "torch.compile takes seconds each"}
+"""Modes that are timed only where they are asked for, and why."""
+
+
+@dataclass(frozen=True, order=True)
+class Subject:
+    """The unit that is timed. Its string is its name everywhere: in samples, tables, the gate and asv."""
+
+    cell: Cell
+    shape: Shape
+    task: Task
+
+    def __str__(self) -> str:
+        return f"{self.cell}/{self.shape}/{self.task}"
+
+
+def subject(text: str) -> Subject:
+    """The subject of this name. Raises ValueError where it is none."""
+    *cell, at, task = text.split("/")
+    if len(cell) != 6 or task not in TASKS:
+        raise ValueError(f"{text!r} is no benchmark; expected variant/recipe/framework/mode/dtype/device/NxC/task")
+    return Subject(Cell(*cell), workloads.shape(at), "train" if task == "train" else "forward")
+
+
+def reduction(native: NativeSpec | None) -> Reduction:
+    """The one that is timed: the mean over what counts; for a function that has none, its own mean by weights."""
+    own: tuple[Reduction, ...] = ("none",) if native is None else native.reductions
+    return "weighted_mean" if "mean" not in own and "weighted_mean" in own else "mean"
+
+
+def outputs(task: Task, by: Reduction) -> tuple[str, ...]:
+    return (f"loss/{by}",) if task == "forward" else (f"loss/{by}", f"gradient/{by}/logits")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user asked for. Empty filters let everything through, but for the slow modes."""
+
+    only: tuple[str, ...] = ()
+    frameworks: tuple[str, ...] = ()
+    shapes: tuple[Shape, ...] = tuple(workloads.shape(s) for s in workloads.DEFAULT_SHAPES)
+    modes: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("float32",)
+    tasks: tuple[Task, ...] = TASKS
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Programme:
+    """Subjects by framework, each with its reduction; why others are absent; which modes were left out."""
+
+    subjects: Mapping[str, Mapping[Subject, Reduction]]
+    absent: Mapping[Subject, str]
+    left_out: Mapping[str, str]
+
+    def __iter__(self) -> Iterator[Subject]:
+        for own in self.subjects.values():
+            yield from own
+
+
+def choose(greetings: Mapping[str, Greeting], wanted: Wanted) -> Programme:
+    """Raises plan.NothingMatches for a pattern or mode that names nothing, or where nothing is left to time."""
+    hellos = [g for g in greetings.values() if isinstance(g, Hello)]
+    plan.known("--mode", wanted.modes, sorted({mode for hello in hellos for mode in hello.modes}))
+    found: dict[str, dict[Subject, Reduction]] = {hello.name: {} for hello in hellos}
+    absent: dict[Subject, str] = {}
+    left_out: dict[str, str] = {}
+    met: set[str] = set()
+    for hello in hellos:
+        for cell, native in _cells(hello, wanted):
+            names = (str(cell), cell.variant, f"{cell.variant}/{cell.recipe}")
+            if hits := [p for p in wanted.only if any(fnmatchcase(name, p) for name in names)]:
+                met.update(hits)
+            elif wanted.only:
+                continue
+            mode = f"{cell.framework}/{cell.mode}"
+            if mode in SLOW_MODES and not wanted.modes:
+                left_out[mode] = SLOW_MODES[mode]
+                continue
+            for at in wanted.shapes:
+                for task in wanted.tasks:
+                    why = workloads.feasible(variants.load(cell.variant), at) or _refusal(hello, native, at, task, cell)
+                    if why:
+                        absent[Subject(cell, at, task)] = why
+                    else:
+                        found[hello.name][Subject(cell, at, task)] = reduction(native)
+    if unmet := set(wanted.only) - met:
+        known = sorted({*variants.names(), *(n for h in hellos for own in h.natives.values() for n in own)})
+        plan.known("--only", sorted(unmet), known)
+        raise plan.NothingMatches(f"--only {' '.join(sorted(unmet))}: no recipe of an installed framework is called so")
+    if not any(found.values()):
+        why = "; ".join(sorted(set(absent.values()) | {f"{m}: {w}" for m, w in left_out.items()}))
+        raise plan.NothingMatches(f"the filters together leave nothing to time{f' ({why})' if why else ''}")
+    return Programme(found, absent, left_out)
+
+
+def _cells(hello: Hello, wanted: Wanted) -> Iterator[tuple[Cell, NativeSpec | None]]:
+    for variant in variants.names():
+        recipes: dict[str, NativeSpec | None] = {"composed": None, **hello.natives.get(variant, {})}
+        for recipe, native in recipes.items():
+            for mode in hello.modes:
+                for dtype in wanted.dtypes:
+                    for device in plan.devices(hello, wanted.device):
+                        allowed = dtype in hello.dtypes and (native is None or dtype in native.dtypes)
+                        if allowed and (not wanted.modes or mode in wanted.modes):
+                            yield Cell(variant, recipe, hello.name, mode, dtype, device), native
+
+
+def _refusal(hello: Hello, native: NativeSpec | None, at: Shape, task: Task, cell: Cell) -> str:
+    if native is not None and at.ignored and not native.ignore_index:
+        return f"{native.spelling} cannot leave rows out"
+    if task == "train" and {"*", "logits"} & set(hello.no_gradient.get(cell.mode, ())):
+        return f"{hello.name} has no gradient"
+    return ""
+
+
+def variants_of(subjects: Sequence[Subject]) -> tuple[str, ...]:
+    return tuple(sorted({s.cell.variant for s in subjects}))
