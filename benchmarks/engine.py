@@ -168,7 +168,7 @@ class _Session:
                         book.append(Moved(framework, device, replicate, nbytes, copy, read))
             for order, subject in enumerate(self.shuffled(list(own))):
                 asked = subjects.outputs(subject.task, own[subject])
-                match client.ask(Measure(str(subject), asked, outcomes=subject not in answers)):
+                match client.ask(Measure(str(subject), asked, whole=subject not in answers)):
                     case Sampled() as found:
                         book.append(_sample(subject, found, replicate, order, core))
                         if found.outcomes:

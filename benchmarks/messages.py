@@ -8,11 +8,11 @@ from lossvet.conformance.messages import OutcomeMessage
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):
-    """Time this subject; `outcomes` asks for what the timed call computed as well."""
+    """Time this subject; `whole` asks for what the timed call computed, and for its peak memory, as well."""
 
     subject: str
     outputs: tuple[str, ...]
-    outcomes: bool = False
+    whole: bool = False
 
 
 class MeasureBandwidth(msgspec.Struct, frozen=True, tag=True):

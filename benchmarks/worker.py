@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import sys
@@ -95,13 +96,17 @@ def _sampled(adapter: Adapter, request: Measure) -> Reply:
         return Failed("; ".join(refusals))
     del before
     if cell.device == "cpu":
-        peak, found = memory.peak(call), timing.measure([call], timing.cpu_clock)
+        found = timing.measure([call], timing.cpu_clock)
     else:
         device = adapter.measured[cell.device]
-        others = -(-device.cache // max(1, limit.moved(asked)))
-        peak, found = device.peak(call), timing.measure([call, *(prepared() for _ in range(others))], device.clock)
-    after = _judged(asked, case, adapter.read(call())) if request.outcomes else {}
-    return Sampled(found.number, found.blocks, prepare, peak, workloads.digest(case) if after else "", after)
+        others = -(-device.cache // limit.moved(asked))
+        found = timing.measure([call, *(prepared() for _ in range(others))], device.clock)
+    if not request.whole:
+        return Sampled(found.number, found.blocks, prepare)
+    after = _judged(asked, case, adapter.read(call()))
+    inputs = limit.moved(dataclasses.replace(asked, task="forward"))
+    peak = memory.peak(call, inputs) if cell.device == "cpu" else adapter.measured[cell.device].peak(call)
+    return Sampled(found.number, found.blocks, prepare, peak, workloads.digest(case), after)
 
 
 def _refusal(output: str, outcome: Outcome) -> str:
