@@ -16,12 +16,13 @@ import numpy as np
 
 from lossvet.adapters.types import Outcome
 from lossvet.benchmarks import subjects, workloads
+from lossvet.benchmarks.messages import Sampled
 from lossvet.benchmarks.samples import Accuracy
 from lossvet.benchmarks.subjects import Programme, Subject
 from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance import messages, records
 from lossvet.conformance.judge import judge
-from lossvet.conformance.messages import OutcomeMessage
+from lossvet.conformance.run import CannotJudge
 from lossvet.conformance.types import Absent, Verdict
 from lossvet.reference import closed, variants
 from lossvet.reference.bounds import Bound, bounds
@@ -32,10 +33,11 @@ Truth = Mapping[str, tuple[Array, Mapping[str, Bound]]]
 """By output: what is true, and by dtype how far an answer may be from it."""
 
 
-def judge_all(
-    programme: Programme, answers: Mapping[Subject, Mapping[str, OutcomeMessage]], processes: int
-) -> Iterator[Accuracy]:
-    """One record for each subject that answered. What is true of a workload is found once for all that computed it."""
+def judge_all(programme: Programme, answers: Mapping[Subject, Sampled], processes: int) -> Iterator[Accuracy]:
+    """One record for each subject that answered. What is true of a workload is found once for all that computed it.
+
+    Raises CannotJudge where a worker made another workload than this process does.
+    """
     reductions = {subject: own[subject] for own in programme.subjects.values() for subject in own}
     wanted: dict[tuple[str, Shape, Reduction], set[str]] = {}
     for subject in answers:
@@ -48,9 +50,11 @@ def judge_all(
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         tasks = {key: pool.submit(truth, *key, tuple(sorted(dtypes))) for key, dtypes in wanted.items()}
         for key, task in tasks.items():
-            true, judged = task.result()
+            true, judged, digest = task.result()
             for subject in by_key[key]:
-                found = {name: messages.outcome(m) for name, m in answers[subject].items()}
+                if answers[subject].workload != digest:
+                    raise CannotJudge(f"the workload of {subject} is another one in its worker; is its NumPy another?")
+                found = {name: messages.outcome(m) for name, m in answers[subject].outcomes.items()}
                 verdicts = {name: _verdict(subject, name, o, true) for name, o in found.items()}
                 compact = {name: records.compact(verdict) for name, verdict in verdicts.items()}
                 yield Accuracy(str(subject), key[2], judged, compact)
@@ -63,20 +67,20 @@ def _verdict(subject: Subject, output: str, outcome: Outcome, true: Truth) -> Ve
     return judge(outcome, golden, by_dtype[subject.cell.dtype], subject.cell.dtype)
 
 
-def truth(name: str, at: Shape, reduction: Reduction, dtypes: tuple[str, ...]) -> tuple[Truth, str]:
-    """What is true of a workload, or of the part of it that is judged; and which part that is, in words."""
+def truth(name: str, at: Shape, reduction: Reduction, dtypes: tuple[str, ...]) -> tuple[Truth, str, str]:
+    """What is true of a workload, or of the part of it that is judged; and which part that is, in words; its digest."""
     variant, case = variants.load(name), workloads.workload(name, at)
     chosen = workloads.judged(variant, case)
-    names = subjects.outputs("train", reduction)
+    names, digest = subjects.outputs("train", reduction), workloads.digest(case)
     if chosen is None:
         found, by_dtype = all_outputs(variant, case, names), bounds(variant, case, dtypes, names)
-        return {n: (found[n], {d: by_dtype[d][n] for d in dtypes}) for n in names}, "all"
+        return {n: (found[n], {d: by_dtype[d][n] for d in dtypes}) for n in names}, "all", digest
     gradient, none = names[1], "gradient/none/logits"
     some = workloads.part(variant, case, chosen, 1.0 / _denominator(variant, case, reduction))
     found, by_dtype = all_outputs(variant, some, (none,)), bounds(variant, some, dtypes, (none,))
     kind, whole = ("columns", at.c) if variant.family == "binary" else ("rows", at.n)
     words = f"{chosen.stop} of {whole} {kind} of the gradient"
-    return {gradient: (found[none], {d: by_dtype[d][none] for d in dtypes})}, words
+    return {gradient: (found[none], {d: by_dtype[d][none] for d in dtypes})}, words, digest
 
 
 def _denominator(variant: Variant, case: Case, reduction: Reduction) -> float:

@@ -22,7 +22,7 @@ from lossvet.benchmarks.samples import Header, Lost, Moved, NotThere, Sample
 from lossvet.benchmarks.subjects import Programme, Subject, Wanted
 from lossvet.conformance import plan
 from lossvet.conformance.journal import Journal
-from lossvet.conformance.messages import Greeting, Hello, OutcomeMessage
+from lossvet.conformance.messages import Greeting, Hello
 from lossvet.conformance.run import CannotJudge
 
 REPLICATES = 6
@@ -44,7 +44,8 @@ class Options:
 class Observer(Protocol):
     """Who watches a run."""
 
-    def begin(self, greetings: Mapping[str, Greeting], programme: Programme, total: int) -> None: ...
+    def say(self, text: str) -> None: ...
+    def begin(self, total: int) -> None: ...
     def counted(self, what: str) -> None: ...
 
 
@@ -65,7 +66,7 @@ def run(options: Options, observer: Observer) -> Path:
         path = options.path or samples.FOLDER / f"bench-{datetime.now().strftime('%Y%m%d-%H%M%S-%f')}.jsonl"
         book = Journal.create(path, header(options, greetings), again="lossvet bench")
         try:
-            session.work(book, programme, greetings)
+            session.work(book, programme)
             book.append(samples.End(now()))
         finally:
             book.close()
@@ -135,12 +136,14 @@ class _Session:
         python = self.options.pythons.get(framework, sys.executable)
         return Client(framework, Side(python), core, self.cache, lambda: False)
 
-    def work(self, book: Journal, programme: Programme, greetings: Mapping[str, Greeting]) -> None:
+    def work(self, book: Journal, programme: Programme) -> None:
         for subject, reason in programme.absent.items():
             book.append(NotThere(str(subject), reason))
         rounds = self.options.replicates * sum(len(own) for own in programme.subjects.values())
-        self.observer.begin(greetings, programme, rounds + len(list(programme)))
-        answers: dict[Subject, Mapping[str, OutcomeMessage]] = {}
+        for mode, why in programme.left_out.items():
+            self.observer.say(f"not timed: {mode} ({why}); ask for it with --mode")
+        self.observer.begin(rounds + len(list(programme)))
+        answers: dict[Subject, Sampled] = {}
         for replicate in range(self.options.replicates):
             frameworks = [name for name, own in programme.subjects.items() if own]
             self.random.shuffle(frameworks)
@@ -156,7 +159,7 @@ class _Session:
         programme: Programme,
         framework: str,
         replicate: int,
-        answers: dict[Subject, Mapping[str, OutcomeMessage]],
+        answers: dict[Subject, Sampled],
     ) -> None:
         """One process. The first of each framework compiles, and keeps what it compiled for those that follow."""
         own = programme.subjects[framework]
@@ -172,7 +175,7 @@ class _Session:
                     case Sampled() as found:
                         book.append(_sample(subject, found, replicate, order, core))
                         if found.outcomes:
-                            answers[subject] = found.outcomes
+                            answers[subject] = found
                     case Failed(error):
                         book.append(Lost(str(subject), replicate, error))
                 self.observer.counted(f"{framework} {replicate + 1}/{self.options.replicates}")

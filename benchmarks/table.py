@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class Row:
     reduction: str = ""
     judged: str = ""
     why: str = ""
+    lost: bool = False
+    """Whether it should have had a sample in every process, and had not."""
 
     @property
     def fraction(self) -> float:
@@ -97,6 +100,7 @@ def table(samples: Samples) -> tuple[Row, ...]:
                 reduction="" if judged is None else judged.reduction,
                 judged="" if judged is None else judged.judged,
                 why=lost.get(name, "") or absent.get(name, ""),
+                lost=name in lost,
             )
         )
     return tuple(sorted(rows, key=lambda row: row.subject))
@@ -171,5 +175,5 @@ def growth(rows: Sequence[Row]) -> tuple[Growth, ...]:
     for key, group in groups.items():
         axis = key[0] if isinstance(key, tuple) else ""
         ordered = sorted(group, key=lambda row: (row.subject.shape.n, row.subject.shape.c))
-        found += [Growth(str(axis), a, b) for a, b in zip(ordered, ordered[1:], strict=False)]
+        found += [Growth(str(axis), a, b) for a, b in itertools.pairwise(ordered)]
     return tuple(found)

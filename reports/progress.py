@@ -75,5 +75,45 @@ class Watcher:
         self._err.print(Text(f"{self._done:,} of {self._total:,} checks, {rate:,.0f}/s{left}"))
 
 
+class Timing:
+    """An observer of a benchmark run (see `benchmarks.engine.Observer`), and of a gate's pairs; a context manager."""
+
+    def __init__(self, err: Console) -> None:
+        self._err = err
+        self._bar: Progress | None = None
+        self._total = self._done = 0
+        self._start = self._last = time.monotonic()
+
+    def __enter__(self) -> Timing:
+        self.say("starting the frameworks ...")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        self._err.print(Text(plain(text)), soft_wrap=True)
+
+    def begin(self, total: int) -> None:
+        """So many steps lie ahead, from now on."""
+        self.__exit__()
+        self._total, self._done = total, 0
+        self._start = self._last = time.monotonic()
+        self._bar = _bar(self._err) if self._err.is_terminal else None
+        if self._bar is not None:
+            self._bar.add_task("", total=total)
+            self._bar.start()
+
+    def counted(self, what: str) -> None:
+        self._done += 1
+        if self._bar is not None:
+            self._bar.advance(self._bar.task_ids[0])
+        elif time.monotonic() - self._last >= 2 * EVERY or self._done == self._total:
+            self._last = time.monotonic()
+            left = (self._last - self._start) / self._done * (self._total - self._done)
+            self.say(f"{self._done:,} of {self._total:,}, {what}, {left:.0f} s left")
+
+
 def _bar(err: Console) -> Progress:
     return Progress(BarColumn(None), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(), console=err, transient=True)

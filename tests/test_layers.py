@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "reference": {"reference"},
     "adapters": {"reference", "adapters"},
     "conformance": {"reference", "adapters", "conformance"},
-    "reports": {"reference", "adapters", "conformance", "reports"},
+    "reports": {"reference", "adapters", "conformance", "benchmarks", "reports"},
     "benchmarks": {"reference", "adapters", "conformance", "benchmarks"},
     "": {"reference", "adapters", "conformance", "reports", "benchmarks", "cli", "commands"},
 }
@@ -40,7 +40,7 @@ THIRD_PARTY = {
     "adapters": {"numpy"},
     "conformance": {"numpy", "msgspec"},
     "reports": {"numpy", "msgspec", "rich"},
-    "benchmarks": {"numpy", "msgspec"},
+    "benchmarks": {"numpy", "msgspec", "scipy"},
     "": {"numpy", "msgspec", "rich", "click"},
 }
 """Beside the standard library, what each folder may import: what the base package depends on, and no more."""

@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "junit", "markdown")
 
 
-def _interrupt(*_: object) -> None:
-    """What SIGTERM does, and Ctrl-C: stop, keep what is counted, say how to go on. A shell that starts us in the
-    background has SIGINT ignored, so that it cannot be raised in its place."""
-    raise KeyboardInterrupt
+def raise_interrupt() -> None:
+    """Let SIGTERM do what Ctrl-C does: stop, keep what is counted, say how to go on.
+
+    A shell that starts us in the background has SIGINT ignored, so that it cannot be raised in its place.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
 
 
-def _pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+def pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for value in values:
         name, equals, path = value.partition("=")
@@ -49,7 +55,7 @@ def _pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 @click.option(
     "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="What stdout gets."
 )
-@click.option("--python", callback=_pythons, multiple=True, metavar="NAME=PATH", help="The interpreter of a framework.")
+@click.option("--python", callback=pythons, multiple=True, metavar="NAME=PATH", help="The interpreter of a framework.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run, or with that of --journal.")
 @click.option(
     "--journal", type=click.Path(path_type=Path, dir_okay=False), help="Where the run is written.  [default: .lossvet/]"
@@ -72,7 +78,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     from lossvet.reference.vectors import GoldenError
     from lossvet.reports import progress, terminal
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    raise_interrupt()
     try:
         options = _options(ctx, given)
         out, err = terminal.console(), terminal.console(stderr=True)
