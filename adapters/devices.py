@@ -1,34 +1,45 @@
-"""How calls on a GPU are timed: what the frameworks share of it. Each adapter says which of two clocks is its own."""
+"""How calls on a GPU are timed: what the frameworks share of it. Each adapter says which of two clocks is its own.
+
+A GPU works on what it was given long after the call has returned. A clock therefore starts when there is nothing left
+to do, gives it many calls, waits once, and tells how long the device took for all of them, the first launch included.
+Where giving takes longer than doing, that is what it tells, as users have it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from time import perf_counter_ns
 from typing import Any
 
-from lossvet.adapters.types import Prepared
+from lossvet.adapters.types import Clock, Device, Prepared
 
-UNKNOWN_CACHE = 128 * 2**20
-"""Bytes of last-level cache to assume where a framework does not tell: more than any GPU of today has."""
+UNKNOWN_CACHE = 256 * 2**20
+"""Bytes of last-level cache to assume where a framework does not tell: as much as any GPU of today has."""
+MOST_PLACES = 256
+"""A block of half a millisecond has no more calls than this, since a launch alone takes 2 us."""
 
 
-def queue_clock(calls: Sequence[Prepared], number: int) -> int:
-    """Without events: nothing is under way before the clock is read, calls are queued, and the last is waited for."""
-    for call in calls:
-        call()
-    turns = list(islice(cycle(calls), number))
-    start = perf_counter_ns()
-    for call in turns:
-        answers = call.dispatch()
-    turns[-1].wait(answers)
-    return perf_counter_ns() - start
+@dataclass(frozen=True)
+class QueueClock:
+    """By the host's clock. `synchronize` waits until the device has nothing to do; the last call is waited for."""
+
+    synchronize: Callable[[], object]
+
+    def __call__(self, calls: Sequence[Prepared], number: int) -> int:
+        turns = list(islice(cycle(calls), number))
+        self.synchronize()
+        start = perf_counter_ns()
+        for call in turns:
+            answers = call.dispatch()
+        turns[-1].wait(answers)
+        return perf_counter_ns() - start
 
 
 @dataclass(frozen=True)
 class EventClock:
-    """With events on the stream of `torch.cuda`: calls are queued between two of them, and waited for once."""
+    """By the device's own clock: two events on the stream of `torch.cuda`, and the calls between them."""
 
     cuda: Any
 
@@ -43,3 +54,30 @@ class EventClock:
         self.cuda.synchronize()
         milliseconds: float = start.elapsed_time(end)
         return round(milliseconds * 1e6)
+
+
+class ColdClock:
+    """The clock of a device whose cache is emptied before every block; `last` is what its last timed call answered.
+
+    A block finds no input in the cache where it has a place of its own for each of its calls, or `places` of them.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self._clock: Clock = device.clock
+        self._flush = device.copy(2 * device.cache)
+        self.last: Any = None
+
+    def __call__(self, calls: Sequence[Prepared], number: int) -> int:
+        *turns, final = islice(cycle(calls), number)
+        self.last = None
+        self._flush()
+        return self._clock([*turns, replace(final, dispatch=lambda: self._keep(final.dispatch()))], number)
+
+    def _keep(self, answers: Any) -> Any:
+        self.last = answers
+        return answers
+
+
+def places(device: Device, nbytes: int) -> int:
+    """In how many places inputs of so many bytes have to lie, so that the first has left the cache after the last."""
+    return min(1 + -(-device.cache // nbytes), MOST_PLACES)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from lossvet.adapters import steps
-from lossvet.adapters.types import Adapter, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
+from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
+from lossvet.adapters.types import Adapter, Device, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case
 
 
@@ -36,8 +37,38 @@ def adapter() -> Adapter:
         prepare=runner.prepare,
         read=_read,
         compiled=lambda: len(runner.signatures),
+        measured=measured(jax),
         details=_details(jax, optax),
     )
+
+
+def measured(jax: Any) -> dict[str, Device]:
+    """How calls on a GPU are measured: it works in the order in which it was asked, so that the last is waited for."""
+    if jax.default_backend() != "gpu":
+        return {}
+    place = jax.devices()[0]
+    moved = jax.jit(jax.numpy.negative)  # what changes nothing might be answered with the memory that it was given
+
+    def copy(nbytes: int) -> Prepared:
+        source = jax.device_put(np.ones(nbytes // 8, np.float32), place)
+        return Prepared(lambda: moved(source), jax.block_until_ready)
+
+    def peak(call: Callable[[], Any]) -> int | None:
+        """The highest use cannot be set back: memory is first filled up to it, so that the call goes beyond."""
+        start = place.memory_stats()
+        if not start or "peak_bytes_in_use" not in start:
+            return None
+        try:
+            filler = jax.numpy.zeros((start["peak_bytes_in_use"] - start["bytes_in_use"]) // 4, np.float32)
+            jax.block_until_ready(filler)
+        except RuntimeError:  # it finds no room in one piece
+            return None
+        before = place.memory_stats()
+        call()
+        grown: int = place.memory_stats()["peak_bytes_in_use"]
+        return grown - before["bytes_in_use"] if grown > before["peak_bytes_in_use"] else None
+
+    return {"cuda": Device(QueueClock(lambda: copy(64)()), peak, copy, UNKNOWN_CACHE)}
 
 
 def _natives(optax: Any) -> dict[str, dict[str, Native]]:

@@ -12,8 +12,9 @@ from functools import cache, partial
 from typing import Any
 
 from lossvet.adapters import steps, tensorflow_ops
+from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
-from lossvet.adapters.types import Adapter, Native, Outcome, Prepared, Recipe
+from lossvet.adapters.types import Adapter, Device, Native, Outcome, Prepared, Recipe
 from lossvet.reference.types import Case, Reduction
 
 KERAS_REDUCTIONS: dict[Reduction, str] = {
@@ -43,11 +44,37 @@ def adapter() -> Adapter:
         read=runner.read,
         compiled=lambda: len(runner.compiled),
         eager=("eager", "graph"),
+        measured=measured(tf),
         details={
             **tensorflow_ops.details(tf, tf.exp(tf.constant([-95.0] * 8)).numpy()),
             "keras": tf.keras.__version__,
         },
     )
+
+
+def measured(tf: Any) -> dict[str, Device]:
+    """How calls on a GPU are measured: all devices are waited for before so many calls, and after them."""
+    if not tf.config.list_physical_devices("GPU"):
+        return {}
+    synchronize, counters = tf.test.experimental.sync_devices, tf.config.experimental
+
+    def wait(answers: Any) -> Any:
+        synchronize()
+        return answers
+
+    def peak(call: Callable[[], Any]) -> int:
+        synchronize()
+        counters.reset_memory_stats("GPU:0")
+        before = counters.get_memory_info("GPU:0")["current"]
+        call()
+        return int(counters.get_memory_info("GPU:0")["peak"] - before)
+
+    def copy(nbytes: int) -> Prepared:
+        with tf.device("gpu"):
+            source = tf.ones([nbytes // 8], tf.float32)
+        return Prepared(lambda: tf.negative(source), wait)  # tf.identity answers with the memory that it was given
+
+    return {"gpu": Device(QueueClock(synchronize), peak, copy, UNKNOWN_CACHE)}
 
 
 def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:

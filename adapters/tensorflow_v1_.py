@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.adapters import steps, tensorflow_ops
+from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
-from lossvet.adapters.types import Adapter, Native, Outcome, Prepared, Recipe
+from lossvet.adapters.types import Adapter, Device, Native, Outcome, Prepared, Recipe
 from lossvet.reference.types import Case, Reduction
 
 LOSSES_REDUCTIONS: dict[Reduction, str] = {
@@ -42,8 +43,30 @@ def adapter() -> Adapter:
         prepare=runner.prepare,
         read=runner.read,
         eager=("session",),
+        measured=measured(tf, runner.session),
         details=tensorflow_ops.details(tf, runner.smallest()),
     )
+
+
+def measured(tf: Any, session: Callable[[Any], Any]) -> dict[str, Device]:
+    """How calls on a GPU are measured: `session.run` waits by itself, after every call, so that nothing ever queues.
+
+    What it is fed and answers lies in the host's memory: the way there and back is part of its time. It does not tell
+    what memory it needed.
+    """
+    if not tf.config.list_physical_devices("GPU"):
+        return {}
+
+    def copy(nbytes: int) -> Prepared:
+        v1, graph = tf.compat.v1, tf.compat.v1.Graph()
+        with graph.as_default(), graph.device("gpu"):
+            source = v1.Variable(v1.ones([nbytes // 8]), dtype="float32")
+            moved = v1.negative(source).op  # no tensor, or it would be fetched
+        running = session(graph)
+        running.run(source.initializer)
+        return Prepared(lambda: running.run(moved))
+
+    return {"gpu": Device(QueueClock(lambda: None), lambda call: None, copy, UNKNOWN_CACHE)}
 
 
 def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:

@@ -9,7 +9,8 @@ from types import FunctionType
 from typing import Any
 
 from lossvet.adapters import steps
-from lossvet.adapters.types import Adapter, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
+from lossvet.adapters.devices import UNKNOWN_CACHE, EventClock
+from lossvet.adapters.types import Adapter, Device, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case, Reduction
 
 PLAIN: tuple[Reduction, ...] = ("none", "sum", "mean")
@@ -67,8 +68,35 @@ def adapter() -> Adapter:
         read=_read,
         compiled=runner.compiled,
         no_gradient={"compile": ("hvp",)},  # AOTAutograd has no double backward
+        measured=measured(torch),
         details=_details(torch),
     )
+
+
+def measured(torch: Any) -> dict[str, Device]:
+    """How calls on a GPU are measured: by events on its stream, and by the counters of the caching allocator."""
+    cuda = torch.cuda
+    if not cuda.is_available():
+        return {}
+
+    def wait(answers: Any) -> Any:
+        cuda.synchronize()
+        return answers
+
+    def peak(call: Callable[[], Any]) -> int:
+        cuda.synchronize()
+        cuda.reset_peak_memory_stats()
+        before = cuda.memory_allocated()
+        call()
+        return int(cuda.max_memory_allocated() - before)
+
+    def copy(nbytes: int) -> Prepared:
+        source = torch.ones(nbytes // 8, dtype=torch.float32, device="cuda")
+        target = torch.empty_like(source)
+        return Prepared(lambda: target.copy_(source), wait)
+
+    cache = getattr(cuda.get_device_properties(0), "L2_cache_size", UNKNOWN_CACHE)  # PyTorch 2.4 does not tell
+    return {"cuda": Device(EventClock(cuda), peak, copy, cache)}
 
 
 def _native(

@@ -42,6 +42,8 @@ class Sample(msgspec.Struct, frozen=True, tag="sample", tag_field="kind"):
     blocks: tuple[int, ...]
     prepare: int
     peak: int | None
+    side: str = ""
+    """"base" or "head", where a gate measured it."""
 
     @property
     def nanoseconds(self) -> float:

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from lossvet import adapters
-from lossvet.adapters import own_loss
+from lossvet.adapters import own_loss, slowed
 from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Prepared, Raised, recipes
 from lossvet.benchmarks import limit, memory, timing, workloads
 from lossvet.benchmarks.messages import (
@@ -47,7 +47,7 @@ def main(name: str, read_fd: int, write_fd: int) -> None:
         os.sched_setaffinity(0, {int(core)})  # before the framework counts its cores
     python = f"{platform.python_implementation()} {platform.python_version()} {sys.executable}"
     try:
-        adapter = own_loss.added(adapters.load(name))
+        adapter = slowed.added(own_loss.added(adapters.load(name)))
     except Exception as error:  # whatever an import raises, it is the framework's, and means that there is none to ask
         reason = messages.text(f"{type(error).__name__}: {error}")
         greeting = Unavailable(name, reason, isinstance(error, ModuleNotFoundError))
@@ -102,7 +102,7 @@ def _sampled(adapter: Adapter, request: Measure) -> Reply:
         others = -(-device.cache // limit.moved(asked))
         found = timing.measure([call, *(prepared() for _ in range(others))], device.clock)
     if not request.whole:
-        return Sampled(found.number, found.blocks, prepare)
+        return Sampled(found.number, found.blocks, prepare, workload=workloads.digest(case))
     after = _judged(asked, case, adapter.read(call()))
     inputs = limit.moved(dataclasses.replace(asked, task="forward"))
     peak = memory.peak(call, inputs) if cell.device == "cpu" else adapter.measured[cell.device].peak(call)

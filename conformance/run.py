@@ -62,6 +62,8 @@ class Options:
     cold: bool = False
     resume: bool = False
     journal: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the workers' environment has beside that of this process."""
 
 
 class Observer(Protocol):
@@ -136,7 +138,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
     cache = None if options.cold else process.default_cache()
     pythons = {name: options.pythons.get(name, sys.executable) for name in asked}
     observer.starting(asked)
-    with Pool(pythons, process.environment(cache), options.limit) as workers:
+    with Pool(pythons, {**process.environment(cache), **options.environment}, options.limit) as workers:
         goldens = plan.choose(load, options.selection.only)
         greetings, remarks = pool.greetings(workers)
         _present(greetings, {*named, *options.require}, options.selection.device)

@@ -1,0 +1,98 @@
+"""What is judged in head, against base: differences that base had not, and accuracy that may not become worse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from lossvet.adapters import own_loss
+from lossvet.benchmarks import ratchet, samples
+from lossvet.benchmarks.client import Side
+from lossvet.benchmarks.gate_report import Difference, Observer, Options, Report
+from lossvet.benchmarks.pairs import NAMES, Name
+from lossvet.conformance import plan, run, summary
+from lossvet.conformance.plan import Selection
+
+
+@dataclass
+class _Quiet:
+    """Who watches the conformance runs of a gate."""
+
+    observer: Observer
+    side: str
+
+    def starting(self, frameworks: object) -> None:
+        self.observer.say(f"judging {self.side} ...")
+
+    def begin(self, greetings: object, plan: plan.Plan, done: int) -> None:
+        self.observer.begin(plan.checks)
+
+    def counted(self, checks: int) -> None:
+        for _ in range(checks):
+            self.observer.counted(f"checks of {self.side}")
+
+    def remark(self, framework: str, text: str) -> None:
+        self.observer.say(f"{framework}: {text}")
+
+
+def compare_accuracy(
+    report: Report, options: Options, sides: Mapping[Name, Side], frameworks: list[str], observer: Observer
+) -> Report:
+    """The same report, with what conformance says of head where it says other of base."""
+    results = {name: run.run(_run_options(options, sides[name], frameworks), _Quiet(observer, name)) for name in NAMES}
+    wrong = {name: {_key(f): f for f in _own(options, results[name].summary)} for name in NAMES}
+    differences = [
+        Difference(str(finding.cell), f"{finding.case} {finding.output}: {_words(finding)}", key in wrong["base"])
+        for key, finding in wrong["head"].items()
+    ]
+    now, before = (ratchet.reached(_cells(options, results[name].summary)) for name in ("head", "base"))
+    profile = ratchet.profile()
+    if options.accuracy is not None:
+        before = {c: r for c, r in ratchet.read(options.accuracy, profile).items() if _asked(c, now, options)}
+    proposed = samples.FOLDER / "accuracy.txt"
+    proposed.write_text(ratchet.write(now, profile))
+    judged = sum(cell.checks for cell in _cells(options, results["head"].summary))
+    given_up = [
+        f"{results[name].incomplete:,} checks of {name} were given up" for name in NAMES if results[name].incomplete
+    ]
+    return replace(
+        report,
+        differences=tuple(differences),
+        worse=tuple(ratchet.compare(before, now)),
+        judged=judged,
+        proposed=proposed,
+        unjudged=(*report.unjudged, *given_up, *(() if judged else ("not one check was made",))),
+    )
+
+
+def _asked(cell: str, now: Mapping[str, object], options: Options) -> bool:
+    """Whether a line of the file is about what this gate judges: filters leave others out, and those are not gone."""
+    framework = cell.split("/")[2]
+    if options.loss is not None or options.wanted.only or options.wanted.frameworks:
+        known = {(c.split("/")[0], c.split("/")[2]) for c in now}
+        return (cell.split("/")[0], framework) in known
+    return True
+
+
+def _run_options(options: Options, side: Side, frameworks: list[str]) -> run.Options:
+    variants = [pattern.partition("/")[0] for pattern in options.wanted.only]
+    only = (options.loss.variant,) if options.loss else tuple(dict.fromkeys(variants))
+    selection = Selection(only=only, frameworks=tuple(frameworks), device=options.wanted.device)
+    return run.Options(selection, pythons=dict.fromkeys(frameworks, side.python), environment=side.environment)
+
+
+def _cells(options: Options, found: summary.Summary) -> list[summary.CellSummary]:
+    return [c for c in found.cells if options.loss is None or c.cell.recipe == own_loss.RECIPE]
+
+
+def _own(options: Options, found: summary.Summary) -> list[summary.Finding]:
+    return [f for f in found.findings if options.loss is None or f.cell.recipe == own_loss.RECIPE]
+
+
+def _key(finding: summary.Finding) -> tuple[str, str, str]:
+    return str(finding.cell), finding.case, finding.output
+
+
+def _words(finding: summary.Finding) -> str:
+    verdict = finding.verdict
+    return str(getattr(verdict, "why", "") or getattr(verdict, "message", "") or getattr(verdict, "how", "") or verdict)

@@ -1,0 +1,90 @@
+"""`lossvet gate` at work: conformance, accuracy and speed of head against base, in one job."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from lossvet import adapters
+from lossvet.adapters import own_loss
+from lossvet.benchmarks import subjects
+from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks.gate_accuracy import compare_accuracy
+from lossvet.benchmarks.gate_report import Observer, Options, Report
+from lossvet.benchmarks.gate_speed import compare_speed
+from lossvet.benchmarks.pairs import NAMES, Name
+from lossvet.conformance import plan
+from lossvet.conformance.messages import Greeting, Hello
+from lossvet.conformance.run import CannotJudge
+
+
+def run_gate(options: Options, observer: Observer) -> Report:
+    """Raises CannotJudge, plan.NothingMatches, BaselineError, JournalError and what a conformance run raises."""
+    sides = {name: _environment(options, side) for name, side in options.sides.items()}
+    frameworks = _frameworks(options)
+    with tempfile.TemporaryDirectory(prefix="lossvet-gate-") as folder:
+        caches: dict[Name, Path] = {name: Path(folder) / name for name in NAMES}
+        greetings = {name: {f: _greet(f, sides[name], caches[name]) for f in frameworks} for name in NAMES}
+        there = [f for f in frameworks if all(isinstance(greetings[name][f], Hello) for name in NAMES)]
+        lacking = [_lacking(f, greetings) for f in frameworks if f not in there]
+        if not there:
+            raise CannotJudge(f"no framework is there on both sides: {'; '.join(filter(None, lacking))}")
+        programmes = {name: subjects.choose({f: greetings[name][f] for f in there}, options.wanted) for name in NAMES}
+        findings, void, path = compare_speed(options, sides, caches, programmes, greetings, observer)
+    versions = {f: {name: _version(greetings[name][f]) for name in NAMES} for f in there}
+    report = Report(versions, tuple(findings), (), (), void, path=path, unjudged=_unjudged(lacking, options))
+    return report if options.speed_only else compare_accuracy(report, options, sides, there, observer)
+
+
+def _environment(options: Options, side: Side) -> Side:
+    if options.loss is None:
+        return side
+    return replace(side, environment={**side.environment, own_loss.VARIABLE: str(options.loss)})
+
+
+def _frameworks(options: Options) -> list[str]:
+    names = adapters.names()
+    plan.known("--framework", options.wanted.frameworks, names)
+    named = (options.loss.framework,) if options.loss else options.wanted.frameworks
+    plan.known("--loss", named, names)
+    return [name for name in names if not named or name in named]
+
+
+def _greet(framework: str, side: Side, cache: Path) -> Greeting:
+    with Client(framework, side, cores()[0], cache, lambda: False) as client:
+        return client.greeting
+
+
+def _version(greeting: Greeting) -> str:
+    return greeting.version if isinstance(greeting, Hello) else ""
+
+
+def _lacking(framework: str, greetings: Mapping[Name, Mapping[str, Greeting]]) -> str:
+    """Why a framework is not compared; empty where neither side has it, which nobody asked for."""
+    gone = {name: g for name in NAMES if not isinstance(g := greetings[name][framework], Hello)}
+    if len(gone) == 2 and all(g.missing for g in gone.values()):
+        return ""
+    return "; ".join(f"{framework} is not there in {name} ({g.reason})" for name, g in gone.items())
+
+
+def _unjudged(lacking: Iterable[str], options: Options) -> tuple[str, ...]:
+    """Of frameworks that are on one side alone, or were named."""
+    named = options.wanted.frameworks or ((options.loss.framework,) if options.loss else ())
+    return tuple(words or f"{', '.join(named)} is not there" for words in lacking if words or named)
+
+
+def side(path: Path) -> Side:
+    """The side that an interpreter, or a checkout, makes: one's modules are found before those installed.
+
+    Raises ValueError where the path is neither.
+    """
+    if path.is_dir():
+        folders = [str(p) for p in (path / "src", path) if p.is_dir()]
+        return Side(sys.executable, {"PYTHONPATH": os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])})
+    if os.access(path, os.X_OK):
+        return Side(str(path))
+    raise ValueError(f"{path} is neither an interpreter nor a folder; give one, as in /opt/old/bin/python or ../main")

@@ -1,0 +1,133 @@
+"""Base against head: pairs of fresh processes that measure the same subjects at the same time, then with cores swapped.
+
+What disturbs a machine for longer than a sample disturbs both sides of a pair, and what is slow of a core is slow for
+both. On a machine with one core the sides take turns instead, base head head base.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+from pathlib import Path
+from statistics import fmean, median
+from typing import Literal, Protocol
+
+from lossvet.benchmarks import subjects
+from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks.messages import Failed, Measure, MeasureDrift, Reply, Sampled
+from lossvet.benchmarks.subjects import Subject
+from lossvet.reference.types import Reduction
+
+Name = Literal["base", "head"]
+NAMES: tuple[Name, Name] = ("base", "head")
+DRIFT = "drift"
+"""What stands for a subject where the fixed workload was measured."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One measurement of one side: in which pair, in which of its two rounds, on which core, in which order."""
+
+    subject: str
+    side: Name
+    pair: int
+    round: int
+    core: int
+    order: int
+    reply: Reply
+
+
+class Observer(Protocol):
+    def counted(self, what: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Match:
+    """Two sides of one framework, and what is measured of both."""
+
+    framework: str
+    sides: Mapping[Name, Side]
+    subjects: Mapping[Subject, Reduction]
+    caches: Mapping[Name, Path]
+
+    def pairs(self, numbers: Sequence[int], observer: Observer, seed: int = 0) -> Iterator[Shot]:
+        """The measurements of these pairs, as they are made; two rounds and so four processes for each."""
+        for number in numbers:
+            order = list(self.subjects)
+            random.Random(f"{seed}/{number}").shuffle(order)
+            for turn in (0, 1):
+                yield from self._round(number, turn, order)
+                observer.counted(f"{self.framework} pair {number + 1}, round {turn + 1}")
+
+    def _round(self, pair: int, turn: int, order: Sequence[Subject]) -> Iterator[Shot]:
+        requests: list[tuple[str, Measure | MeasureDrift]] = [(DRIFT, MeasureDrift())]
+        for subject in order:
+            outputs = subjects.outputs(subject.task, self.subjects[subject])
+            requests.append((str(subject), Measure(str(subject), outputs)))
+        requests.append((DRIFT, MeasureDrift()))
+        names = NAMES if (pair + turn) % 2 == 0 else NAMES[::-1]
+        if len(cores()) > 1:
+            yield from self._side_by_side(pair, turn, names, requests)
+        else:
+            for name in names:
+                with self._client(name, cores()[0]) as client:
+                    for place, (name_of, request) in enumerate(requests):
+                        yield Shot(name_of, name, pair, turn, cores()[0], place, client.ask(request))
+
+    def _side_by_side(
+        self, pair: int, turn: int, names: tuple[Name, Name], requests: Sequence[tuple[str, Measure | MeasureDrift]]
+    ) -> Iterator[Shot]:
+        first, second = names
+        with self._client(first, cores()[0]) as one, self._client(second, cores()[1]) as two:
+            for place, (subject, request) in enumerate(requests):
+                one.send(request)
+                two.send(request)
+                yield Shot(subject, first, pair, turn, cores()[0], place, one.receive())
+                yield Shot(subject, second, pair, turn, cores()[1], place, two.receive())
+
+    def _client(self, name: Name, core: int) -> Client:
+        return Client(self.framework, self.sides[name], core, self.caches[name], lambda: False)
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Logarithms of head over base, one for each pair, and the medians of both sides in ns."""
+
+    logs: tuple[float, ...]
+    base: float
+    head: float
+
+
+def ratios(shots: Sequence[Shot]) -> Mapping[str, Ratios]:
+    """By subject; a pair counts where all its four processes have a sample of it."""
+    times: dict[str, dict[int, dict[Name, list[float]]]] = {}
+    for shot in shots:
+        if isinstance(shot.reply, Sampled):
+            own = times.setdefault(shot.subject, {}).setdefault(shot.pair, {"base": [], "head": []})
+            own[shot.side].append(shot.reply.nanoseconds)
+    found = {}
+    for subject, by_pair in times.items():
+        whole = [p for p in by_pair.values() if len(p["base"]) == len(p["head"]) >= 2]
+        if whole:
+            found[subject] = Ratios(
+                tuple(fmean(map(log, p["head"])) - fmean(map(log, p["base"])) for p in whole),
+                median(t for p in whole for t in p["base"]),
+                median(t for p in whole for t in p["head"]),
+            )
+    return found
+
+
+def failures(shots: Sequence[Shot]) -> Mapping[tuple[str, Name], str]:
+    """By subject and side, why there is no sample of it."""
+    return {(s.subject, s.side): s.reply.error for s in shots if isinstance(s.reply, Failed)}
+
+
+def edited(shots: Sequence[Shot]) -> frozenset[str]:
+    """Subjects whose inputs are not the same on both sides."""
+    seen: dict[str, set[str]] = {}
+    for shot in shots:
+        if isinstance(shot.reply, Sampled) and shot.reply.workload:
+            seen.setdefault(shot.subject, set()).add(shot.reply.workload)
+    return frozenset(subject for subject, digests in seen.items() if len(digests) > 1)

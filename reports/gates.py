@@ -1,0 +1,191 @@
+"""A gate as text, as GitHub annotations with a step summary, as JUnit XML, as JSON; and the error rates it measured."""
+
+from __future__ import annotations
+
+import math
+import os
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lossvet.benchmarks.gate import Finding
+from lossvet.benchmarks.gate_report import Report
+from lossvet.benchmarks.selftest import Rates
+from lossvet.reports.markdown import escape
+from lossvet.reports.speed import duration
+from lossvet.reports.terminal import plain
+
+ORDER = ("slower", "missing", "void", "inconclusive", "faster", "unchanged")
+"""Worst first."""
+
+
+def text(report: Report) -> str:
+    lines = [f"{name}   {_versions(sides)}" for name, sides in report.versions.items()]
+    lines += ["", f"{'':13}{'change':>8}  {'95 %':>16}  {'base':>8} {'head':>8}  pairs"]
+    for finding in _sorted(report):
+        lines += [plain(line) for line in _finding(finding)]
+    lines += ["", *(plain(line) for line in _paragraphs(report))]
+    lines += [f"samples: {report.path}"] if report.path else []
+    lines += [f"accuracy as it is now: {report.proposed}"] if report.proposed else []
+    return "\n".join(lines) + "\n"
+
+
+def _versions(sides: Mapping[Any, str]) -> str:
+    base, head = sides["base"], sides["head"]
+    return f"{base} on both sides" if base == head else f"{base} -> {head}"
+
+
+def _sorted(report: Report) -> list[Finding]:
+    return sorted(report.findings, key=lambda f: (ORDER.index(f.verdict), f.subject))
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    change = finding.change
+    yield (
+        f"{finding.verdict:13}{'' if change else finding.why}".rstrip()
+        if change is None
+        else (
+            f"{finding.verdict:13}{100 * change.median:>+7.1f}%  {_interval(finding):>16}  "
+            f"{duration(finding.base):>8} {duration(finding.head):>8}  {finding.pairs}"
+        )
+    )
+    yield f"  {finding.subject}"
+
+
+def _interval(finding: Finding) -> str:
+    if finding.change is None or math.isnan(finding.change.low):
+        return "-"
+    return f"{100 * finding.change.low:+.1f} .. {100 * finding.change.high:+.1f}%"
+
+
+def _paragraphs(report: Report) -> Iterator[str]:
+    """What else is wrong or open, a line each."""
+    known = sum(d.known for d in report.differences)
+    for difference in report.differences:
+        if not difference.known:
+            yield f"wrong in head, and not in base: {difference.cell}: {difference.words}"
+    if known:
+        yield f"{known:,} checks are wrong on both sides: lossvet run shows them"
+    for worse in report.worse:
+        yield f"accuracy {worse.kind}: {worse.cell}: {worse.words}"
+    if report.void:
+        yield f"void: {report.void}; run it again on a quieter machine"
+    yield from report.unjudged
+
+
+def github(report: Report) -> str:
+    """Workflow commands: an error for what is red, a warning for what cannot be judged."""
+    lines = []
+    for finding in _sorted(report):
+        words = " ".join(line.strip() for line in _finding(finding))
+        if finding.verdict == "slower" or finding.blame == "head":
+            lines.append(_command("error", f"lossvet: {finding.verdict}", words))
+        elif finding.verdict in ("inconclusive", "void", "missing"):
+            lines.append(_command("warning", f"lossvet: {finding.verdict}", words))
+    lines += [_command("error", "lossvet: wrong", f"{d.cell}: {d.words}") for d in report.differences if not d.known]
+    for worse in report.worse:
+        level = "warning" if worse.kind == "new" else "error"
+        lines.append(_command(level, f"lossvet: accuracy {worse.kind}", f"{worse.cell}: {worse.words}"))
+    if report.void:
+        lines.append(_command("warning", "lossvet: void", report.void))
+    lines += [_command("warning", "lossvet: not judged", words) for words in report.unjudged]
+    code, sentence = report.verdict
+    lines.append(_command("notice" if code == 0 else "error", "lossvet gate", sentence))
+    return "\n".join(lines) + "\n"
+
+
+def _command(level: str, title: str, message: str) -> str:
+    """One workflow command; data cannot end it, and cannot begin another."""
+
+    def data(words: str) -> str:
+        return plain(words).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+    return f"::{level} title={data(title).replace(':', '%3A').replace(',', '%2C')}::{data(message)}"
+
+
+def step_summary(report: Report) -> None:
+    """Append the Markdown to the file that GitHub shows with the step, where there is one."""
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as out:
+            out.write(markdown(report))
+
+
+def markdown(report: Report) -> str:
+    lines = ["## lossvet gate", "", f"**{escape(report.verdict[1])}**", ""]
+    lines += [f"- {escape(name)} {escape(_versions(sides))}" for name, sides in report.versions.items()]
+    lines += ["", "| verdict | benchmark | change | 95 % | base | head |", "|---|---|---|---|---|---|"]
+    for f in _sorted(report):
+        change = f"{100 * f.change.median:+.1f} %" if f.change else f.why
+        cells = (f.verdict, f.subject, change, _interval(f), duration(f.base), duration(f.head))
+        lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
+    lines += ["", *(f"- {escape(line)}" for line in _paragraphs(report)), ""]
+    return "\n".join(lines)
+
+
+def junit(report: Report) -> str:
+    """A suite for speed and one for accuracy; what is red fails, what cannot be judged is an error, never a skip."""
+    root = ET.Element("testsuites", name="lossvet gate")
+    speed = ET.SubElement(root, "testsuite", name="speed", tests=str(len(report.findings)))
+    for f in _sorted(report):
+        case = ET.SubElement(speed, "testcase", classname="speed", name=plain(f.subject))
+        words = plain(" ".join(line.strip() for line in _finding(f)))
+        if f.verdict == "slower" or f.blame == "head":
+            ET.SubElement(case, "failure", message=words)
+        elif f.verdict in ("inconclusive", "void", "missing"):
+            ET.SubElement(case, "error", message=words)
+    wrong = [(d.cell, d.words, "failure") for d in report.differences if not d.known]
+    wrong += [(w.cell, w.words, "error" if w.kind == "new" else "failure") for w in report.worse]
+    wrong += [("gate", words, "error") for words in (*report.unjudged, *filter(None, [report.void]))]
+    accuracy = ET.SubElement(root, "testsuite", name="accuracy", tests=str(1 + len(wrong)))
+    ET.SubElement(accuracy, "testcase", classname="accuracy", name=f"{report.judged} checks of head")
+    for name, words, kind in wrong:
+        case = ET.SubElement(accuracy, "testcase", classname="accuracy", name=plain(name))
+        ET.SubElement(case, kind, message=plain(words))
+    for suite in (speed, accuracy):
+        suite.set("failures", str(len(suite.findall("testcase/failure"))))
+        suite.set("errors", str(len(suite.findall("testcase/error"))))
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def document(report: Report) -> str:
+    """JSON; a number that there is not is null."""
+    code, sentence = report.verdict
+    found = {"exit": code, "verdict": sentence, **msgspec.to_builtins(report, enc_hook=str)}
+    return msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
+
+
+RENDERERS: Mapping[str, Callable[[Report], str]] = {
+    "text": text,
+    "github": github,
+    "junit": junit,
+    "json": document,
+}
+
+
+def rates(found: Rates) -> str:
+    """The error rates as lines for a terminal."""
+    lines = [
+        f"{found.pairs} pairs ({4 * found.pairs} processes) of {found.framework} {found.version} in "
+        f"{found.seconds / 60:.1f} min; noise of a pair: {', '.join(f'{100 * s:.2f} %' for s in found.noise)}",
+        "",
+        f"{'injected':>9} {'measured':>9} {'comparisons':>12} {'slower':>7} {'unchanged':>10} {'inconclusive':>13} "
+        f"{'found, 95 %':>20}",
+    ]
+    for rate in found.rates:
+        low, high = rate.interval
+        lines.append(
+            f"{100 * rate.injected:>8.0f}% {100 * rate.measured:>+8.1f}% {rate.comparisons:>12,} {rate.slower:>7,} "
+            f"{rate.unchanged:>10,} {rate.inconclusive:>13,} {f'{100 * low:.2f} .. {100 * high:.2f} %':>20}"
+        )
+    alarms = found.alarms
+    lines += [
+        "",
+        f"false alarms: {alarms.slower + alarms.faster} of {alarms.comparisons:,} comparisons of a loss with itself",
+    ]
+    lines += [f"void runs: {found.void} of {found.runs:,}"]
+    lines += [f"all benchmarks slower by 5 % at once: found in {found.uniform} of {found.uniform_runs} runs"]
+    return "\n".join(lines)
