@@ -17,8 +17,8 @@ from lossvet.adapters.types import Clock, Device, Prepared
 
 UNKNOWN_CACHE = 256 * 2**20
 """Bytes of last-level cache to assume where a framework does not tell: as much as any GPU of today has."""
-MOST_PLACES = 256
-"""A block of half a millisecond has no more calls than this, since a launch alone takes 2 us."""
+MOST_PLACES = 300
+"""A block of 0.6 ms has no more calls than this, since a launch alone takes 2 us."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ ONLY = os.environ.get("LOSSVET_ASV_ONLY") or "*"
 SUBJECTS = [s for s in (HERE / "asv_subjects.txt").read_text().split() if fnmatchcase(s, ONLY)]
 BATCHES = [s for s in SUBJECTS if s.endswith("/512x1000/train")]
 """What accuracy and memory are published of: those of one row say little, and each costs asv a process."""
-PLAIN = [s for s in BATCHES if s.startswith("sparse/")]
+PLAIN = [s for s in BATCHES if s.startswith("sparse/native/")]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -113,7 +113,7 @@ class Plain:
     param_names = ("subject",)
     version = "1"
     timeout = 300.0
-    rounds = 2
+    rounds = 1
     repeat = (20, 200, 5.0)
 
     def setup(self, subject: str) -> None:

@@ -63,13 +63,17 @@ class Client:
         if self._process is None:
             return Failed("its worker does not start again")
         try:
-            return frames.decode(self._process.receive(LIMIT), Reply)  # type: ignore[arg-type]  # a union is a type to msgspec
+            reply: Reply = frames.decode(self._process.receive(LIMIT), Reply)  # type: ignore[arg-type]  # a union is a type to msgspec
         except Died as death:
             failed = Failed(f"its worker died: {death.how}")
         except Hung:
             failed = Failed(f"no answer within {LIMIT:g} s")
         except frames.FrameError as error:
             failed = Failed(f"its answer could not be read: {error}")
+        else:
+            if worker.poisoned(reply):
+                self._bury()
+            return reply
         self._bury()
         return failed
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import random
 import sys
 import tempfile
@@ -15,7 +13,7 @@ from typing import Protocol
 
 import lossvet
 from lossvet import adapters
-from lossvet.benchmarks import accuracy, limit, samples, subjects
+from lossvet.benchmarks import accuracy, limit, machine, samples, subjects
 from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, Sampled
 from lossvet.benchmarks.samples import Header, Lost, Moved, NotThere, Sample
@@ -91,27 +89,12 @@ def header(options: Options, greetings: Mapping[str, Greeting]) -> Header:
     return Header(
         schema=samples.SCHEMA,
         lossvet=lossvet.__version__,
-        machine=machine(),
+        machine=machine.machine(),
         versions={name: g.version for name, g in there.items()},
         details={name: {**g.details, "python": g.python} for name, g in there.items()},
         options={**wanted, "shapes": [str(s) for s in options.wanted.shapes], "replicates": options.replicates},
         started=now(),
     )
-
-
-def machine() -> dict[str, str]:
-    """What the times depend on, beside the frameworks."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(errors="replace").splitlines() if cpu.exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    load = f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
-    return {
-        "cpu": model or platform.processor() or platform.machine(),
-        "cores": str(len(cores())),
-        "system": f"{platform.system()} {platform.release()}",
-        "load": load,
-        "threads": "1",
-    }
 
 
 def now() -> str:
@@ -168,7 +151,8 @@ class _Session:
             for device, nbytes in sorted({(s.cell.device, limit.moved(s)) for s in own}):
                 match client.ask(MeasureBandwidth(nbytes, device)):
                     case Bandwidth(copy=copy, read=read):
-                        book.append(Moved(framework, device, replicate, nbytes, copy, read))
+                        clocks = {} if device == "cpu" else machine.gpus()  # while it is not idle yet
+                        book.append(Moved(framework, device, replicate, nbytes, copy, read, clocks))
             for order, subject in enumerate(self.shuffled(list(own))):
                 asked = subjects.outputs(subject.task, own[subject])
                 match client.ask(Measure(str(subject), asked, whole=subject not in answers)):

@@ -42,10 +42,9 @@ def bandwidth(nbytes: int) -> tuple[float, float]:
 
 
 def device_bandwidth(device: Device, nbytes: int) -> tuple[float, float]:
-    """The same for a GPU, from memory and not from its cache; copying alone, which is what it is fastest at."""
-    size = max(nbytes, SMALLEST)
-    copies = [device.copy(size) for _ in range(1 + -(-device.cache // size))]
-    per_byte = _per_byte(copies, device.clock, size)
+    """The same for a GPU, whose inputs lie in its memory: of so much that neither its cache nor a launch counts."""
+    size = max(nbytes, 4 * device.cache)
+    per_byte = _per_byte([device.copy(size)], device.clock, size)
     return per_byte, per_byte
 
 

@@ -1,12 +1,17 @@
-"""What a GPU says of itself: its clocks, and what holds them down."""
+"""The machine that times depend on: its processor, and what a GPU says of its clocks and of what holds them down."""
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
+from pathlib import Path
+
+from lossvet.benchmarks.client import cores
 
 FIELDS = ("name", "driver_version", "clocks.sm", "clocks.mem")
 REASONS = ("clocks_throttle_reasons.active", "clocks_event_reasons.active")
-"""Bits that say what lowers the clocks (1: it is idle), by the name that drivers had for it and by the one they have."""
+"""Bits that say what lowers the clocks (1: it is idle), as drivers called them once, and as they do now."""
 LIMIT = 10.0
 """Seconds for an answer: a driver in trouble gives none."""
 
@@ -25,8 +30,21 @@ def gpus() -> dict[str, str]:
             return {}
         rows = [[value.strip() for value in line.split(",")] for line in done.stdout.splitlines() if line.strip()]
         if done.returncode == 0 and rows and all(len(row) == len(fields) for row in rows):
-            named = (*FIELDS, "throttled")
-            return {
-                f"gpu.{name}": "; ".join(values) for name, values in zip(named, zip(*rows, strict=True), strict=True)
-            }
+            columns = zip((*FIELDS, "throttled"), zip(*rows, strict=True), strict=True)
+            return {f"gpu.{name}": "; ".join(values) for name, values in columns}
     return {}
+
+
+def machine() -> dict[str, str]:
+    """What the times depend on, beside the frameworks."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(errors="replace").splitlines() if cpu.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    load = f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
+    return {
+        "cpu": model or platform.processor() or platform.machine(),
+        "cores": str(len(cores())),
+        "system": f"{platform.system()} {platform.release()}",
+        "load": load,
+        "threads": "1",
+    }

@@ -48,7 +48,7 @@ class Sampled(msgspec.Struct, frozen=True, tag=True):
 
 
 class Bandwidth(msgspec.Struct, frozen=True, tag=True):
-    """Picoseconds for a byte, copied and only read."""
+    """Nanoseconds for a byte, copied and only read."""
 
     nbytes: int
     device: str

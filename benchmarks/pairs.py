@@ -68,7 +68,8 @@ class Match:
             requests.append((str(subject), Measure(str(subject), outputs)))
         requests.append((DRIFT, MeasureDrift()))
         names = NAMES if (pair + turn) % 2 == 0 else NAMES[::-1]
-        if len(cores()) > 1:
+        # two processes would share one GPU, and disturb each other
+        if len(cores()) > 1 and all(subject.cell.device == "cpu" for subject in order):
             yield from self._side_by_side(pair, turn, names, requests)
         else:
             for name in names:

@@ -59,6 +59,8 @@ class Moved(msgspec.Struct, frozen=True, tag="bandwidth", tag_field="kind"):
     nbytes: int
     copy: float
     read: float
+    clocks: dict[str, str] = {}
+    """What a GPU says of itself at this moment."""
 
 
 class Lost(msgspec.Struct, frozen=True, tag="lost", tag_field="kind"):

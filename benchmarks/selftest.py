@@ -1,8 +1,8 @@
 """The gate on trial: its false alarms and its power, measured on the machine at hand with real losses.
 
 A pool of pairs is measured once, of some losses, each under four names. On the side of base all four are the same; on
-that of head, one is as in base and the others have 2, 5 and 10 % of work added: rows multiplied by themselves inside the
-loss, as many as calibration asks for. Runs of the gate are then drawn from the pool: 8 pairs to screen, 20 to confirm.
+that of head, one is as in base and the others have 2, 5 and 10 % of work added: rows multiplied by themselves inside
+the loss, as many as calibration asks for. Runs of the gate are then drawn from the pool: 8 pairs screen, 20 confirm.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median, stdev
 from typing import Protocol
@@ -22,11 +22,11 @@ from typing import Protocol
 from lossvet.adapters import slowed
 from lossvet.benchmarks import gate, pairs, subjects, workloads
 from lossvet.benchmarks.client import Client, Side, cores
-from lossvet.benchmarks.messages import Failed, Measure, Sampled
+from lossvet.benchmarks.messages import Measure, Sampled
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Match, Name, Ratios, Shot
 from lossvet.benchmarks.statistics import share
 from lossvet.benchmarks.subjects import Subject
-from lossvet.conformance.messages import Hello
+from lossvet.conformance.messages import Hello, Unavailable
 from lossvet.conformance.run import CannotJudge
 from lossvet.conformance.types import Cell
 from lossvet.reference.types import Reduction
@@ -35,6 +35,8 @@ RUNS = 250
 """Gate runs drawn for each kind: with four losses, 1,000 comparisons."""
 LOSSES = (("sparse", "512x1000"), ("class_weight", "128x1000"), ("pos_weight", "512x100"), ("smooth_terms", "256x512"))
 DEFAULT = "torch"
+CALIBRATIONS = 3
+"""Processes on each core that calibrate."""
 
 
 class Observer(Protocol):
@@ -95,63 +97,64 @@ def run(frameworks: Sequence[str], count: int, observer: Observer) -> Rates:
     with tempfile.TemporaryDirectory(prefix="lossvet-selftest-") as folder:
         caches: dict[Name, Path] = {name: Path(folder) / "cache" for name in NAMES}
         observer.say("calibrating the slowdowns ...")
-        environment, version, eager = _calibrated(framework, caches["head"])
-        wanted: dict[Subject, Reduction] = {
-            _subject(framework, eager, *loss, percent): "mean" for loss in LOSSES for percent in slowed.PERCENTS
-        }
+        rows, hello = _calibrated(framework, caches["head"])
         sides: dict[Name, Side] = {
             "base": Side(sys.executable, slowed.environment({})),
-            "head": Side(sys.executable, environment),
+            "head": Side(sys.executable, slowed.environment(rows)),
         }
-        match = Match(framework, sides, wanted, caches)
+        match = Match(framework, sides, _subjects(hello), caches)
         observer.begin(2 * count)
         shots = list(match.pairs(range(count), observer))
     if broken := pairs.failures(shots):
         (name, side), error = next(iter(broken.items()))
         raise CannotJudge(f"{name} on the side of {side}: {error}")
-    return judge(framework, version, count, time.monotonic() - started, shots, eager)
+    return judge(hello, count, time.monotonic() - started, shots)
 
 
-def _subject(framework: str, mode: str, variant: str, at: str, percent: int) -> Subject:
-    cell = Cell(variant, slowed.recipe(percent), framework, mode, "float32")
-    return Subject(cell, workloads.shape(at), "forward")
+def _subjects(hello: Hello) -> dict[Subject, Reduction]:
+    """Every loss under its four names, with the reduction that it has."""
+    return {
+        (subject := _subject(hello, *loss, percent)): subjects.reduction(hello.natives[loss[0]][subject.cell.recipe])
+        for loss in LOSSES
+        for percent in slowed.PERCENTS
+    }
 
 
-def _calibrated(framework: str, cache: Path) -> tuple[dict[str, str], str, str]:
-    """How many rows of each loss take a hundredth of its time, as the environment that says so to a worker."""
-    with Client(framework, Side(sys.executable, slowed.environment({})), cores()[0], cache, lambda: False) as client:
-        hello = client.greeting
-        if not isinstance(hello, Hello):
-            raise CannotJudge(f"{framework} is not there ({hello.reason}); see: lossvet doctor")
-        eager = next(mode for mode in hello.modes if mode in hello.eager)
-
-    def timed(rows: Mapping[str, float], variant: str, at: str, percent: int) -> float:
-        asked = _subject(framework, eager, variant, at, percent)
-        request = Measure(str(asked), subjects.outputs(asked.task, "mean"))
-        times = []
-        for core in cores() * 3:
-            with Client(framework, Side(sys.executable, slowed.environment(rows)), core, cache, lambda: False) as c:
-                match c.ask(request):
-                    case Sampled() as found:
-                        times.append(found.nanoseconds)
-                    case Failed(error):
-                        raise CannotJudge(f"{asked}: {error}")
-        return median(times)
-
-    rows: dict[str, float] = {}
-    for variant, at in LOSSES:
-        trial = 100.0  # percent of all rows, for each percent of slowdown: a slowdown large enough to be seen
-        plain, more = timed({}, variant, at, 0), timed({variant: trial}, variant, at, 10)
-        rows[variant] = trial * 0.10 * plain / max(more - plain, 1.0)
-    return slowed.environment(rows), hello.version, eager
+def _subject(hello: Hello, variant: str, at: str, percent: int) -> Subject:
+    """In the first mode that runs what is written, and does not compile it."""
+    mode = next(mode for mode in hello.modes if mode in hello.eager)
+    return Subject(Cell(variant, slowed.recipe(percent), hello.name, mode, "float32"), workloads.shape(at), "forward")
 
 
-def judge(framework: str, version: str, count: int, seconds: float, shots: Sequence[Shot], eager: str) -> Rates:
+def _calibrated(framework: str, cache: Path) -> tuple[dict[str, float], Hello]:
+    """What share of its rows, in per cent, takes a hundredth of the time of each loss: from work that is known."""
+    trial = 100.0
+    side = Side(sys.executable, slowed.environment({variant: trial for variant, _ in LOSSES}))
+    plain: dict[str, list[float]] = {variant: [] for variant, _ in LOSSES}
+    more: dict[str, list[float]] = {variant: [] for variant, _ in LOSSES}
+    for core in cores() * CALIBRATIONS:
+        with Client(framework, side, core, cache, lambda: False) as client:
+            if isinstance(client.greeting, Unavailable):
+                raise CannotJudge(f"{framework} is not there ({client.greeting.reason}); see: lossvet doctor")
+            hello, by = client.greeting, _subjects(client.greeting)
+            for variant, at in LOSSES:
+                for percent, times in ((0, plain), (10, more)):
+                    subject = _subject(hello, variant, at, percent)
+                    match client.ask(Measure(str(subject), subjects.outputs(subject.task, by[subject]))):
+                        case Sampled() as found:
+                            times[variant].append(found.nanoseconds)
+                        case reply:
+                            raise CannotJudge(f"{subject}: {reply}")
+    added = {v: max(median(b - a for a, b in zip(plain[v], more[v], strict=True)), 1.0) for v in plain}
+    return {v: trial * 0.10 * median(plain[v]) / added[v] for v in plain}, hello
+
+
+def judge(hello: Hello, count: int, seconds: float, shots: Sequence[Shot]) -> Rates:
     """Draw runs of the gate from the pool, and count what they say."""
     pool, draw = pairs.ratios(shots), random.Random(0)
     rates, void, uniform = [], 0, 0
     for percent in slowed.PERCENTS:
-        names = [str(_subject(framework, eager, *loss, percent)) for loss in LOSSES]
+        names = [str(_subject(hello, *loss, percent)) for loss in LOSSES]
         said: Counter[str] = Counter()
         for _ in range(RUNS):
             drawn = _drawn(draw, count, swap=percent == 0)
@@ -162,9 +165,9 @@ def judge(framework: str, version: str, count: int, seconds: float, shots: Seque
         measured = median(math.expm1(median(pool[name].logs)) for name in names)
         kinds = (said[kind] for kind in ("slower", "faster", "unchanged", "inconclusive"))
         rates.append(Rate(percent / 100, measured, RUNS * len(names), *kinds))
-    noise = tuple(stdev(pool[str(_subject(framework, eager, *loss, 0))].logs) for loss in LOSSES)
+    noise = tuple(stdev(pool[str(_subject(hello, *loss, 0))].logs) for loss in LOSSES)
     runs = RUNS * len(slowed.PERCENTS)
-    return Rates(framework, version, count, seconds, noise, tuple(rates), runs, void, uniform, RUNS)
+    return Rates(hello.name, hello.version, count, seconds, noise, tuple(rates), runs, void, uniform, RUNS)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -123,6 +123,7 @@ def _cells(hello: Hello, wanted: Wanted) -> Iterator[tuple[Cell, NativeSpec | No
                 for dtype in wanted.dtypes:
                     for device in plan.devices(hello, wanted.device):
                         allowed = dtype in hello.dtypes and (native is None or dtype in native.dtypes)
+                        allowed = allowed and (native is None or not native.modes or mode in native.modes)
                         if allowed and (not wanted.modes or mode in wanted.modes):
                             yield Cell(variant, recipe, hello.name, mode, dtype, device), native
 
@@ -130,10 +131,8 @@ def _cells(hello: Hello, wanted: Wanted) -> Iterator[tuple[Cell, NativeSpec | No
 def _refusal(hello: Hello, native: NativeSpec | None, at: Shape, task: Task, cell: Cell) -> str:
     if native is not None and at.ignored and not native.ignore_index:
         return f"{native.spelling} cannot leave rows out"
+    if cell.device not in hello.measured:
+        return f"{hello.name} does not say how {cell.device} is timed"
     if task == "train" and {"*", "logits"} & set(hello.no_gradient.get(cell.mode, ())):
         return f"{hello.name} has no gradient"
     return ""
-
-
-def variants_of(subjects: Sequence[Subject]) -> tuple[str, ...]:
-    return tuple(sorted({s.cell.variant for s in subjects}))

@@ -107,11 +107,12 @@ def table(samples: Samples) -> tuple[Row, ...]:
 
 
 def _bandwidth(moved: Iterable[Moved]) -> dict[tuple[str, int], float]:
-    """By device and working set, nanoseconds for a byte: the better of copy and read, the median of all processes."""
-    found: dict[tuple[str, int], list[float]] = {}
+    """By device and working set, nanoseconds for a byte: the better of copy and read, the median of the processes of a
+    framework, and the least of these: what one framework can move, the device can."""
+    found: dict[tuple[str, int], dict[str, list[float]]] = {}
     for m in moved:
-        found.setdefault((m.device, m.nbytes), []).append(min(m.copy, m.read))
-    return {key: median(values) for key, values in found.items()}
+        found.setdefault((m.device, m.nbytes), {}).setdefault(m.framework, []).append(min(m.copy, m.read))
+    return {key: min(map(median, by.values())) for key, by in found.items()}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from lossvet import adapters
-from lossvet.adapters import own_loss, slowed
+from lossvet.adapters import devices, own_loss, slowed
 from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Prepared, Raised, recipes
 from lossvet.benchmarks import limit, memory, timing, workloads
 from lossvet.benchmarks.messages import (
@@ -33,7 +33,7 @@ from lossvet.reference.types import Case
 
 CORE = "LOSSVET_CORE"
 """The environment variable that says on which core to stay."""
-POISON = ("device-side assert", "illegal memory access", "CUDA_ERROR")
+POISON = ("device-side assert", "illegal memory access", "CUDA error", "CUDA_ERROR")
 """What an exception says after which a GPU answers nothing more in this process."""
 
 
@@ -58,8 +58,13 @@ def main(name: str, read_fd: int, write_fd: int) -> None:
     while (body := frames.read(read_fd, splitter)) is not None:
         reply = answer(adapter, frames.decode(body, Request))  # type: ignore[arg-type]  # a union is a type to msgspec
         frames.write(write_fd, frames.encode(reply))
-        if isinstance(reply, Failed) and any(words in reply.error for words in POISON):
+        if poisoned(reply):
             return
+
+
+def poisoned(reply: Reply) -> bool:
+    """Whether the device is lost to the process that this reply comes from, which ends."""
+    return isinstance(reply, Failed) and any(words in reply.error for words in POISON)
 
 
 def answer(adapter: Adapter, request: Request) -> Reply:
@@ -91,22 +96,33 @@ def _sampled(adapter: Adapter, request: Measure) -> Reply:
     call = prepared()
     before = call()
     prepare = perf_counter_ns() - start
-    outcomes = adapter.read(before)
-    if refusals := [words for output in request.outputs if (words := _refusal(output, outcomes[output]))]:
-        return Failed("; ".join(refusals))
+    if refused := _refusals(request, adapter.read(before)):
+        return Failed(refused)
     del before
-    if cell.device == "cpu":
+    device = None if cell.device == "cpu" else adapter.measured[cell.device]
+    if device is None:
         found = timing.measure([call], timing.cpu_clock)
+        last = call()
     else:
-        device = adapter.measured[cell.device]
-        others = -(-device.cache // limit.moved(asked))
-        found = timing.measure([call, *(prepared() for _ in range(others))], device.clock)
+        clock = devices.ColdClock(device)
+        others = devices.places(device, limit.moved(asked)) - 1
+        found = timing.measure([call, *(prepared() for _ in range(others))], clock)
+        last = call.wait(clock.last)
+    outcomes = adapter.read(last)
+    if refused := _refusals(request, outcomes):
+        return Failed(refused)
     if not request.whole:
         return Sampled(found.number, found.blocks, prepare, workload=workloads.digest(case))
-    after = _judged(asked, case, adapter.read(call()))
+    after = _judged(asked, case, outcomes)
+    del last, outcomes
     inputs = limit.moved(dataclasses.replace(asked, task="forward"))
-    peak = memory.peak(call, inputs) if cell.device == "cpu" else adapter.measured[cell.device].peak(call)
+    peak = memory.peak(call, inputs) if device is None else device.peak(call)
     return Sampled(found.number, found.blocks, prepare, peak, workloads.digest(case), after)
+
+
+def _refusals(request: Measure, outcomes: Mapping[str, Outcome]) -> str:
+    """Why outputs that were asked for are not there; empty where all are."""
+    return "; ".join(words for output in request.outputs if (words := _refusal(output, outcomes[output])))
 
 
 def _refusal(output: str, outcome: Outcome) -> str:

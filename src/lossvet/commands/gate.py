@@ -25,6 +25,7 @@ SHAPES = "512x1000"
 @click.option("--framework", multiple=True, metavar="NAME", help="Only this framework; it must be there. Repeatable.")
 @click.option("--shapes", default=SHAPES, show_default=True, metavar="NxC,...", help="What is timed: rows x classes.")
 @click.option("--mode", multiple=True, metavar="NAME", help="Only this mode, the slow ones among them. Repeatable.")
+@click.option("--task", type=click.Choice(["forward", "train"]), default="train", show_default=True)
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or its own name.")
 @click.option(
     "--accuracy",
@@ -90,7 +91,7 @@ def _options(given: dict[str, Any]) -> Options:
         frameworks=given["framework"] or ((loss.framework,) if loss else ()),
         shapes=tuple(workloads.shape(s) for s in given["shapes"].split(",")),
         modes=given["mode"],
-        tasks=("train",),
+        tasks=(given["task"],),
         device=given["device"],
     )
     base, head = (gating.side(Path(path)) for path in (given["base"], given["head"] or sys.executable))
