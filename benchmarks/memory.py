@@ -22,7 +22,8 @@ _FORGET_REFERENCES, _FORGET_PEAK = "1", "5"
 def peak(call: Callable[[], Any], inputs: int) -> int | None:
     """Bytes that a call needs above `inputs`, bytes that it reads; None where the platform does not tell.
 
-    The call is made twice. What the measuring itself touches, some hundred KiB, is measured and taken off.
+    The kernel counts in pages and adds them up lazily, so the answer is good to some hundred KiB. The call is made
+    twice. What the measuring itself touches, some hundred KiB, is measured and taken off.
     """
     if sys.platform != "linux":
         return None

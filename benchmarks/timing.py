@@ -17,7 +17,8 @@ BUDGET_NS = 25_000_000
 """What the blocks of a sample may take together, where three of them fit."""
 FEWEST, MOST = 3, 15
 SETTLED = 1.02
-"""Warm: a block within this factor of the best before it."""
+"""Warm: a block within this factor of the best before it, and `WARM_UP_NS` spent."""
+WARM_UP_NS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,10 @@ def measure(calls: Sequence[Prepared], clock: Clock, budget_ns: int = BUDGET_NS)
     gc.disable()
     try:
         number = _warm(calls, clock, budget_ns)
-        first = clock(calls, number)
-        count = min(MOST, max(FEWEST, budget_ns // max(first, 1)))
-        return Timing(number, (first, *(clock(calls, number) for _ in range(count - 1))))
+        blocks: list[int] = []
+        while len(blocks) < FEWEST or (len(blocks) < MOST and sum(blocks) < budget_ns):
+            blocks.append(clock(calls, number))
+        return Timing(number, tuple(blocks))
     finally:
         gc.enable()
 
@@ -59,7 +61,8 @@ def _warm(calls: Sequence[Prepared], clock: Clock, budget_ns: int) -> int:
         spent += elapsed
         each = elapsed / number
         long_enough = elapsed >= BLOCK_NS
-        if long_enough and (each >= best / SETTLED or spent >= budget_ns):
+        settled = spent >= min(WARM_UP_NS, budget_ns) and each >= best / SETTLED
+        if long_enough and (settled or spent >= budget_ns):
             return number
         if long_enough:
             best = min(best, each)
