@@ -1,4 +1,6 @@
 # make run    judge the frameworks (installs what is missing first)
+# make bench  time them, with accuracy and the machine's limit
+# make asv    the same for asv's pages, in .asv/html
 # make test   the tests
 # make lint   ruff and mypy
 # make install, make clean
@@ -8,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: install run test lint clean
+.PHONY: install run bench asv test lint clean
 
 install: $(INSTALLED)
 
@@ -22,6 +24,16 @@ $(INSTALLED): pyproject.toml constraints.txt
 run: $(INSTALLED)
 	$(BIN)/lossvet run $(ARGS)
 
+bench: $(INSTALLED)
+	$(BIN)/lossvet bench $(ARGS)
+
+asv: $(INSTALLED)
+	$(BIN)/asv machine --yes
+	$(BIN)/asv run -E existing:$(CURDIR)/$(BIN)/python --set-commit-hash $$(git rev-parse HEAD) \
+	    --record-samples --launch-method spawn $(ARGS)
+	$(BIN)/python -m lossvet.benchmarks.publish
+	$(BIN)/asv publish
+
 test: $(INSTALLED)
 	$(BIN)/pytest $(ARGS)
 
@@ -31,4 +43,4 @@ lint: $(INSTALLED)
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .lossvet
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .lossvet .asv

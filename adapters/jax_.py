@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lossvet.adapters import steps
+from lossvet.adapters import jax_recipes, steps
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.types import Adapter, Device, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case
@@ -33,7 +33,7 @@ def adapter() -> Adapter:
         devices=("cpu", "cuda") if jax.default_backend() == "gpu" else ("cpu",),
         dtypes=("float32", "float64"),
         ops=runner.ops,
-        native=_natives(optax),
+        native=_natives(jax, optax),
         prepare=runner.prepare,
         read=_read,
         compiled=lambda: len(runner.signatures),
@@ -50,7 +50,7 @@ def measured(jax: Any) -> dict[str, Device]:
     moved = jax.jit(jax.numpy.negative)  # what changes nothing might be answered with the memory that it was given
 
     def copy(nbytes: int) -> Prepared:
-        source = jax.device_put(np.ones(nbytes // 8, np.float32), place)
+        source = jax.numpy.ones(nbytes // 8, np.float32)
         return Prepared(lambda: moved(source), jax.block_until_ready)
 
     def peak(call: Callable[[], Any]) -> int | None:
@@ -71,8 +71,8 @@ def measured(jax: Any) -> dict[str, Device]:
     return {"cuda": Device(QueueClock(lambda: copy(64)()), peak, copy, UNKNOWN_CACHE)}
 
 
-def _natives(optax: Any) -> dict[str, dict[str, Native]]:
-    """The losses of optax, all of them unreduced; jax.nn has none. No one takes class weights."""
+def _natives(jax: Any, optax: Any) -> dict[str, dict[str, Native]]:
+    """The losses of optax, all of them unreduced; jax.nn has none. No one takes class weights: users spell those."""
 
     def sparse(logits: Any, labels: Any, params: Any, reduction: str) -> Any:
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels)
@@ -86,7 +86,7 @@ def _natives(optax: Any) -> dict[str, dict[str, Native]]:
         return Native(lambda x, t, params, reduction: function(x, t), f"optax.{name}(logits, labels)")
 
     integer = "optax.softmax_cross_entropy_with_integer_labels(logits, labels"
-    return {
+    own = {
         "sigmoid": {"native": dense("sigmoid_binary_cross_entropy")},
         "softmax": {"native": dense("softmax_cross_entropy"), "native_safe": dense("safe_softmax_cross_entropy")},
         "sparse": {
@@ -94,6 +94,8 @@ def _natives(optax: Any) -> dict[str, dict[str, Native]]:
             "native_where": Native(sparse_where, f"{integer}, where=labels != ignore_index)", ignore_index=True),
         },
     }
+    spelled = jax_recipes.recipes(jax, optax)
+    return {variant: {**own.get(variant, {}), **spelled.get(variant, {})} for variant in (*own, *spelled)}
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,9 @@ class _Ops:
 
     def log(self, x: Any) -> Any:
         return self.jnp.log(x)
+
+    def log1p(self, x: Any) -> Any:
+        return self.jnp.log1p(x)
 
     def sigmoid(self, x: Any) -> Any:
         return self.nn.sigmoid(x)
@@ -152,9 +157,6 @@ class _Ops:
     def ones(self, like: Any) -> Any:
         return self.jnp.ones(like.shape[0], like.dtype)
 
-    def eye(self, like: Any) -> Any:
-        return self.jnp.eye(like.shape[-1], dtype=bool)
-
     def size(self, x: Any, axis: int) -> Any:
         return x.dtype.type(x.shape[axis])
 
@@ -173,7 +175,7 @@ class _Runner:
         self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
     ) -> Prepared:
         """Where an output raises, each is asked for alone, so that the others are not lost with it."""
-        absent = {output: reason for output in outputs if (reason := steps.missing(recipe, case, _reduction(output)))}
+        absent = {output: reason for output in outputs if (reason := _absent(recipe, case, output))}
         asked = tuple(output for output in outputs if output not in absent)
         arrays = steps.inputs(recipe, case, asked)
         place = self.jax.devices(device)[0]
@@ -271,6 +273,14 @@ class _Runner:
 def _reduction(output: str) -> Any:
     """The reduction that an output is of; "hvp" is of the unreduced losses."""
     return "none" if output == "hvp" else output.split("/")[1]
+
+
+def _absent(recipe: Recipe, case: Case, output: str) -> Missing | None:
+    """Why there is no such output. Into an input that a recipe does without, JAX would answer with zeros."""
+    leaf = output.rpartition("/")[2]
+    if recipe.native is not None and leaf in recipe.native.no_gradient:
+        return Missing(f"{recipe.native.spelling} has no gradient into {leaf}")
+    return steps.missing(recipe, case, _reduction(output))
 
 
 def _read(answers: Mapping[str, Any]) -> dict[str, Outcome]:

@@ -45,6 +45,12 @@ def losses(
         if len(own) == len(reductions):
             return own
         unreduced = own["none"] if "none" in own else native.call(logits, labels, params, "none")
+    if native is not None:  # what has no gradient has none through the weights either
+        stopped = {
+            leaf: ops.stop_gradient(getattr(params, leaf)) for leaf in native.no_gradient if hasattr(params, leaf)
+        }
+        params = with_tensors(recipe, {**vars(params), **stopped})
+        y = ops.stop_gradient(y) if "labels" in native.no_gradient else y
     weights = variant.weights and _apply(ops, variant.weights(ops, x, y, params), ignored, params)
     rest = tuple(r for r in reductions if r not in own)
     return {**own, **_reduce(ops, unreduced, weights, _count(recipe, ops, logits, ignored), ops.ones(logits), rest)}

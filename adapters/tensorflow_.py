@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from functools import cache, partial
 from typing import Any
 
-from lossvet.adapters import steps, tensorflow_ops
+from lossvet.adapters import steps, tensorflow_ops, tensorflow_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
 from lossvet.adapters.types import Adapter, Device, Native, Outcome, Prepared, Recipe
@@ -39,7 +39,7 @@ def adapter() -> Adapter:
         devices=tensorflow_ops.devices(tf),
         dtypes=("float32", "float64"),
         ops=runner.ops,
-        native=natives(tf),
+        native=_with_recipes(tf),
         prepare=runner.prepare,
         read=runner.read,
         compiled=lambda: len(runner.compiled),
@@ -75,6 +75,12 @@ def measured(tf: Any) -> dict[str, Device]:
         return Prepared(lambda: tf.negative(source), wait)  # tf.identity answers with the memory that it was given
 
     return {"gpu": Device(QueueClock(synchronize), peak, copy, UNKNOWN_CACHE)}
+
+
+def _with_recipes(tf: Any) -> Mapping[str, Mapping[str, Native]]:
+    """TensorFlow's own losses, then the recipes that users spell."""
+    own, spelled = natives(tf), tensorflow_recipes.recipes(tf)
+    return {variant: {**own.get(variant, {}), **spelled.get(variant, {})} for variant in {**own, **spelled}}
 
 
 def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:

@@ -63,6 +63,9 @@ class TensorFlowOps:
     def log(self, x: Any) -> Any:
         return self.tf.math.log(x)
 
+    def log1p(self, x: Any) -> Any:
+        return self.tf.math.log1p(x)
+
     def sigmoid(self, x: Any) -> Any:
         return self.tf.sigmoid(x)
 
@@ -104,9 +107,6 @@ class TensorFlowOps:
 
     def ones(self, like: Any) -> Any:
         return self.tf.ones(self.tf.shape(like)[:1], like.dtype)
-
-    def eye(self, like: Any) -> Any:
-        return self.tf.eye(self.tf.shape(like)[1], dtype=self.tf.bool)
 
     def size(self, x: Any, axis: int) -> Any:
         return self.tf.cast(self.tf.shape(x)[axis], x.dtype)

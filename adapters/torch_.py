@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from lossvet.adapters import steps
+from lossvet.adapters import steps, torch_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, EventClock
 from lossvet.adapters.types import Adapter, Device, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case, Reduction
@@ -60,10 +60,7 @@ def adapter() -> Adapter:
         devices=("cpu", "cuda") if torch.cuda.is_available() else ("cpu",),
         dtypes=("float32", "float64"),
         ops=ops,
-        native={
-            variant: {"native": _native(torch.nn.functional, *row, NO_GRADIENT.get(variant, ()))}
-            for variant, row in NATIVE.items()
-        },
+        native=_natives(torch),
         prepare=runner.prepare,
         read=_read,
         compiled=runner.compiled,
@@ -99,6 +96,16 @@ def measured(torch: Any) -> dict[str, Device]:
     return {"cuda": Device(EventClock(cuda), peak, copy, cache)}
 
 
+def _natives(torch: Any) -> dict[str, dict[str, Native]]:
+    """PyTorch's own losses, then the recipes that users spell."""
+    own = {
+        variant: {"native": _native(torch.nn.functional, *row, NO_GRADIENT.get(variant, ()))}
+        for variant, row in NATIVE.items()
+    }
+    spelled = torch_recipes.recipes(torch)
+    return {variant: {**own.get(variant, {}), **spelled.get(variant, {})} for variant in (*own, *spelled)}
+
+
 def _native(
     functional: Any, name: str, taken: tuple[str, ...], reductions: tuple[Reduction, ...], no_gradient: tuple[str, ...]
 ) -> Native:
@@ -128,6 +135,9 @@ class _Ops:
 
     def log(self, x: Any) -> Any:
         return x.log()
+
+    def log1p(self, x: Any) -> Any:
+        return x.log1p()
 
     def sigmoid(self, x: Any) -> Any:
         return x.sigmoid()
@@ -167,9 +177,6 @@ class _Ops:
 
     def ones(self, like: Any) -> Any:
         return like.new_ones(like.shape[0])
-
-    def eye(self, like: Any) -> Any:
-        return self.torch.eye(like.shape[-1], dtype=self.torch.bool, device=like.device)
 
     def size(self, x: Any, axis: int) -> Any:
         return x.new_full((), x.shape[axis])

@@ -22,6 +22,7 @@ class Ops(Protocol):
     def sum(self, x: Any, axis: int | None = None) -> Any: ...
     def exp(self, x: Any) -> Any: ...
     def log(self, x: Any) -> Any: ...
+    def log1p(self, x: Any) -> Any: ...
     def sigmoid(self, x: Any) -> Any: ...
     def softplus(self, x: Any) -> Any:
         """log(1 + exp(x)), accurate on the whole line in every dtype."""
@@ -47,9 +48,6 @@ class Ops(Protocol):
     def ones(self, like: Any) -> Any:
         """[N] ones, with the N and the dtype of `like` [N, C]."""
 
-    def eye(self, like: Any) -> Any:
-        """Booleans [C, C], true on the diagonal, with the C of `like` [N, C]."""
-
     def size(self, x: Any, axis: int) -> Any:
         """The length of an axis, as a scalar of the dtype of x."""
 
@@ -72,6 +70,8 @@ class Native:
     dtypes: tuple[str, ...] = ("float32", "float64")
     no_gradient: tuple[str, ...] = ()
     """Leaves into which the function documents no gradient. Without one into any other, it differs."""
+    modes: tuple[str, ...] = ()
+    """The modes it runs in; empty for all."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -23,9 +24,7 @@ HERE = Path(__file__).resolve().parent
 SAMPLES = Path(os.environ.get("LOSSVET_ASV_SAMPLES") or HERE.parent / ".asv" / "samples")
 ONLY = os.environ.get("LOSSVET_ASV_ONLY") or "*"
 SUBJECTS = [s for s in (HERE / "asv_subjects.txt").read_text().split() if fnmatchcase(s, ONLY)]
-BATCHES = [s for s in SUBJECTS if s.endswith("/512x1000/train")]
-"""What accuracy and memory are published of: those of one row say little, and each costs asv a process."""
-PLAIN = [s for s in BATCHES if s.startswith("sparse/native/")]
+PLAIN = [s for s in SUBJECTS if s.startswith("sparse/native/")]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -89,19 +88,19 @@ class Engine:
             raise RuntimeError(run[subject]["fault"])
         return {"samples": run[subject]["seconds"], "number": 1}
 
-    @asv(pretty_name="Largest error of the loss", unit="ulp", params=(BATCHES,))
+    @asv(pretty_name="Largest error of the loss", unit="ulp")
     def track_max_ulp(self, run: Run, subject: str) -> float:
         return value(run, subject, "ulp")
 
-    @asv(pretty_name="Error of the loss over its bound", unit="of the bound", params=(BATCHES,))
+    @asv(pretty_name="Error of the loss over its bound", unit="of the bound")
     def track_error_over_bound_loss(self, run: Run, subject: str) -> float:
         return value(run, subject, "loss")
 
-    @asv(pretty_name="Error of the gradient over its bound", unit="of the bound", params=(BATCHES,))
+    @asv(pretty_name="Error of the gradient over its bound", unit="of the bound")
     def track_error_over_bound_gradient(self, run: Run, subject: str) -> float:
         return value(run, subject, "gradient")
 
-    @asv(pretty_name="Peak memory above the inputs", unit="bytes", params=(BATCHES,))
+    @asv(pretty_name="Peak memory above the inputs", unit="bytes")
     def track_peak_memory(self, run: Run, subject: str) -> float:
         return value(run, subject, "peak")
 
@@ -140,16 +139,16 @@ def samples_path() -> Path:
 
 
 def options(path: Path) -> Any:
-    """All that is installed; where LOSSVET_ASV_ONLY asks for some subjects, these, and they have to be there."""
+    """Those of the subjects that the installed frameworks offer. Raises plan.NothingMatches where that is none."""
     from lossvet.benchmarks import engine
-    from lossvet.benchmarks.asv_subjects import WANTED
-    from lossvet.benchmarks.subjects import Wanted, subject
+    from lossvet.benchmarks.asv_subjects import WANTED, greet, offered
+    from lossvet.benchmarks.subjects import subject
+    from lossvet.conformance.plan import NothingMatches
 
-    chosen = [subject(name) for name in SUBJECTS]
-    shapes = tuple(sorted({s.shape for s in chosen}))
-    named = [] if ONLY == "*" else chosen
-    only, frameworks = {str(s.cell) for s in named}, {s.cell.framework for s in named}
-    wanted = Wanted(tuple(sorted(only)), tuple(sorted(frameworks)), shapes=shapes, tasks=WANTED.tasks)
+    there = {*SUBJECTS} & {*offered(greet({subject(name).cell.framework for name in SUBJECTS}))}
+    if not there:
+        raise NothingMatches(f"LOSSVET_ASV_ONLY={ONLY} leaves no subject that an installed framework offers")
+    wanted = replace(WANTED, only=tuple(sorted(str(subject(name).cell) for name in there)))
     replicates = int(os.environ.get("LOSSVET_ASV_REPLICATES") or engine.REPLICATES)
     return engine.Options(wanted=wanted, replicates=replicates, path=path)
 

@@ -46,12 +46,10 @@ class Finding:
 
 def suspicious(ratios: Ratios) -> bool:
     """Whether screening leaves it open: a difference shows, or a forbidden one is not excluded."""
-    if not _matters(ratios):
-        return False
     logs = ratios.logs
     found = interval(logs)
     shows = signed_rank(logs) < SCREEN_LEVEL and abs(found.median) > SCREEN_CHANGE
-    return shows or not _within(found)
+    return (shows and _matters(found.median, ratios)) or not _within(found, ratios)
 
 
 def screened(subject: str, ratios: Ratios) -> Finding:
@@ -63,12 +61,11 @@ def confirmed(subject: str, ratios: Ratios, subjects: int) -> Finding:
     """The verdict of the fresh pairs, one of so many subjects."""
     logs = ratios.logs
     found, p = interval(logs), signed_rank(logs)
-    if not _matters(ratios):
-        verdict: Verdict = "unchanged"
-    elif p < CONFIRM_LEVEL / subjects and abs(found.median) > CONFIRM_CHANGE:
-        verdict = "slower" if found.median > 0 else "faster"
+    shows = p < CONFIRM_LEVEL / subjects and abs(found.median) > CONFIRM_CHANGE
+    if shows and _matters(found.median, ratios):
+        verdict: Verdict = "slower" if found.median > 0 else "faster"
     else:
-        verdict = "unchanged" if _within(found) else "inconclusive"
+        verdict = "unchanged" if _within(found, ratios) else "inconclusive"
     return _finding(subject, ratios, verdict)
 
 
@@ -100,12 +97,13 @@ def missing(shots: Sequence[pairs.Shot], wanted: Sequence[str], measured: Mappin
     return found
 
 
-def _matters(ratios: Ratios) -> bool:
-    return abs(ratios.head - ratios.base) >= IGNORED_NS
+def _matters(change: float, ratios: Ratios) -> bool:
+    return abs(math.expm1(change)) * ratios.base >= IGNORED_NS
 
 
-def _within(found: Interval) -> bool:
-    return found.low > -MARGIN and found.high < MARGIN
+def _within(found: Interval, ratios: Ratios) -> bool:
+    """Whether what the interval leaves open is no news: within the margin, or below a microsecond."""
+    return all(abs(end) < MARGIN or not (math.isnan(end) or _matters(end, ratios)) for end in (found.low, found.high))
 
 
 def _finding(subject: str, ratios: Ratios, verdict: Verdict) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from lossvet.adapters import own_loss
 from lossvet.benchmarks import ratchet, samples
@@ -48,7 +49,7 @@ def compare_accuracy(
     now, before = (ratchet.reached(_cells(options, results[name].summary)) for name in ("head", "base"))
     profile = ratchet.profile()
     if options.accuracy is not None:
-        before = {c: r for c, r in ratchet.read(options.accuracy, profile).items() if _asked(c, now, options)}
+        before = {c: r for c, r in ratchet.read(options.accuracy, profile).items() if _asked(c, options)}
     proposed = samples.FOLDER / "accuracy.txt"
     proposed.write_text(ratchet.write(now, profile))
     judged = sum(cell.checks for cell in _cells(options, results["head"].summary))
@@ -65,13 +66,18 @@ def compare_accuracy(
     )
 
 
-def _asked(cell: str, now: Mapping[str, object], options: Options) -> bool:
+def _asked(cell: str, options: Options) -> bool:
     """Whether a line of the file is about what this gate judges: filters leave others out, and those are not gone."""
-    framework = cell.split("/")[2]
-    if options.loss is not None or options.wanted.only or options.wanted.frameworks:
-        known = {(c.split("/")[0], c.split("/")[2]) for c in now}
-        return (cell.split("/")[0], framework) in known
-    return True
+    variant, recipe, framework, *_, device = cell.split("/")
+    wanted, loss = options.wanted, options.loss
+    if loss is not None and (variant, framework) != (loss.variant, loss.framework):
+        return False
+    return (
+        (recipe == own_loss.RECIPE) == (loss is not None)
+        and (not wanted.only or any(fnmatchcase(variant, pattern.partition("/")[0]) for pattern in wanted.only))
+        and (not wanted.frameworks or framework in wanted.frameworks)
+        and (wanted.device == "auto" or (device != "cpu" if wanted.device == "gpu" else device == wanted.device))
+    )
 
 
 def _run_options(options: Options, side: Side, frameworks: list[str]) -> run.Options:

@@ -72,7 +72,7 @@ class Report:
         """What keeps the gate from judging."""
         counts = {
             "inconclusive": sum(f.verdict == "inconclusive" for f in self.findings),
-            "without a base": sum(f.blame == "base" for f in self.findings),
+            "without a base": sum(f.verdict == "missing" and f.blame != "head" for f in self.findings),
             "without an accuracy baseline": sum(w.kind == "new" for w in self.worse),
         }
         words = [f"{count} {what}" for what, count in counts.items() if count]

@@ -11,32 +11,39 @@ from pathlib import Path
 
 from lossvet import adapters
 from lossvet.adapters import own_loss
-from lossvet.benchmarks import subjects
+from lossvet.benchmarks import ratchet, subjects
 from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_accuracy import compare_accuracy
 from lossvet.benchmarks.gate_report import Observer, Options, Report
 from lossvet.benchmarks.gate_speed import compare_speed
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.conformance import plan
-from lossvet.conformance.messages import Greeting, Hello
+from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.run import CannotJudge
 
 
 def run_gate(options: Options, observer: Observer) -> Report:
     """Raises CannotJudge, plan.NothingMatches, BaselineError, JournalError and what a conformance run raises."""
+    if options.accuracy is not None:
+        ratchet.read(options.accuracy, ratchet.profile())  # what is wrong with it is said before minutes are spent
     sides = {name: _environment(options, side) for name, side in options.sides.items()}
     frameworks = _frameworks(options)
     with tempfile.TemporaryDirectory(prefix="lossvet-gate-") as folder:
         caches: dict[Name, Path] = {name: Path(folder) / name for name in NAMES}
         greetings = {name: {f: _greet(f, sides[name], caches[name]) for f in frameworks} for name in NAMES}
         there = [f for f in frameworks if all(isinstance(greetings[name][f], Hello) for name in NAMES)]
-        lacking = [_lacking(f, greetings) for f in frameworks if f not in there]
-        if not there:
+        gone = [_gone(f, greetings) for f in frameworks if f not in there and isinstance(greetings["base"][f], Hello)]
+        lacking = [_lacking(f, greetings) for f in frameworks if not isinstance(greetings["base"][f], Hello)]
+        unjudged = _unjudged(lacking, options)
+        if not there and not gone:
             raise CannotJudge(f"no framework is there on both sides: {'; '.join(filter(None, lacking))}")
+        if not there:
+            return Report({}, tuple(gone), (), (), unjudged=unjudged)
         programmes = {name: subjects.choose({f: greetings[name][f] for f in there}, options.wanted) for name in NAMES}
         findings, void, path = compare_speed(options, sides, caches, programmes, greetings, observer)
     versions = {f: {name: _version(greetings[name][f]) for name in NAMES} for f in there}
-    report = Report(versions, tuple(findings), (), (), void, path=path, unjudged=_unjudged(lacking, options))
+    report = Report(versions, (*gone, *findings), (), (), void, path=path, unjudged=unjudged)
     return report if options.speed_only else compare_accuracy(report, options, sides, there, observer)
 
 
@@ -63,6 +70,13 @@ def _version(greeting: Greeting) -> str:
     return greeting.version if isinstance(greeting, Hello) else ""
 
 
+def _gone(framework: str, greetings: Mapping[Name, Mapping[str, Greeting]]) -> Finding:
+    """A framework, or the loss that was named in it, that head has not and base has: all its benchmarks are gone."""
+    head = greetings["head"][framework]
+    why = head.reason if isinstance(head, Unavailable) else ""
+    return Finding(framework, "missing", why=f"head: {why}", blame="head")
+
+
 def _lacking(framework: str, greetings: Mapping[Name, Mapping[str, Greeting]]) -> str:
     """Why a framework is not compared; empty where neither side has it, which nobody asked for."""
     gone = {name: g for name in NAMES if not isinstance(g := greetings[name][framework], Hello)}
@@ -84,7 +98,9 @@ def side(path: Path) -> Side:
     """
     if path.is_dir():
         folders = [str(p) for p in (path / "src", path) if p.is_dir()]
-        return Side(sys.executable, {"PYTHONPATH": os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])})
+        # an empty entry would be the current folder, and a base that lacks a module would find that of somebody else
+        inherited = filter(None, [os.environ.get("PYTHONPATH")])
+        return Side(sys.executable, {"PYTHONPATH": os.pathsep.join([*folders, *inherited])})
     if os.access(path, os.X_OK):
         return Side(str(path))
     raise ValueError(f"{path} is neither an interpreter nor a folder; give one, as in /opt/old/bin/python or ../main")

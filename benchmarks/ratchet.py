@@ -72,6 +72,8 @@ def compare(before: Mapping[str, Reached], now: Mapping[str, Reached]) -> list[W
 def _worse(before: Reached, now: Reached) -> str:
     if CLASSES.index(now.accuracy) > CLASSES.index(before.accuracy):
         return f"its accuracy class falls from {before.accuracy} to {now.accuracy}"
+    if before.ulp is not None and now.ulp is None:
+        return "not one of its unreduced losses is of class R any more"
     if before.ulp is not None and now.ulp is not None and now.ulp > max(GROWN * before.ulp, before.ulp + ULP):
         return f"its largest error grows from {before.ulp:.3g} to {now.ulp:.3g} ulp"
     return ""
@@ -100,16 +102,26 @@ def read(path: Path, platform_profile: str) -> dict[str, Reached]:
             own = found[section]
             if cell in own or cell.count("/") != 5:
                 raise ValueError
-            own[cell] = Reached(_class(kind), None if ulp == "-" else float(ulp))
+            own[cell] = Reached(_class(kind), None if ulp == "-" else _error(ulp))
         except (ValueError, KeyError):
             mistakes.append(f"{path}:{number}: expected a new 'CELL CLASS ULP' below a '[PLATFORM]', found {text!r}")
     if mistakes:
         raise BaselineError("\n".join(mistakes))
     if platform_profile not in found:
-        raise BaselineError(f"{path} has no baselines for [{platform_profile}]; it has: {', '.join(found) or 'none'}")
+        raise BaselineError(
+            f"{path} has no baselines for [{platform_profile}]; it has: {', '.join(found) or 'none'}. A gate without "
+            "--accuracy leaves them in .lossvet/accuracy.txt: review them, and add them to it"
+        )
     return found[platform_profile]
 
 
 def _class(text: str) -> AccuracyClass:
     """Raises ValueError where it is none."""
     return CLASSES[CLASSES.index(text)]
+
+
+def _error(text: str) -> float:
+    """Raises ValueError where it is none: with NaN, no error would ever be worse."""
+    if not (found := float(text)) >= 0:
+        raise ValueError
+    return found

@@ -20,9 +20,19 @@ def kink_at_zero(case: Case, output: str) -> Array:
     """pos_weight at a logit of 0, with 0 for the derivatives of |x| and of max(-x, 0): 1 - t, and no curvature."""
     if output == "hvp":
         return np.zeros(case.logits.shape)
-    reduction = output.split("/")[1]
-    upstream = {"none": case.cotangent, "sum": 1.0, "mean": 1.0 / case.logits.size}[reduction]
-    return np.asarray(upstream * (1 - case.labels))
+    return np.asarray(_upstream(case, output) * (1 - case.labels))
+
+
+def kink_at_zero_from_the_right(case: Case, output: str) -> Array:
+    """pos_weight at a logit of 0, with 1 for the derivative of |x| and -1/2 for that of max(-x, 0): -q t."""
+    q: Any = getattr(case.params, "pos_weight", None)
+    q = len(case.labels) / (case.labels.sum(0) + 1e-6) if q is None else q
+    return np.asarray(-_upstream(case, output) * q * case.labels)
+
+
+def _upstream(case: Case, output: str) -> Any:
+    """What the gradient of a binary loss has as a factor."""
+    return {"none": case.cotangent, "sum": 1.0, "mean": 1.0 / case.logits.size}[output.split("/")[1]]
 
 
 def labels_that_sum_to_1(case: Case, output: str) -> Array:
@@ -63,6 +73,7 @@ class Model:
 
 MODELS: Mapping[str, Model] = {
     "kink_at_zero": Model(kink_at_zero, lambda case: case),
+    "kink_at_zero_from_the_right": Model(kink_at_zero_from_the_right, lambda case: case),
     "labels_that_sum_to_1": Model(labels_that_sum_to_1, made_to_sum_to_1),
 }
 

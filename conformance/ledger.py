@@ -165,6 +165,8 @@ def _mask(d: Deviation, case: Case, output: str) -> Any:
     mask = ELEMENTS[d.elements](case)
     kind, *rest = output.split("/")
     leaf = rest[-1] if kind == "gradient" else ""
+    if output == "gradient/weighted_mean/labels":  # through the sum of weights, each label meets the loss of every row
+        return mask.any()
     if output == "hvp" or leaf in ("logits", "labels"):
         return mask
     if output == "loss/none":

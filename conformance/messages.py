@@ -28,6 +28,7 @@ class NativeSpec(msgspec.Struct, frozen=True):
     sample_weight: bool
     ignore_index: bool
     dtypes: tuple[str, ...]
+    modes: tuple[str, ...] = ()
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
@@ -112,7 +113,7 @@ class Answer(msgspec.Struct, frozen=True):
 def hello(adapter: Adapter, python: str) -> Hello:
     natives = {
         variant: {
-            name: NativeSpec(n.spelling, n.reductions, n.sample_weight, n.ignore_index, n.dtypes)
+            name: NativeSpec(n.spelling, n.reductions, n.sample_weight, n.ignore_index, n.dtypes, n.modes)
             for name, n in recipes.items()
         }
         for variant, recipes in adapter.native.items()

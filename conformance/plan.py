@@ -50,7 +50,7 @@ class Extent:
     losses_only: frozenset[str] = frozenset()
     """Modes that are asked for the unreduced losses alone."""
     without: frozenset[str] = frozenset()
-    """Modes that are left out whole."""
+    """Modes that are left out whole, and recipes in a mode, "framework/mode/recipe"."""
 
     def compiles(self, hello: Hello, cell: Cell) -> bool:
         """Whether the mode runs as those that compile do."""
@@ -79,7 +79,15 @@ EXTENTS: Mapping[Level, Extent] = {
         as_compiled=frozenset({"jax/eager", "tensorflow/graph", "tensorflow_v1/session"}),
         losses_only=frozenset({"jax/eager"}),
         reductions_at={"jax/jit": ((3, 3),)},
-        without=frozenset({"torch/compile"}),
+        # What users spell by themselves is compiled in full runs: the fast ones of TensorFlow are, in every mode.
+        without=frozenset(
+            {
+                "torch/compile",
+                *(f"jax/jit/{recipe}" for recipe in ("seed", "fast")),
+                *(f"tensorflow/xla/{recipe}" for recipe in ("seed", "fast")),
+                *(f"tensorflow/{mode}/fast" for mode in ("eager", "graph")),
+            }
+        ),
     ),
     "full": Extent(
         eager={"*": DTYPES},
@@ -230,11 +238,7 @@ def _items(
                 for dtype in dtypes:
                     for device in devices(hello, selection.device):
                         cell = Cell(name, recipe, hello.name, mode, dtype, device)
-                        absent = (
-                            ""
-                            if native is None or dtype in native.dtypes
-                            else (f"{native.spelling} computes in {', '.join(native.dtypes)} only")
-                        )
+                        absent = "" if native is None else _absent(native, cell)
                         for case, golden in by_case.items():
                             if not exact_in(golden.case, dtype):
                                 continue
@@ -245,13 +249,22 @@ def _items(
                                 left_out[hello.name, _why(selection.level, hello, cell, bool(asked))] += left
 
 
+def _absent(native: NativeSpec, cell: Cell) -> str:
+    """Why a native has no answers in this cell at all; empty where it has some."""
+    if cell.dtype not in native.dtypes:
+        return f"{native.spelling} computes in {', '.join(native.dtypes)} only"
+    if native.modes and cell.mode not in native.modes:
+        return f"{native.spelling} runs in {', '.join(native.modes)} only"
+    return ""
+
+
 def _outputs(
     level: Level, hello: Hello, cell: Cell, case: Case, names: tuple[str, ...], native: NativeSpec | None
 ) -> tuple[str, ...]:
     """The outputs that a level asks for, of one case in one cell."""
     extent = EXTENTS[level]
     mode = f"{cell.framework}/{cell.mode}"
-    if mode in extent.without:
+    if {mode, f"{mode}/{cell.recipe}"} & extent.without:
         return ()
     compiles = extent.compiles(hello, cell)
     if cell.dtype not in extent.dtypes_of(hello, cell):
@@ -274,6 +287,8 @@ def _why(level: Level, hello: Hello, cell: Cell, some_asked: bool) -> str:
     extent = EXTENTS[level]
     if f"{cell.framework}/{cell.mode}" in extent.without:
         return cell.mode
+    if f"{cell.framework}/{cell.mode}/{cell.recipe}" in extent.without:
+        return f"{cell.mode} {cell.recipe}"
     if cell.dtype not in extent.dtypes_of(hello, cell):
         return f"{cell.mode} {cell.dtype}"
     if some_asked:

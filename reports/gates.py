@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,17 +22,34 @@ from lossvet.reports.terminal import plain
 
 ORDER = ("slower", "missing", "void", "inconclusive", "faster", "unchanged")
 """Worst first."""
+WIDTH = 80
+MOST = 20
+"""Wrong checks that are shown; a loss that raises is wrong everywhere."""
 
 
 def text(report: Report) -> str:
-    lines = [f"{name}   {_versions(sides)}" for name, sides in report.versions.items()]
-    lines += ["", f"{'':13}{'change':>8}  {'95 %':>16}  {'base':>8} {'head':>8}  pairs"]
+    lines = [f"{line(name)}   {line(_versions(sides))}" for name, sides in report.versions.items()]
+    lines += ["", f"{'':13}{'change':>8}  {'95 %':>16}  {'base':>8} {'head':>8}  pairs"] if report.findings else []
     for finding in _sorted(report):
-        lines += [plain(line) for line in _finding(finding)]
-    lines += ["", *(plain(line) for line in _paragraphs(report))]
+        lines += _finding(finding)
+    lines += [""]
+    for paragraph in _paragraphs(report):
+        lines += _wrapped(paragraph, "", "  ")
     lines += [f"samples: {report.path}"] if report.path else []
     lines += [f"accuracy as it is now: {report.proposed}"] if report.proposed else []
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def line(words: str) -> str:
+    """One line of plain text that no CI takes for a command, wherever it is broken."""
+    return re.sub(r"(^| )::", r"\1: :", " ".join(plain(words).split())).replace("##[", "## [")
+
+
+def _wrapped(words: str, first: str, rest: str) -> list[str]:
+    """Words on lines of a terminal's width; a name is never broken."""
+    return textwrap.wrap(
+        f"{first}{line(words)}", WIDTH, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _versions(sides: Mapping[Any, str]) -> str:
@@ -42,17 +61,23 @@ def _sorted(report: Report) -> list[Finding]:
     return sorted(report.findings, key=lambda f: (ORDER.index(f.verdict), f.subject))
 
 
-def _finding(finding: Finding) -> Iterator[str]:
-    change = finding.change
-    yield (
-        f"{finding.verdict:13}{'' if change else finding.why}".rstrip()
-        if change is None
-        else (
-            f"{finding.verdict:13}{100 * change.median:>+7.1f}%  {_interval(finding):>16}  "
-            f"{duration(finding.base):>8} {duration(finding.head):>8}  {finding.pairs}"
-        )
-    )
-    yield f"  {finding.subject}"
+def _finding(finding: Finding) -> list[str]:
+    """The verdict with its numbers in columns, or with the reason; below it the subject."""
+    subject, verdict, change = f"  {line(finding.subject)}", f"{finding.verdict:13}", finding.change
+    if change is None:
+        return [*(_wrapped(finding.why, verdict, " " * 13) or [finding.verdict]), subject]
+    times = f"{duration(finding.base):>8} {duration(finding.head):>8}  {finding.pairs:>5}"
+    return [f"{verdict}{100 * change.median:>+7.1f}%  {_interval(finding):>16}  {times}", subject]
+
+
+def _sentence(finding: Finding) -> str:
+    """The same as one sentence."""
+    said = f"{finding.subject}: {finding.verdict}"
+    if finding.change is None:
+        return f"{said}: {finding.why}" if finding.why else said
+    times = f"{duration(finding.base)} -> {duration(finding.head)}"
+    change = f"{100 * finding.change.median:+.1f}% (95 %: {_interval(finding)})"
+    return f"{said}, {change}, {times}, {finding.pairs} pairs"
 
 
 def _interval(finding: Finding) -> str:
@@ -64,11 +89,13 @@ def _interval(finding: Finding) -> str:
 def _paragraphs(report: Report) -> Iterator[str]:
     """What else is wrong or open, a line each."""
     known = sum(d.known for d in report.differences)
-    for difference in report.differences:
-        if not difference.known:
-            yield f"wrong in head, and not in base: {difference.cell}: {difference.words}"
+    wrong = [d for d in report.differences if not d.known]
+    for difference in wrong[:MOST]:
+        yield f"wrong in head, and not in base: {difference.cell}: {difference.words}"
+    if len(wrong) > MOST:
+        yield f"and {len(wrong) - MOST:,} more checks are wrong in head alone: --format json has them all"
     if known:
-        yield f"{known:,} checks are wrong on both sides: lossvet run shows them"
+        yield f"{known:,} checks are wrong on both sides: --format json has them"
     for worse in report.worse:
         yield f"accuracy {worse.kind}: {worse.cell}: {worse.words}"
     if report.void:
@@ -80,12 +107,13 @@ def github(report: Report) -> str:
     """Workflow commands: an error for what is red, a warning for what cannot be judged."""
     lines = []
     for finding in _sorted(report):
-        words = " ".join(line.strip() for line in _finding(finding))
+        words = _sentence(finding)
         if finding.verdict == "slower" or finding.blame == "head":
             lines.append(_command("error", f"lossvet: {finding.verdict}", words))
         elif finding.verdict in ("inconclusive", "void", "missing"):
             lines.append(_command("warning", f"lossvet: {finding.verdict}", words))
-    lines += [_command("error", "lossvet: wrong", f"{d.cell}: {d.words}") for d in report.differences if not d.known]
+    wrong = [d for d in report.differences if not d.known]
+    lines += [_command("error", "lossvet: wrong", f"{d.cell}: {d.words}") for d in wrong[:MOST]]
     for worse in report.worse:
         level = "warning" if worse.kind == "new" else "error"
         lines.append(_command(level, f"lossvet: accuracy {worse.kind}", f"{worse.cell}: {worse.words}"))
@@ -121,7 +149,7 @@ def markdown(report: Report) -> str:
         change = f"{100 * f.change.median:+.1f} %" if f.change else f.why
         cells = (f.verdict, f.subject, change, _interval(f), duration(f.base), duration(f.head))
         lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
-    lines += ["", *(f"- {escape(line)}" for line in _paragraphs(report)), ""]
+    lines += ["", *(f"- {escape(words)}" for words in _paragraphs(report)), ""]
     return "\n".join(lines)
 
 
@@ -131,14 +159,15 @@ def junit(report: Report) -> str:
     speed = ET.SubElement(root, "testsuite", name="speed", tests=str(len(report.findings)))
     for f in _sorted(report):
         case = ET.SubElement(speed, "testcase", classname="speed", name=plain(f.subject))
-        words = plain(" ".join(line.strip() for line in _finding(f)))
+        words = plain(_sentence(f))
         if f.verdict == "slower" or f.blame == "head":
             ET.SubElement(case, "failure", message=words)
         elif f.verdict in ("inconclusive", "void", "missing"):
             ET.SubElement(case, "error", message=words)
     wrong = [(d.cell, d.words, "failure") for d in report.differences if not d.known]
     wrong += [(w.cell, w.words, "error" if w.kind == "new" else "failure") for w in report.worse]
-    wrong += [("gate", words, "error") for words in (*report.unjudged, *filter(None, [report.void]))]
+    none = [] if report.findings else ["not one comparison was made"]
+    wrong += [("gate", words, "error") for words in (*report.unjudged, *filter(None, [report.void]), *none)]
     accuracy = ET.SubElement(root, "testsuite", name="accuracy", tests=str(1 + len(wrong)))
     ET.SubElement(accuracy, "testcase", classname="accuracy", name=f"{report.judged} checks of head")
     for name, words, kind in wrong:
@@ -155,7 +184,19 @@ def document(report: Report) -> str:
     """JSON; a number that there is not is null."""
     code, sentence = report.verdict
     found = {"exit": code, "verdict": sentence, **msgspec.to_builtins(report, enc_hook=str)}
-    return msgspec.json.format(msgspec.json.encode(found), indent=1).decode() + "\n"
+    return msgspec.json.format(msgspec.json.encode(_sendable(found)), indent=1).decode() + "\n"
+
+
+def _sendable(found: Any) -> Any:
+    """The same with text that UTF-8 can hold."""
+    match found:
+        case str():
+            return found.encode("utf-8", "replace").decode()
+        case dict():
+            return {_sendable(key): _sendable(value) for key, value in found.items()}
+        case list() | tuple():
+            return [_sendable(value) for value in found]
+    return found
 
 
 RENDERERS: Mapping[str, Callable[[Report], str]] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("reference", "adapters", "conformance", "reports")
+PACKAGES = ("reference", "adapters", "conformance", "benchmarks", "reports")
 
 VARIANT = '''
 """Twice the sparse cross-entropy: a loss that nobody has, made to be added."""

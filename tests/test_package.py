@@ -33,9 +33,9 @@ def run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProces
 
 
 def test_every_file_is_in_the_wheel(site: Path) -> None:
-    for folder in ("reference", "adapters", "conformance", "reports"):
+    for folder in ("reference", "adapters", "conformance", "benchmarks", "reports"):
         ours, theirs = ROOT / folder, site / "lossvet" / folder
-        there = {p.relative_to(ours) for p in ours.rglob("*") if p.suffix in (".py", ".json", ".toml")}
+        there = {p.relative_to(ours) for p in ours.rglob("*") if p.suffix in (".py", ".json", ".toml", ".txt")}
         packed = {p.relative_to(theirs) for p in theirs.rglob("*") if p.is_file()}
         assert there <= packed, f"the wheel lacks {sorted(map(str, there - packed))}"
     assert (site / "lossvet" / "py.typed").exists()

@@ -2,6 +2,10 @@
 
 log(1 - p_j) is the log-sum-exp of the other logits less that of all. Spelled as log(1 - softmax(x)) it is infinite as
 soon as p_j rounds to 1. No sample weight.
+
+The composed recipe goes through the classes and not through their pairs: p_j <= 1/2 for all classes but the first, the
+argmax, so that log1p(-p_j) is accurate; and the complement of the first is the others, log(1 - p) = -softplus(x_first -
+lse(others)).
 """
 
 from __future__ import annotations
@@ -62,12 +66,14 @@ def closed(a: Any, logits: Any, labels: Any, params: CostComplement) -> Rows:
 
 
 def losses(ops: Any, logits: Any, labels: Any, params: CostComplement) -> Any:
-    true = ops.equal(ops.one_hot(labels, logits), 1.0)
-    others = ops.where(ops.eye(logits), float("-inf"), logits[:, None, :])
-    # The true class adds nothing; where all other logits are -inf, zeros in their place keep its derivative finite.
-    log_others = ops.logsumexp(ops.where(true[:, :, None], 0.0, others))
-    log_complement = log_others - ops.logsumexp(logits)[:, None]
-    return -ops.sum(ops.where(true, 0.0, ops.take(params.cost_matrix, labels) * log_complement), 1)
+    costs = ops.where(ops.equal(ops.one_hot(labels, logits), 1.0), 0.0, ops.take(params.cost_matrix, labels))
+    first = ops.argmax(ops.stop_gradient(logits))
+    others = ops.where(ops.equal(ops.one_hot(first, logits), 1.0), float("-inf"), logits)
+    # A first that is the true class costs nothing: where all others are -inf, zeros in their place keep that finite.
+    right = ops.equal(first, labels)
+    sure = ops.softplus(ops.pick(logits, first) - ops.logsumexp(ops.where(right[:, None], 0.0, others)))
+    p = ops.exp(others - ops.logsumexp(logits)[:, None])
+    return ops.pick(costs, first) * sure - ops.sum(costs * ops.log1p(-p), 1)
 
 
 VARIANT = Variant(

@@ -61,7 +61,7 @@ def command(**given: Any) -> None:
     except (NothingMatches, BaselineError, ValueError) as error:
         end(2, str(error))
     except CannotJudge as error:
-        end(3, f"cannot judge: {error}")
+        end(3, gates.line(f"cannot judge: {error}"))
     except (JournalError, GoldenError, LedgerError) as error:
         end(4, str(error))
     except OSError as error:
@@ -72,7 +72,8 @@ def command(**given: Any) -> None:
     click.echo(gates.RENDERERS[given["form"]](report), nl=False)
     if given["form"] == "github":
         gates.step_summary(report)
-    end(*report.verdict)
+    code, sentence = report.verdict
+    end(code, gates.line(sentence))
 
 
 def _options(given: dict[str, Any]) -> Options:

@@ -1,0 +1,224 @@
+"""`lossvet gate` as its users run it: real processes, a loss of their own in two folders, and the exit code.
+
+Times are those of a machine that others use as well, so a run that was void or inconclusive may be that; what may
+never be is red for a loss that has not changed, or green for one that is a third slower.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("scipy")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from plugged import plug
+
+from lossvet.benchmarks import ratchet
+
+GOOD = """
+import numpy as np
+
+
+def loss(logits, labels, ignore_index=-100):
+    kept = labels != ignore_index
+    largest = logits.max(-1, keepdims=True)
+    lse = np.log(np.exp(logits - largest).sum(-1)) + largest[:, 0]
+    picked = np.take_along_axis(logits, np.where(kept, labels, 0)[:, None], -1)[:, 0]
+    return np.where(kept, lse - picked, 0).sum() / logits.dtype.type(kept.sum())
+"""
+SLOW = GOOD.replace("    lse =", "    np.exp(logits[::2] - largest[::2]).sum(-1)\n    lse =")
+"""Half of the rows once more."""
+WRONG = GOOD.replace("(kept.sum())", "(len(kept))")
+"""Rows that are left out count in the mean."""
+BROKEN = WRONG.replace(
+    "    kept =", "    if logits.shape == (1, 10):\n        raise RuntimeError('no\\n::error::kernel')\n    kept ="
+)
+"""Wrong, and at the shape that is timed it raises."""
+CELL = "sparse/own/numpy/eager/float32/cpu"
+MAIN = "from lossvet.cli import main; main()"
+SMALL, LARGE = "1x10", "512x1000"
+"""So small that no difference matters, and the first stage decides; and what can be timed."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a gate ended, and the folder in which it ran."""
+
+    code: int
+    out: str
+    err: str
+    folder: Path
+
+    @property
+    def last(self) -> str:
+        return self.err.splitlines()[-1]
+
+    def __str__(self) -> str:
+        return f"exit {self.code}\n{self.out}\n{self.err}"
+
+
+def gate(folder: Path, base: str, head: str, *more: str, shape: str = SMALL, **variables: str) -> Done:
+    """Run it over a base and a head with these texts as `mylib.py`, from a folder with another `mylib.py`."""
+    for name, text in (("", GOOD), ("base", base), ("head", head)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        if text:
+            (folder / name / "mylib.py").write_text(text)
+    sides = ("--base", "base", "--head", "head", "--loss", "numpy/sparse=mylib:loss")
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", MAIN, "gate", *sides, "--task", "forward", "--shapes", shape, *more],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": plug(Path(tempfile.mkdtemp(dir=folder))), **variables},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    return Done(done.returncode, done.stdout, done.stderr, folder)
+
+
+@pytest.fixture(scope="module")
+def slower(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """Alone, for it is timed. A machine may drift for once, and then the run is void."""
+    for attempt in range(3):
+        folder = tmp_path_factory.mktemp(f"slower{attempt}")
+        summary = str(folder / "summary.md")
+        done = gate(folder, GOOD, SLOW, "--format", "github", shape=LARGE, GITHUB_STEP_SUMMARY=summary)
+        if not (done.code == 3 and "void" in done.last):
+            break
+    return done
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
+    """One after the other: disturbed by each other, they would take their second stage as well."""
+    better = f"[{ratchet.profile()}]\n{CELL} R 0.01\nsparse/composed/numpy/eager/float32/cpu R 0.01\n"
+    accuracy = tmp_path_factory.mktemp("accuracy") / "accuracy.txt"
+    accuracy.write_text(better)
+    asked = {
+        "same": (GOOD, GOOD, "--format", "json"),
+        "broken": (GOOD, BROKEN, "--accuracy", str(accuracy)),
+    }
+    return {name: gate(tmp_path_factory.mktemp(name), *args) for name, args in asked.items()}
+
+
+# A loss that became slower -------------------------------------------------------------------------------------------
+
+
+def test_a_slower_loss_is_red(slower: Done) -> None:
+    assert slower.code == 1, slower
+    assert slower.last == "red: 1 slower (exit 1)", slower
+    found = re.search(r"::error title=lossvet%3A slower::(\S+): slower, \+([\d.]+)%25 .*, 20 pairs", slower.out)
+    assert found, slower
+    assert found[1] == f"{CELL}/{LARGE}/forward"
+    assert 10 < float(found[2]) < 100, slower
+
+
+def test_the_step_summary_is_written(slower: Done) -> None:
+    text = (slower.folder / "summary.md").read_text()
+    assert text.startswith("## lossvet gate\n\n**red: 1 slower**\n"), slower
+    assert "| slower | sparse/own/numpy/eager/float32/cpu/512x1000/forward | \\+" in text
+
+
+def test_all_that_was_measured_is_kept(slower: Done) -> None:
+    (samples,) = (slower.folder / ".lossvet").glob("gate-*.jsonl")
+    records = [json.loads(line)["record"] for line in samples.read_text().splitlines()]
+    own = [r for r in records if r["kind"] == "sample" and r["subject"] == f"{CELL}/{LARGE}/forward"]
+    assert len(own) == 4 * (8 + 20)
+    assert [r["side"] for r in own].count("head") == len(own) / 2
+    assert records[-1]["kind"] == "end"
+
+
+# A loss that has not changed -----------------------------------------------------------------------------------------
+
+
+def test_the_same_loss_is_green(others: Mapping[str, Done]) -> None:
+    same = others["same"]
+    found = json.loads(same.out)
+    assert not [f for f in found["findings"] if f["verdict"] in ("slower", "faster", "missing")], same
+    assert found["judged"] > 100
+    assert found["worse"] == []
+    assert not [d for d in found["differences"] if not d["known"]]
+    if same.code == 3:
+        assert "inconclusive" in same.last or "void" in same.last, same
+    else:
+        assert same.code == 0, same
+        assert same.last.startswith("green: 1 benchmarks no slower")
+    assert found["exit"] == same.code
+
+
+def test_the_accuracy_that_is_proposed_can_be_used(others: Mapping[str, Done]) -> None:
+    proposed = others["same"].folder / ".lossvet" / "accuracy.txt"
+    assert CELL in ratchet.read(proposed, ratchet.profile())
+
+
+# A loss that is broken -----------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_broken_is_red_for_each_reason(others: Mapping[str, Done]) -> None:
+    broken = others["broken"]
+    assert broken.code == 1, broken
+    reasons = r"red: 1 gone or failing in head, \d+ wrong in head alone, 1 less accurate \(exit 1\)"
+    assert re.fullmatch(reasons, broken.last), broken
+
+
+def test_a_loss_that_raises_is_named_with_what_it_raised(others: Mapping[str, Done]) -> None:
+    broken = others["broken"]
+    assert "\nmissing      head: RuntimeError: no : :error::kernel\n" in broken.out, broken
+    assert not [line for line in (broken.out + broken.err).splitlines() if line.lstrip().startswith("::")]
+
+
+def test_a_loss_that_is_wrong_is_named_with_the_case(others: Mapping[str, Done]) -> None:
+    broken = others["broken"]
+    assert "wrong in head, and not in base: sparse/own/numpy/eager/float" in broken.out, broken
+    assert "sparse/ignored_first loss/mean: is outside the bound" in broken.out
+
+
+def test_a_loss_less_accurate_than_its_baseline_is_named(others: Mapping[str, Done]) -> None:
+    """And lines of other recipes are not gone because this gate judges one."""
+    broken = others["broken"]
+    assert f"accuracy worse: {CELL}:" in broken.out, broken
+    assert "accuracy gone" not in broken.out
+
+
+# A gate that cannot judge --------------------------------------------------------------------------------------------
+
+
+def test_a_base_that_lacks_the_loss_cannot_be_judged(tmp_path: Path) -> None:
+    """Nor is the module found in the folder where the gate was started."""
+    for number, base in enumerate(("def other(): ...", "")):
+        done = gate(tmp_path / str(number), base, GOOD)
+        assert done.code == 3, done
+        assert done.last.startswith("cannot judge: no framework is there on both sides: numpy is not there in base (")
+        assert ("no attribute 'loss'" if base else "No module named 'mylib'") in done.last
+
+
+def test_a_head_that_lacks_the_loss_is_red(tmp_path: Path) -> None:
+    done = gate(tmp_path, GOOD, "")
+    assert done.code == 1, done
+    assert done.last == "red: 1 gone or failing in head (exit 1)"
+    assert "missing      head: ModuleNotFoundError: No module named 'mylib'\n  numpy\n" in done.out
+
+
+def test_baselines_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "accuracy.txt"
+    path.write_text(f"[amiga-68000]\n{CELL} R 1\n")
+    done = gate(tmp_path, GOOD, GOOD, "--accuracy", str(path))
+    assert done.code == 2, done
+    assert f"has no baselines for [{ratchet.profile()}]; it has: amiga-68000" in done.last
+    assert "A gate without --accuracy leaves them in .lossvet/accuracy.txt" in done.last
+    assert "pair 1" not in done.err
+    path.write_text("nonsense\n[x]\nmore\n")
+    done = gate(tmp_path, GOOD, GOOD, "--accuracy", str(path))
+    assert done.code == 2, done
+    assert all(f"{path}:{number}: expected" in done.err for number in (1, 3))
+    path.unlink()
+    assert gate(tmp_path, GOOD, GOOD, "--accuracy", str(path)).code == 2
