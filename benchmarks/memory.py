@@ -11,6 +11,7 @@ import ctypes
 import gc
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,15 @@ def peak(call: Callable[[], Any], inputs: int) -> int | None:
         trim(0)
     try:
         grown = _grown(call)
-        idle = _touched(lambda: None)
-        return max(grown, _touched(call) - idle - inputs, 0)
+        return max(grown, _touched(call) - _idle() - inputs, 0)
     except OSError:
         return None
+
+
+@cache
+def _idle() -> int:
+    """What the measuring itself touches in this process."""
+    return _touched(lambda: None)
 
 
 def _grown(call: Callable[[], Any]) -> int:
