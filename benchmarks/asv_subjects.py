@@ -17,8 +17,8 @@ from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance.messages import Greeting, Hello
 
 FILE = Path(__file__).with_suffix(".txt")
-WANTED = Wanted(shapes=(Shape(512, 1000),), tasks=("train",))
-LEFT_OUT = {"tensorflow/eager", "tensorflow/xla"}
+WANTED = Wanted(shapes=(Shape(512, 1000),))
+LEFT_OUT = {"tensorflow/xla"}
 """Modes that only `lossvet bench` times: each subject costs asv five processes, and its runs are to take minutes."""
 
 

@@ -19,7 +19,11 @@ Task = Literal["forward", "train"]
 TASKS: tuple[Task, ...] = ("forward", "train")
 """forward: the reduced loss, no gradient recorded. train: the loss and its gradient in the logits."""
 
-SLOW_MODES = {"jax/eager": "eager JAX dispatches each operation", "torch/compile": "torch.compile takes seconds each"}
+SLOW_MODES = {
+    "jax/eager": "eager JAX dispatches each operation",
+    "tensorflow/graph": "it has the kernels of eager, dispatched as in the session of tensorflow_v1",
+    "torch/compile": "torch.compile takes seconds each",
+}
 """Modes that are timed only where they are asked for, and why."""
 
 
@@ -62,7 +66,7 @@ class Wanted:
     shapes: tuple[Shape, ...] = tuple(workloads.shape(s) for s in workloads.DEFAULT_SHAPES)
     modes: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ("float32",)
-    tasks: tuple[Task, ...] = TASKS
+    tasks: tuple[Task, ...] = ("train",)
     device: str = "cpu"
 
 

@@ -50,7 +50,7 @@ class Silent:
 
 
 def wanted(*only: str, framework: str = "numpy") -> Wanted:
-    return Wanted(only=only, frameworks=(framework,), shapes=SMALL)
+    return Wanted(only=only, frameworks=(framework,), shapes=SMALL, tasks=subjects.TASKS)
 
 
 @pytest.fixture
@@ -181,6 +181,7 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
 def test_the_command_shows_the_table_and_shows_it_again(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "COLUMNS": "80"}
     asked = ("bench", "--framework", "numpy", "--only", "sparse", "--shapes", "8x10", "--samples", "s.jsonl")
+    asked = (*asked, "--task", "forward", "--task", "train")
     done = subprocess.run([*LOSSVET, *asked], cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert "numpy eager composed" in done.stdout
