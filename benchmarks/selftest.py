@@ -86,8 +86,11 @@ class Rates:
     def verdict(self) -> tuple[int, str]:
         power = {rate.injected: rate.slower / rate.comparisons for rate in self.rates}
         false = self.alarms.slower + self.alarms.faster
-        words = f"{false} false alarms in {self.alarms.comparisons:,}; power at 5 %: {100 * power[0.05]:.1f} %"
-        good = false == 0 and power[0.05] >= 0.95 and power[0.10] == 1
+        words = (
+            f"{false} false alarms in {self.alarms.comparisons:,}; power at 5 %: {100 * power[0.05]:.1f} %; "
+            f"{self.void} of {self.runs:,} runs void"
+        )
+        good = false == 0 and power[0.05] >= 0.95 and power[0.10] == 1 and 20 * self.void <= self.runs
         return (0, f"the gate can be trusted here: {words}") if good else (1, f"not on this machine: {words}")
 
 

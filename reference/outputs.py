@@ -27,13 +27,16 @@ def outputs(a: Any, variant: Variant, case: Case, names: tuple[str, ...] | None 
     wanted = output_names(variant, case) if names is None else names
     into = tuple(leaf for leaf in leaves(variant, case) if any(name.endswith(f"/{leaf}") for name in wanted))
 
+    def asked(by_leaf: dict[str, Any]) -> dict[str, Any]:
+        return {leaf: value() if callable(value) else value for leaf, value in by_leaf.items() if leaf in into}
+
     def gradient(g: Any, along_weight: Any = None) -> dict[str, Any]:
         """The gradient of sum(g * loss), plus that of sum(along_weight * weight)."""
-        found = rows.pullback(g if v is None else g * v)
+        found = asked(rows.pullback(g if v is None else g * v))
         if "sample_weight" in into:
             found["sample_weight"] = a.exact(kept) * g * rows.loss
         if along_weight is not None:
-            more = rows.weight_pullback(along_weight * v)
+            more = asked(rows.weight_pullback(along_weight * v))
             if "sample_weight" in into:
                 more["sample_weight"] = a.exact(kept) * along_weight * rows.weight
             found.update({name: found[name] + value if name in found else value for name, value in more.items()})

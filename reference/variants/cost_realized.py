@@ -37,11 +37,11 @@ def closed(a: Any, logits: Any, labels: Any, params: CostRealized) -> Rows:
     def pullback(g: Any) -> dict[str, Any]:
         return {
             "logits": (g * weight).column() * softmax.logits_gradient(s, onehot),
-            "cost_matrix": ((g * cross_entropy).column() * choice).scatter(labels, classes),
+            "cost_matrix": lambda: ((g * cross_entropy).column() * choice).scatter(labels, classes),
         }
 
     def weight_pullback(g: Any) -> dict[str, Any]:
-        return {"cost_matrix": (g.column() * choice).scatter(labels, classes)}
+        return {"cost_matrix": lambda: (g.column() * choice).scatter(labels, classes)}
 
     def hessian(g: Any, direction: Array) -> Any:
         return (g * weight).column() * softmax.hessian_product(s, onehot, direction)
