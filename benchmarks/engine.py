@@ -23,6 +23,8 @@ from lossvet.conformance.journal import Journal
 from lossvet.conformance.messages import Greeting, Hello
 from lossvet.conformance.run import CannotJudge
 
+BUDGET_NS = 12_000_000
+"""What the blocks of a sample take together: the spread between processes is larger than that within one."""
 REPLICATES = 6
 """As few processes as give an interval for the median at 95 %: from the least to the largest."""
 
@@ -155,7 +157,7 @@ class _Session:
                         book.append(Moved(framework, device, replicate, nbytes, copy, read, clocks))
             for order, subject in enumerate(self.shuffled(list(own))):
                 asked = subjects.outputs(subject.task, own[subject])
-                match client.ask(Measure(str(subject), asked, whole=subject not in answers)):
+                match client.ask(Measure(str(subject), asked, whole=subject not in answers, budget=BUDGET_NS)):
                     case Sampled() as found:
                         book.append(_sample(subject, found, replicate, order, core))
                         if found.outcomes:

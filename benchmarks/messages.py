@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from lossvet.benchmarks.timing import BUDGET_NS
 from lossvet.conformance.messages import OutcomeMessage
 
 
@@ -13,6 +14,8 @@ class Measure(msgspec.Struct, frozen=True, tag=True):
     subject: str
     outputs: tuple[str, ...]
     whole: bool = False
+    budget: int = BUDGET_NS
+    """Nanoseconds that its blocks may take together."""
 
 
 class MeasureBandwidth(msgspec.Struct, frozen=True, tag=True):

@@ -103,12 +103,12 @@ def _sampled(adapter: Adapter, request: Measure) -> Reply:
     del before
     device = None if cell.device == "cpu" else adapter.measured[cell.device]
     if device is None:
-        found = timing.measure([call], timing.cpu_clock)
+        found = timing.measure([call], timing.cpu_clock, request.budget)
         last = call()
     else:
         clock = devices.ColdClock(device)
         others = devices.places(device, limit.moved(asked)) - 1
-        found = timing.measure([call, *(prepared() for _ in range(others))], clock)
+        found = timing.measure([call, *(prepared() for _ in range(others))], clock, request.budget)
         last = call.wait(clock.last)
     outcomes = adapter.read(last)
     if refused := _refusals(request, outcomes):
