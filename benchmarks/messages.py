@@ -9,11 +9,13 @@ from lossvet.conformance.messages import OutcomeMessage
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):
-    """Time this subject; `whole` asks for what the timed call computed, and for its peak memory, as well."""
+    """Time this subject. `whole` asks for what the timed call computed, and for its peak memory, as well; `keep` keeps
+    the call for when the same is asked again."""
 
     subject: str
     outputs: tuple[str, ...]
     whole: bool = False
+    keep: bool = False
     budget: int = BUDGET_NS
     """Nanoseconds that its blocks may take together."""
 

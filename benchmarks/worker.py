@@ -8,12 +8,13 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
 from lossvet import adapters
 from lossvet.adapters import devices, own_loss, slowed
-from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Prepared, Raised, recipes
+from lossvet.adapters.types import Adapter, Clock, Measured, Missing, Outcome, Prepared, Raised, recipes
 from lossvet.benchmarks import limit, memory, timing, workloads
 from lossvet.benchmarks.messages import (
     Bandwidth,
@@ -56,9 +57,9 @@ def main(name: str, read_fd: int, write_fd: int) -> None:
         return
     gc.freeze()  # a framework's million objects stay as they are: to look through them again takes 0.2 s a sample
     frames.write(write_fd, frames.encode(messages.hello(adapter, python)))
-    splitter = frames.Splitter()
+    splitter, kept = frames.Splitter(), dict[Measure, Ready]()
     while (body := frames.read(read_fd, splitter)) is not None:
-        reply = answer(adapter, frames.decode(body, Request))  # type: ignore[arg-type]  # a union is a type to msgspec
+        reply = answer(adapter, frames.decode(body, Request), kept)  # type: ignore[arg-type]  # a union is a type to msgspec
         frames.write(write_fd, frames.encode(reply))
         if poisoned(reply):
             return
@@ -69,8 +70,19 @@ def poisoned(reply: Reply) -> bool:
     return isinstance(reply, Failed) and any(words in reply.error for words in POISON)
 
 
-def answer(adapter: Adapter, request: Request) -> Reply:
-    """What was asked for, or why it cannot be had."""
+@dataclass(frozen=True)
+class Ready:
+    """A subject with everything in place: its calls (on a GPU in several places), their clock, and `prepare` in ns."""
+
+    case: Case
+    calls: list[Prepared]
+    clock: Clock
+    prepare: int
+    digest: str
+
+
+def answer(adapter: Adapter, request: Request, kept: dict[Measure, Ready]) -> Reply:
+    """What was asked for, or why it cannot be had. `kept` holds what earlier requests wanted to be kept."""
     try:
         match request:
             case MeasureBandwidth(nbytes, "cpu"):
@@ -81,12 +93,21 @@ def answer(adapter: Adapter, request: Request) -> Reply:
                 found = timing.measure([Prepared(limit.drift())], timing.cpu_clock)
                 return Sampled(found.number, found.blocks)
             case Measure():
-                return _sampled(adapter, request)
+                ready = kept.get(request) or _ready(adapter, request)
+                if request.keep:
+                    kept[request] = ready
+                return _sampled(adapter, request, ready)
+    except Refused as refused:
+        return Failed(messages.text(str(refused)))
     except Exception as error:
         return Failed(messages.text(f"{type(error).__name__}: {error}"))
 
 
-def _sampled(adapter: Adapter, request: Measure) -> Reply:
+class Refused(Exception):
+    """An output that was asked for is not there."""
+
+
+def _ready(adapter: Adapter, request: Measure) -> Ready:
     asked = subject(request.subject)
     cell, case = asked.cell, workloads.workload(asked.cell.variant, asked.shape)
     recipe = recipes(adapter, variants.load(cell.variant))[cell.recipe]
@@ -99,27 +120,30 @@ def _sampled(adapter: Adapter, request: Measure) -> Reply:
     before = call()
     prepare = perf_counter_ns() - start
     if refused := _refusals(request, adapter.read(before)):
-        return Failed(refused)
-    del before
-    device = None if cell.device == "cpu" else adapter.measured[cell.device]
-    if device is None:
-        found = timing.measure([call], timing.cpu_clock, request.budget)
-        last = call()
-    else:
-        clock = devices.ColdClock(device)
-        others = devices.places(device, limit.moved(asked)) - 1
-        found = timing.measure([call, *(prepared() for _ in range(others))], clock, request.budget)
-        last = call.wait(clock.last)
+        raise Refused(refused)
+    if cell.device == "cpu":
+        return Ready(case, [call], timing.cpu_clock, prepare, workloads.digest(case))
+    device = adapter.measured[cell.device]
+    others = devices.places(device, limit.moved(asked)) - 1
+    calls = [call, *(prepared() for _ in range(others))]
+    return Ready(case, calls, devices.ColdClock(device), prepare, workloads.digest(case))
+
+
+def _sampled(adapter: Adapter, request: Measure, ready: Ready) -> Reply:
+    asked, call = subject(request.subject), ready.calls[0]
+    found = timing.measure(ready.calls, ready.clock, request.budget)
+    last = call.wait(ready.clock.last) if isinstance(ready.clock, devices.ColdClock) else call()
     outcomes = adapter.read(last)
     if refused := _refusals(request, outcomes):
-        return Failed(refused)
+        raise Refused(refused)
     if not request.whole:
-        return Sampled(found.number, found.blocks, prepare, workload=workloads.digest(case))
-    after = _judged(asked, case, outcomes)
+        return Sampled(found.number, found.blocks, ready.prepare, workload=ready.digest)
+    after = _judged(asked, ready.case, outcomes)
     del last, outcomes
     inputs = limit.moved(dataclasses.replace(asked, task="forward"))
+    device = adapter.measured.get(asked.cell.device)
     peak = memory.peak(call, inputs) if device is None else device.peak(call)
-    return Sampled(found.number, found.blocks, prepare, peak, workloads.digest(case), after)
+    return Sampled(found.number, found.blocks, ready.prepare, peak, ready.digest, after)
 
 
 def _refusals(request: Measure, outcomes: Mapping[str, Outcome]) -> str:

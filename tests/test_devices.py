@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def test_there_are_never_more_places_than_a_block_has_calls() -> None:
 
 
 def sampled(adapter: Adapter, shape: str, whole: bool = False) -> Sampled:
-    reply = worker.answer(adapter, Measure(subject_name(shape), ("loss/mean",), whole))
+    reply = worker.answer(adapter, Measure(subject_name(shape), ("loss/mean",), whole), {})
     assert isinstance(reply, Sampled), reply
     return reply
 
@@ -176,7 +177,7 @@ def test_the_timed_calls_of_a_sample_find_no_input_in_the_cache(shape: str) -> N
 def test_the_limit_is_that_of_the_memory(nbytes: int) -> None:
     """Neither that of the cache nor that of a launch."""
     gpu = Gpu()
-    reply = worker.answer(stand_in.adapter(gpu), MeasureBandwidth(nbytes, "cuda"))
+    reply = worker.answer(stand_in.adapter(gpu), MeasureBandwidth(nbytes, "cuda"), {})
     assert isinstance(reply, Bandwidth)
     assert reply.copy == reply.read == pytest.approx(1 / stand_in.BYTES_PER_NS, rel=0.01)
     assert not any(x.startswith("warm") for x in gpu.log)
@@ -209,7 +210,7 @@ def test_what_is_judged_is_what_the_timed_calls_computed() -> None:
 @pytest.mark.parametrize("whole", [False, True])
 def test_calls_that_were_refused_are_no_sample(whole: bool) -> None:
     """An exception is fast."""
-    reply = worker.answer(stand_in.adapter(rushed=refused), Measure(subject_name(), ("loss/mean",), whole))
+    reply = worker.answer(stand_in.adapter(rushed=refused), Measure(subject_name(), ("loss/mean",), whole), {})
     assert reply == Failed("loss/mean: OutOfMemoryError: no memory left")
 
 
@@ -245,7 +246,7 @@ def test_what_beats_the_memory_by_more_than_a_tenth_is_void(factor: float, void:
 @pytest.mark.parametrize("idle", [False, True])
 def test_who_does_no_work_is_void(idle: bool) -> None:
     adapter = stand_in.adapter(idle=idle)
-    bandwidth = worker.answer(adapter, MeasureBandwidth(2**24, "cuda"))
+    bandwidth = worker.answer(adapter, MeasureBandwidth(2**24, "cuda"), {})
     found = sampled(adapter, "64x100")
     assert isinstance(bandwidth, Bandwidth)
     (row,) = rows(Sample(subject_name(), 0, 0, 0, found.number, found.blocks, 0, None), moved=bandwidth.copy)
@@ -475,3 +476,17 @@ def test_losses_are_timed_on_a_gpu(tmp_path: Path) -> None:
     assert found
     assert {row["device"] for row in found}.isdisjoint({"cpu"})
     assert not any(row["void"] for row in found)
+
+
+def test_a_subject_that_is_kept_is_prepared_once() -> None:
+    gpu = Gpu()
+    adapter = stand_in.adapter(gpu)
+    prepared: list[object] = []
+    counting = dataclasses.replace(adapter, prepare=lambda *a: prepared.append(a) or adapter.prepare(*a))
+    kept: dict[Measure, worker.Ready] = {}
+    request = Measure(subject_name(), ("loss/mean",), keep=True)
+    for _ in range(3):
+        assert isinstance(worker.answer(counting, request, kept), Sampled)
+    once = len(prepared)
+    worker.answer(counting, Measure(subject_name(), ("loss/mean",)), {})
+    assert len(prepared) == 2 * once
