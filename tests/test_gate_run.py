@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from plugged import plug
 
-from lossvet.benchmarks import ratchet
+from lossvet.benchmarks import pairs, ratchet
 
 GOOD = """
 import numpy as np
@@ -132,7 +132,7 @@ def test_all_that_was_measured_is_kept(slower: Done) -> None:
     (samples,) = (slower.folder / ".lossvet").glob("gate-*.jsonl")
     records = [json.loads(line)["record"] for line in samples.read_text().splitlines()]
     own = [r for r in records if r["kind"] == "sample" and r["subject"] == f"{CELL}/{LARGE}/forward"]
-    assert len(own) == 4 * (8 + 20)
+    assert len(own) == 4 * pairs.PASSES * (8 + 20)
     assert [r["side"] for r in own].count("head") == len(own) / 2
     assert records[-1]["kind"] == "end"
 
