@@ -67,8 +67,9 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def covers(self, cell: Cell, case: str) -> bool:
         """Whether this entry speaks of this case in this cell."""
-        fields = ("framework", "variant", "recipe", "mode", "dtype")
-        return all(_fits(getattr(cell, f), getattr(self, f)) for f in fields) and _fits(case, self.cases)
+        fields = ("framework", "recipe", "mode", "dtype")
+        named = any(_fits(name, self.variant) for name in (cell.variant, f"{cell.variant}/{cell.recipe}"))
+        return named and all(_fits(getattr(cell, f), getattr(self, f)) for f in fields) and _fits(case, self.cases)
 
 
 ELEMENTS: Mapping[str, Callable[[Case], Any]] = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -98,7 +99,11 @@ def _in_ledger() -> set[Cell]:
     deviations = Ledger.read().deviations
     planned = suite().plan or ()
     return {
-        item.cell for item in planned if not item.absent and any(d.covers(item.cell, item.case) for d in deviations)
+        item.cell
+        for item in planned
+        if not item.absent
+        for d in deviations
+        if d.covers(item.cell, item.case) and any(fnmatchcase(o, p) for o in item.outputs for p in d.output)
     }
 
 
