@@ -1,8 +1,8 @@
 """Losses that are slower than they need be, on purpose: what a gate must find, for its self-test.
 
-LOSSVET_SLOWED holds, by variant, how many hundredths of the rows are multiplied by themselves inside the loss for each
-per cent of slowdown. Every framework's tensors can be sliced and multiplied, so this knows none. It works in modes that
-run what is written; a compiler would leave out what nobody uses.
+LOSSVET_SLOWED holds, by variant and name, which share of the rows is multiplied by itself before the loss. Every
+framework's tensors can be sliced and multiplied, so this knows none. It works in modes that run what is written; a
+compiler would leave out what nobody uses.
 """
 
 from __future__ import annotations
@@ -18,30 +18,28 @@ from lossvet.reference import variants
 from lossvet.reference.types import Reduction
 
 VARIABLE = "LOSSVET_SLOWED"
-PERCENTS = (0, 2, 5, 10)
 
 
-def recipe(percent: int) -> str:
-    """The name of the recipe that is slower by this much."""
-    return f"slowed_{percent}"
+def recipe(name: int) -> str:
+    """What the recipe of this name is called: of what it is slower by in per cent, or of its place in a trial."""
+    return f"slowed_{name}"
 
 
-def environment(rows: Mapping[str, float]) -> dict[str, str]:
-    """What makes a worker offer these recipes; `rows` in per cent of all for each per cent of slowdown, by variant."""
-    return {VARIABLE: json.dumps(dict(rows))}
+def environment(shares: Mapping[str, Mapping[int, float]]) -> dict[str, str]:
+    """What makes a worker offer these recipes. A share may be more than 1: all rows, and some once more."""
+    return {VARIABLE: json.dumps({variant: {recipe(k): v for k, v in by.items()} for variant, by in shares.items()})}
 
 
 def added(adapter: Adapter) -> Adapter:
-    """The adapter, with slowed recipes of every variant where the environment asks for them."""
+    """The adapter with slowed recipes and no others, where the environment asks for them."""
     text = os.environ.get(VARIABLE)
     if text is None:
         return adapter
-    rows: dict[str, float] = json.loads(text)
+    shares: dict[str, dict[str, float]] = json.loads(text)
     slow = {
-        name: {recipe(percent): _native(adapter, name, percent * rows.get(name, 0.0) / 100) for percent in PERCENTS}
-        for name in variants.names()
+        name: {own: _native(adapter, name, share) for own, share in by_name.items()} for name, by_name in shares.items()
     }
-    return replace(adapter, native={name: {**adapter.native.get(name, {}), **own} for name, own in slow.items()})
+    return replace(adapter, native=slow)
 
 
 def _native(adapter: Adapter, name: str, share: float) -> Native:

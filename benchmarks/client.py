@@ -11,7 +11,7 @@ from pathlib import Path
 from lossvet.benchmarks import worker
 from lossvet.benchmarks.messages import Failed, Reply, Request
 from lossvet.conformance import frames, process
-from lossvet.conformance.messages import Greeting, Unavailable
+from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.pool import START_LIMIT
 from lossvet.conformance.process import Died, Hung, Process
 
@@ -35,14 +35,16 @@ def cores() -> tuple[int, ...]:
 class Client:
     """A worker of one framework on one core. A context manager: leaving it ends the worker.
 
-    `greeting` is what it said first. A worker that dies costs the request that it was at; the next has a new worker.
+    Making it does not wait until the worker has started, so that several can start at once; `greeting`, what the worker
+    said first, does. A worker that dies costs the request that it was at; the next has a new worker.
     """
 
     def __init__(self, framework: str, side: Side, core: int, cache: Path | None, stopped: Callable[[], bool]) -> None:
         self._environment = {**process.environment(cache), worker.CORE: str(core), **side.environment}
         self._framework, self._side, self._stopped = framework, side, stopped
+        self.core = core
         self._process: Process | None = None
-        self.greeting: Greeting = self._start()
+        self._greeting: Greeting | None = self._spawn()
 
     def __enter__(self) -> Client:
         return self
@@ -50,11 +52,17 @@ class Client:
     def __exit__(self, *exception: object) -> None:
         self._bury()
 
+    @property
+    def greeting(self) -> Greeting:
+        if self._greeting is None:
+            self._greeting = self._hear()
+        return self._greeting
+
     def send(self, request: Request) -> None:
         """Ask, without waiting. `receive` has to follow."""
         if self._process is None:
-            self._start()
-        if self._process is not None:
+            self._greeting = self._spawn()
+        if isinstance(self.greeting, Hello) and self._process is not None:
             with contextlib.suppress(Died, Hung):  # receive finds the same, and says so
                 self._process.send(frames.encode(request), LIMIT)
 
@@ -81,14 +89,19 @@ class Client:
         self.send(request)
         return self.receive()
 
-    def _start(self) -> Greeting:
+    def _spawn(self) -> Unavailable | None:
+        """Begin to start the worker. None, or why that is impossible."""
+        module = "lossvet.benchmarks.worker"
         try:
-            self._process = Process(
-                self._framework, self._side.python, self._environment, self._stopped, "lossvet.benchmarks.worker"
-            )
-            greeting: Greeting = frames.decode(self._process.receive(START_LIMIT), Greeting)  # type: ignore[arg-type]  # as above
+            self._process = Process(self._framework, self._side.python, self._environment, self._stopped, module)
         except OSError as error:
             return Unavailable(self._framework, f"{self._side.python} cannot be started: {error.strerror}", False)
+        return None
+
+    def _hear(self) -> Greeting:
+        assert self._process is not None, "who was spawned has a process until it has been heard"
+        try:
+            greeting: Greeting = frames.decode(self._process.receive(START_LIMIT), Greeting)  # type: ignore[arg-type]  # as above
         except (Died, Hung, frames.FrameError) as error:
             greeting = Unavailable(self._framework, f"its worker did not say hello: {error}", missing=False)
         if isinstance(greeting, Unavailable):

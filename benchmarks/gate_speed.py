@@ -45,7 +45,7 @@ def compare_speed(
     book = Journal.create(path, engine.header(asked, greetings["head"]), again="lossvet gate")
     try:
         total = sum(len(match.subjects) for match in matches)
-        observer.begin(2 * gate.SCREEN * len(matches))
+        observer.begin(pairs.PASSES * gate.SCREEN * len(matches))
         shots = [shot for match in matches for shot in _written(book, match.pairs(range(gate.SCREEN), observer))]
         measured = pairs.ratios(shots)
         found |= gate.missing(shots, [str(s) for m in matches for s in m.subjects], measured)
@@ -61,7 +61,7 @@ def compare_speed(
         }
         if again and not void:
             observer.say(f"{len(suspects)} of {total} are suspicious and are measured afresh")
-            observer.begin(2 * gate.CONFIRM * len(again))
+            observer.begin(pairs.PASSES * gate.CONFIRM * len(again))
             numbers = range(gate.SCREEN, gate.SCREEN + gate.CONFIRM)
             shots = [shot for match in again for shot in _written(book, match.pairs(numbers, observer))]
             measured = pairs.ratios(shots)

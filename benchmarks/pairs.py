@@ -1,11 +1,12 @@
-"""Base against head: pairs of fresh processes that measure the same subjects at the same time, then with cores swapped.
+"""Base against head: pairs of fresh processes that measure the same subjects in turns, on each core.
 
-What disturbs a machine for longer than a sample disturbs both sides of a pair, and what is slow of a core is slow for
-both. On a machine with one core the sides take turns instead, base head head base.
+On every core a process of each side is alive, and one of the four is at work: what slows the machine for longer than
+two samples slows both sides, what is slow of a core is slow for both, and none competes with another for the memory.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +24,9 @@ from lossvet.reference.types import Reduction
 Name = Literal["base", "head"]
 NAMES: tuple[Name, Name] = ("base", "head")
 PASSES, BUDGET_NS = 8, 6_000_000
-"""A process goes through its subjects so often, with so little time for each: a core that is slow for a tenth of a
-second then disturbs a pass of some subjects, and not all that is known of one."""
+"""A process goes through its subjects so often, with so little time for each (a multiple of 2, so that each side is as
+often the first): what slows the machine for a tenth of a second then disturbs a pass of some subjects, and not all that
+is known of one."""
 DRIFT = "drift"
 """What stands for a subject where the fixed workload was measured."""
 
@@ -60,39 +62,50 @@ class Match:
         for number in numbers:
             order = list(self.subjects)
             random.Random(f"{seed}/{number}").shuffle(order)
-            for turn in (0, 1):
-                yield from self._round(number, turn, order)
-                observer.counted(f"{self.framework} pair {number + 1}, round {turn + 1}")
+            one_pass: list[tuple[str, Measure | MeasureDrift]] = [(DRIFT, MeasureDrift())]
+            for subject in order:
+                outputs = subjects.outputs(subject.task, self.subjects[subject])
+                one_pass.append((str(subject), Measure(str(subject), outputs, keep=True, budget=BUDGET_NS)))
+            # a process that waits holds its share of a GPU's memory, so that there one is alive at a time
+            alone = any(subject.cell.device != "cpu" for subject in order)
+            yield from (self._apart if alone else self._in_turns)(number, one_pass, observer)
 
-    def _round(self, pair: int, turn: int, order: Sequence[Subject]) -> Iterator[Shot]:
-        one_pass: list[tuple[str, Measure | MeasureDrift]] = [(DRIFT, MeasureDrift())]
-        for subject in order:
-            outputs = subjects.outputs(subject.task, self.subjects[subject])
-            one_pass.append((str(subject), Measure(str(subject), outputs, keep=True, budget=BUDGET_NS)))
-        requests = one_pass * PASSES
-        names = NAMES if (pair + turn) % 2 == 0 else NAMES[::-1]
-        # two processes would share one GPU, and disturb each other
-        if len(cores()) > 1 and all(subject.cell.device == "cpu" for subject in order):
-            yield from self._side_by_side(pair, turn, names, requests)
-        else:
-            for name in names:
-                with self._client(name, cores()[0]) as client:
-                    for place, (name_of, request) in enumerate(requests):
-                        yield Shot(name_of, name, pair, turn, cores()[0], place, client.ask(request))
-
-    def _side_by_side(
-        self, pair: int, turn: int, names: tuple[Name, Name], requests: Sequence[tuple[str, Measure | MeasureDrift]]
+    def _in_turns(
+        self, pair: int, one_pass: Sequence[tuple[str, Measure | MeasureDrift]], observer: Observer
     ) -> Iterator[Shot]:
-        first, second = names
-        with self._client(first, cores()[0]) as one, self._client(second, cores()[1]) as two:
-            for place, (subject, request) in enumerate(requests):
-                one.send(request)
-                two.send(request)
-                yield Shot(subject, first, pair, turn, cores()[0], place, one.receive())
-                yield Shot(subject, second, pair, turn, cores()[1], place, two.receive())
+        with contextlib.ExitStack() as alive:
+            clients = {  # all begin to start before the first is waited for
+                (turn, name): alive.enter_context(self._client(name, core))
+                for turn, core in enumerate((cores()[0], cores()[-1]))
+                for name in NAMES
+            }
+            for client in clients.values():
+                client.greeting  # noqa: B018  # waits until it has started, so that none starts while another measures
+            for number in range(PASSES):
+                for place, (subject, request) in enumerate(one_pass, number * len(one_pass)):
+                    for turn in (0, 1):
+                        for name in _order(pair + turn + number):
+                            client = clients[turn, name]
+                            yield Shot(subject, name, pair, turn, client.core, place, client.ask(request))
+                observer.counted(f"{self.framework} pair {pair + 1}, pass {number + 1}")
+
+    def _apart(
+        self, pair: int, one_pass: Sequence[tuple[str, Measure | MeasureDrift]], observer: Observer
+    ) -> Iterator[Shot]:
+        for turn in (0, 1):
+            for name in _order(pair + turn):
+                with self._client(name, cores()[0]) as client:
+                    for place, (subject, request) in enumerate([*one_pass] * PASSES):
+                        yield Shot(subject, name, pair, turn, client.core, place, client.ask(request))
+            for _ in range(PASSES // 2):
+                observer.counted(f"{self.framework} pair {pair + 1}, round {turn + 1}")
 
     def _client(self, name: Name, core: int) -> Client:
         return Client(self.framework, self.sides[name], core, self.caches[name], lambda: False)
+
+
+def _order(number: int) -> tuple[Name, ...]:
+    return NAMES if number % 2 == 0 else NAMES[::-1]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The gate on trial: its false alarms and its power, measured on the machine at hand with real losses.
 
 A pool of pairs is measured once, of some losses, each under four names. On the side of base all four are the same; on
-that of head, one is as in base and the others have 2, 5 and 10 % of work added: rows multiplied by themselves inside
+that of head, one is as in base and the others have 2, 5 and 10 % of work added: rows multiplied by themselves before
 the loss, as many as calibration asks for. Runs of the gate are then drawn from the pool: 8 pairs screen, 20 confirm.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import sys
@@ -33,9 +34,18 @@ from lossvet.reference.types import Reduction
 
 RUNS = 250
 """Gate runs drawn for each kind: with four losses, 1,000 comparisons."""
-LOSSES = (("sparse", "512x1000"), ("class_weight", "128x1000"), ("pos_weight", "512x100"), ("smooth_terms", "256x512"))
+LOSSES = (
+    ("sparse", "512x1000"),
+    ("class_weight", "512x1000"),
+    ("pos_weight", "256x2000"),
+    ("smooth_terms", "1024x512"),
+)
+"""So large that to take a share of the rows, some 10 us, is less than 2 % of each."""
 DEFAULT = "torch"
-CALIBRATIONS = 3
+PERCENTS = (0, 2, 5, 10)
+TRIALS = (0.0, 0.02, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Shares of the rows whose work is timed, to know which share takes so many per cent."""
+CALIBRATIONS = 4
 """Processes on each core that calibrate."""
 
 
@@ -100,13 +110,14 @@ def run(frameworks: Sequence[str], count: int, observer: Observer) -> Rates:
     with tempfile.TemporaryDirectory(prefix="lossvet-selftest-") as folder:
         caches: dict[Name, Path] = {name: Path(folder) / "cache" for name in NAMES}
         observer.say("calibrating the slowdowns ...")
-        rows, hello = _calibrated(framework, caches["head"])
+        shares, hello = _calibrated(framework, caches["head"])
+        plain = {variant: dict.fromkeys(PERCENTS, 0.0) for variant in shares}
         sides: dict[Name, Side] = {
-            "base": Side(sys.executable, slowed.environment({})),
-            "head": Side(sys.executable, slowed.environment(rows)),
+            "base": Side(sys.executable, slowed.environment(plain)),
+            "head": Side(sys.executable, slowed.environment(shares)),
         }
         match = Match(framework, sides, _subjects(hello), caches)
-        observer.begin(2 * count)
+        observer.begin(pairs.PASSES * count)
         shots = list(match.pairs(range(count), observer))
     if broken := pairs.failures(shots):
         (name, side), error = next(iter(broken.items()))
@@ -119,7 +130,7 @@ def _subjects(hello: Hello) -> dict[Subject, Reduction]:
     return {
         (subject := _subject(hello, *loss, percent)): subjects.reduction(hello.natives[loss[0]][subject.cell.recipe])
         for loss in LOSSES
-        for percent in slowed.PERCENTS
+        for percent in PERCENTS
     }
 
 
@@ -129,34 +140,38 @@ def _subject(hello: Hello, variant: str, at: str, percent: int) -> Subject:
     return Subject(Cell(variant, slowed.recipe(percent), hello.name, mode, "float32"), workloads.shape(at), "forward")
 
 
-def _calibrated(framework: str, cache: Path) -> tuple[dict[str, float], Hello]:
-    """What share of its rows, in per cent, takes a hundredth of the time of each loss: from work that is known."""
-    trial = 100.0
-    side = Side(sys.executable, slowed.environment({variant: trial for variant, _ in LOSSES}))
-    plain: dict[str, list[float]] = {variant: [] for variant, _ in LOSSES}
-    more: dict[str, list[float]] = {variant: [] for variant, _ in LOSSES}
+def _calibrated(framework: str, cache: Path) -> tuple[dict[str, dict[int, float]], Hello]:
+    """By loss and per cent, which share of its rows takes so much of its time: read off from shares that were tried."""
+    import numpy as np
+
+    side = Side(sys.executable, slowed.environment({v: dict(enumerate(TRIALS)) for v, _ in LOSSES}))
+    found: dict[tuple[str, int], list[float]] = {}
     for core in cores() * CALIBRATIONS:
         with Client(framework, side, core, cache, lambda: False) as client:
             if isinstance(client.greeting, Unavailable):
                 raise CannotJudge(f"{framework} is not there ({client.greeting.reason}); see: lossvet doctor")
-            hello, by = client.greeting, _subjects(client.greeting)
-            for variant, at in LOSSES:
-                for percent, times in ((0, plain), (10, more)):
-                    subject = _subject(hello, variant, at, percent)
-                    match client.ask(Measure(str(subject), subjects.outputs(subject.task, by[subject]))):
-                        case Sampled() as found:
-                            times[variant].append(found.nanoseconds)
-                        case reply:
-                            raise CannotJudge(f"{subject}: {reply}")
-    added = {v: max(median(b - a for a, b in zip(plain[v], more[v], strict=True)), 1.0) for v in plain}
-    return {v: trial * 0.10 * median(plain[v]) / added[v] for v in plain}, hello
+            hello = client.greeting
+            for (variant, at), trial in itertools.product(LOSSES, [*range(len(TRIALS))] * pairs.PASSES):
+                asked = _subject(hello, variant, at, trial)
+                outputs = subjects.outputs(asked.task, subjects.reduction(hello.natives[variant][asked.cell.recipe]))
+                match client.ask(Measure(str(asked), outputs, keep=True, budget=pairs.BUDGET_NS)):
+                    case Sampled() as sampled:
+                        found.setdefault((variant, trial), []).append(sampled.nanoseconds)
+                    case reply:
+                        raise CannotJudge(f"{asked}: {reply}")
+    shares = {}
+    for variant, _ in LOSSES:
+        times = np.array([median(found[variant, trial]) for trial in range(len(TRIALS))])
+        added = np.maximum.accumulate(times / times[0] - 1)
+        shares[variant] = {p: float(np.interp(p / 100, added, TRIALS)) for p in PERCENTS}
+    return shares, hello
 
 
 def judge(hello: Hello, count: int, seconds: float, shots: Sequence[Shot]) -> Rates:
     """Draw runs of the gate from the pool, and count what they say."""
     pool, draw = pairs.ratios(shots), random.Random(0)
     rates, void, uniform = [], 0, 0
-    for percent in slowed.PERCENTS:
+    for percent in PERCENTS:
         names = [str(_subject(hello, *loss, percent)) for loss in LOSSES]
         said: Counter[str] = Counter()
         for _ in range(RUNS):
@@ -169,7 +184,7 @@ def judge(hello: Hello, count: int, seconds: float, shots: Sequence[Shot]) -> Ra
         kinds = (said[kind] for kind in ("slower", "faster", "unchanged", "inconclusive"))
         rates.append(Rate(percent / 100, measured, RUNS * len(names), *kinds))
     noise = tuple(stdev(pool[str(_subject(hello, *loss, 0))].logs) for loss in LOSSES)
-    runs = RUNS * len(slowed.PERCENTS)
+    runs = RUNS * len(PERCENTS)
     return Rates(hello.name, hello.version, count, seconds, noise, tuple(rates), runs, void, uniform, RUNS)
 
 

@@ -508,7 +508,7 @@ def test_the_simulation_finds_a_gate_that_is_too_eager() -> None:
 
 SLOWED = {
     slowed.recipe(p): NativeSpec("", ("none",), sample_weight=False, ignore_index=False, dtypes=("float32",))
-    for p in slowed.PERCENTS
+    for p in selftest.PERCENTS
 }
 HELLO = Hello(
     name="torch",
