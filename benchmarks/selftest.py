@@ -126,9 +126,9 @@ def run(frameworks: Sequence[str], count: int, observer: Observer) -> Rates:
 
 
 def _subjects(hello: Hello) -> dict[Subject, Reduction]:
-    """Every loss under its four names, with the reduction that it has."""
+    """Every loss under its four names, with the reduction that it has under all of them."""
     return {
-        (subject := _subject(hello, *loss, percent)): subjects.reduction(hello.natives[loss[0]][subject.cell.recipe])
+        _subject(hello, *loss, percent): subjects.reduction(hello.natives[loss[0]][slowed.recipe(0)])
         for loss in LOSSES
         for percent in PERCENTS
     }
@@ -163,6 +163,10 @@ def _calibrated(framework: str, cache: Path) -> tuple[dict[str, dict[int, float]
     for variant, _ in LOSSES:
         times = np.array([median(found[variant, trial]) for trial in range(len(TRIALS))])
         added = np.maximum.accumulate(times / times[0] - 1)
+        if added[-1] < max(PERCENTS) / 100:
+            raise CannotJudge(
+                f"{variant} cannot be slowed by {max(PERCENTS)} %: {TRIALS[-1]:g} times its rows are less"
+            )
         shares[variant] = {p: float(np.interp(p / 100, added, TRIALS)) for p in PERCENTS}
     return shares, hello
 
