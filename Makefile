@@ -1,5 +1,6 @@
 # make run    judge the frameworks (installs what is missing first)
 # make bench  time them, with accuracy and the machine's limit
+# make report run and time everything, and make the site, in .lossvet/report
 # make asv    the same for asv's pages, in .asv/html
 # make test   the tests
 # make lint   ruff and mypy
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: install run bench asv test lint clean
+.PHONY: install run bench report asv test lint clean
 
 install: $(INSTALLED)
 
@@ -27,9 +28,14 @@ run: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/lossvet bench $(ARGS)
 
+report: $(INSTALLED)
+	$(BIN)/lossvet run --full
+	$(BIN)/lossvet bench
+	$(BIN)/lossvet report $(ARGS)
+
 asv: $(INSTALLED)
 	$(BIN)/asv machine --yes
-	$(BIN)/asv run -E existing:$(CURDIR)/$(BIN)/python --set-commit-hash $$(git rev-parse HEAD) \
+	$(BIN)/asv run -e -E existing:$(CURDIR)/$(BIN)/python --set-commit-hash $$(git rev-parse HEAD) \
 	    --record-samples --launch-method spawn $(ARGS)
 	$(BIN)/python -m lossvet.benchmarks.publish
 	$(BIN)/asv publish

@@ -8,6 +8,7 @@ damage, and is refused by line number. Power failure is not met: nothing is sync
 from __future__ import annotations
 
 import fcntl
+import gzip
 import os
 import zlib
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import msgspec
 from lossvet.conformance.records import Finished, Header, Judged, Record
 
 FOLDER = Path(".lossvet")
-SCHEMA = 1
+SCHEMA = 2
 
 _BEFORE, _BETWEEN, _AFTER = b'{"crc":"', b'","record":', b"}\n"
 _BODY = len(_BEFORE) + 8 + len(_BETWEEN)
@@ -66,15 +67,15 @@ def read(path: Path) -> Contents | None:
             raise JournalError(f"{path}:{number}: a {record.__class__.__name__} in the middle of a run")
         if judged.setdefault((record.cell, record.case), record) is not record:
             raise JournalError(f"{path}:{number}: {record.case} in {record.cell} is judged for the second time")
-    return Contents(header, tuple(judged.values()), finished, _whole(path.read_bytes()))
+    return Contents(header, tuple(judged.values()), finished, _whole(_data(path)))
 
 
 def records(path: Path, kind: Any) -> Iterator[Any]:
-    """The records of a file of such lines, of this type or union; a torn end is left out.
+    """The records of a file of such lines, of this type or union; a torn end is left out. The file may be packed (.gz).
 
     Raises JournalError for a damaged line, naming it, and OSError where the file cannot be read.
     """
-    decoder, data = msgspec.json.Decoder(kind), path.read_bytes()
+    decoder, data = msgspec.json.Decoder(kind), _data(path)
     for number, text in enumerate(data[: _whole(data)].splitlines(), 1):
         body, end = text[_BODY:-1], text[-1:]
         if text[:_BODY] != b"%s%08x%s" % (_BEFORE, zlib.crc32(body), _BETWEEN) or end != b"}":
@@ -86,6 +87,16 @@ def records(path: Path, kind: Any) -> Iterator[Any]:
             yield decoder.decode(body)
         except msgspec.DecodeError as error:
             raise JournalError(f"{path}:{number}: {error}") from None
+
+
+def _data(path: Path) -> bytes:
+    data = path.read_bytes()
+    if path.suffix != ".gz":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise JournalError(f"{path} cannot be unpacked ({error}); restore the file") from None
 
 
 def _whole(data: bytes) -> int:

@@ -74,12 +74,14 @@ def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: str)
     accuracy: AccuracyClass = "R" if relative else "S" if shifted else "W"
     judged = finite & ~overflows
     ulp, flushed = ulp_errors(got[judged], golden[judged], dtype)
+    worst = np.argwhere(judged)[flushed.argmax()] if flushed.size else ()
     return Agrees(
         ratio=float(ratio.max(initial=0.0, where=judged)),
         ulp=float(ulp.max(initial=0.0)),
         ulp_flushed=float(flushed.max(initial=0.0)),
         accuracy=accuracy,
         resolution=_resolution(golden[judged], bound.W[judged]),
+        index=tuple(int(i) for i in worst),
     )
 
 

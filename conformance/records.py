@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from lossvet.conformance.messages import Greeting
 from lossvet.conformance.types import Absent, Agrees, Crashed, Deviates, Differs, Errored, TimedOut, Verdict
 
 _VERDICTS: dict[str, type[Verdict]] = {
@@ -23,7 +24,8 @@ Compact = list[Any]
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
-    """What the run was to do: `digest` is the plan's, `versions` are by framework, `options` as they were given."""
+    """What the run was to do: `digest` is the plan's, `options` are as they were given. By framework: its version, and
+    what it said first, from which a report makes the plan again."""
 
     schema: int
     digest: str
@@ -31,6 +33,7 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
     versions: dict[str, str]
     options: dict[str, Any]
     started: str
+    greetings: dict[str, Greeting]
 
 
 class Judged(msgspec.Struct, frozen=True, tag="judged", tag_field="kind"):

@@ -17,7 +17,7 @@ import msgspec
 import lossvet
 from lossvet import adapters
 from lossvet.conformance import journal, ledger, messages, plan, pool, process, records, summary
-from lossvet.conformance.journal import Journal
+from lossvet.conformance.journal import Contents, Journal, JournalError
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.messages import Greeting, Hello, Unavailable
@@ -162,6 +162,26 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
     return Result(folded, made, greetings, problems, book.path, session.made, time.monotonic() - started)
 
 
+def loaded(path: Path, load: Callable[[str], Sequence[Golden]] = vectors.load) -> tuple[Result, Contents]:
+    """What was said of a run, again, from its journal alone, and that journal.
+
+    Raises JournalError for a file that is damaged, of another version of lossvet, or not even begun.
+    """
+    contents = journal.read(path)
+    if contents is None:
+        raise JournalError(f"{path} was not even begun: it has no header")
+    header = contents.header
+    selection = restored(header.options).selection
+    made = plan.make(header.greetings, plan.choose(load, selection.only), selection)
+    if _digest(made, header.greetings) != header.digest:
+        raise JournalError(
+            f"{path} was made by another version of lossvet ({header.lossvet}), or for other golden results"
+        )
+    folded = summary.fold(made, contents.judged)
+    problems = tuple(Ledger.read().stale(folded.seen)) if contents.finished else ()
+    return Result(folded, made, header.greetings, problems, path, 0, 0.0), contents
+
+
 def _present(greetings: Mapping[str, Greeting], needed: Iterable[str], device: str) -> None:
     """Raises CannotJudge where a framework that was named is not there, or nobody is, or nobody has the device."""
     lacking = [g for g in greetings.values() if isinstance(g, Unavailable)]
@@ -189,6 +209,7 @@ def _journal(
         versions=versions(greetings),
         options=stored(options),
         started=_now(),
+        greetings=dict(greetings),
     )
     if not options.resume:
         path = options.journal or _fresh()

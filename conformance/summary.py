@@ -60,6 +60,8 @@ class CellSummary:
     """The same, all numbers below the smallest normal counting as one step from zero."""
     ulp_loss: float | None = None
     """The same among the unreduced losses of class R: elsewhere, an error at the scale of the inputs is many ulp."""
+    ulp_worst: tuple[str, tuple[int, ...]] | None = None
+    """Case and element of `ulp_loss`."""
     ratio: float | None = None
     worst: str = ""
     resolutions: list[float] = field(default_factory=list)
@@ -91,8 +93,9 @@ class CellSummary:
                 self.ulp_flushed = max(self.ulp_flushed or 0.0, verdict.ulp_flushed)
                 if verdict.resolution >= 1:
                     self.notes["the bound is wider than the result: it could not be told from 0"] += 1
-                if verdict.accuracy == "R" and output == "loss/none":
-                    self.ulp_loss = max(self.ulp_loss or 0.0, verdict.ulp_flushed)
+                relative = verdict.accuracy == "R" and output == "loss/none"
+                if relative and (self.ulp_loss is None or verdict.ulp_flushed > self.ulp_loss):
+                    self.ulp_loss, self.ulp_worst = verdict.ulp_flushed, (case, verdict.index)
                 if math.isfinite(verdict.resolution):
                     self.resolutions.append(verdict.resolution)
                 self.notes.update(verdict.notes)

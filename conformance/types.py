@@ -30,7 +30,7 @@ class Agrees:
     `ratio` is the largest error over the bound; `ulp` the largest error in ulp of the exact value, and `ulp_flushed`
     the same where subnormals count as one step to zero; `accuracy` the class: R keeps relative accuracy, S does not
     depend on a common shift of the logits, W does. `resolution` is the median bound over |golden|: what this check
-    could tell apart.
+    could tell apart. `index` is of the element with the largest `ulp_flushed`.
     """
 
     ratio: float
@@ -39,6 +39,7 @@ class Agrees:
     accuracy: AccuracyClass
     resolution: float
     notes: tuple[str, ...] = ()
+    index: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

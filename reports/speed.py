@@ -165,11 +165,11 @@ def document(samples: Samples) -> dict[str, Any]:
         "machine": samples.header.machine,
         "versions": samples.header.versions,
         "options": samples.header.options,
-        "rows": [_json_row(row) for row in table(samples)],
+        "rows": [json_row(row) for row in table(samples)],
     }
 
 
-def _json_row(row: Row) -> dict[str, Any]:
+def json_row(row: Row) -> dict[str, Any]:
     def number(value: float | None) -> float | None:
         return value if value is not None and math.isfinite(value) else None
 

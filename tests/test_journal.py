@@ -13,7 +13,9 @@ from lossvet.conformance.records import Finished, Header, Judged
 from lossvet.conformance.types import Absent, Agrees, Crashed, Deviates, Differs, Errored, TimedOut, Verdict
 
 INF, NAN = float("inf"), float("nan")
-HEADER = Header(journal.SCHEMA, "d" * 64, "0.1.0", {"torch": "2.13.0"}, {"level": "quick"}, "2026-01-01T00:00:00+00:00")
+HEADER = Header(
+    journal.SCHEMA, "d" * 64, "0.1.0", {"torch": "2.13.0"}, {"level": "quick"}, "2026-01-01T00:00:00+00:00", {}
+)
 VERDICTS: tuple[Verdict, ...] = (
     Agrees(0.25, 1.5, 0.5, "S", 1e-6, ("raises ValueError",)),
     Agrees(0.0, INF, 0.0, "W", INF),

@@ -13,7 +13,7 @@ import click
 
 from lossvet import __version__
 
-COMMANDS = ("run", "bench", "gate", "doctor", "explain", "golden")
+COMMANDS = ("run", "bench", "gate", "report", "doctor", "explain", "golden")
 
 
 class Lazy(click.Group):

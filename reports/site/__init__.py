@@ -1,0 +1,1 @@
+"""The site: a run and a benchmark as pages that need nothing but themselves."""

@@ -1,0 +1,218 @@
+"""The files of a site, made from its sources, put into place whole, and checked against them byte for byte."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lossvet.conformance import journal
+from lossvet.reports import terminal
+from lossvet.reports.site import figures, pages, sources, tables
+from lossvet.reports.site.compare import Changed, compare
+from lossvet.reports.site.sources import Sources
+
+DATA = Path("data")
+AGAINST = "against.jsonl.gz"
+MADE_WITH = ("jinja2", "matplotlib")
+
+
+class CannotReport(Exception):
+    """An incomplete run, a folder that is no site, or one that cannot be made again here."""
+
+
+def site(found: Sources, against: bytes | None, partial: bool) -> dict[str, bytes]:
+    """Every file of the site, by its path.
+
+    `against` is the packed journal of an earlier run. Raises CannotReport for incomplete sources, unless `partial`
+    has that said on every page.
+    """
+    if found.lacking and not partial:
+        raise CannotReport(f"not complete: {'; '.join(found.lacking)}; --partial reports it all the same, and says so")
+    changes = None if against is None else _changes(against, found)
+    raw = {**found.raw, **({} if against is None else {AGAINST: against})}
+    index = pages.index(found, changes)
+    text = _pages(found, index) | _pictures(found, index)
+    text |= {"data/cells.csv": tables.cells(found.result), "data/columns.txt": tables.columns()}
+    text |= {"data/times.csv": tables.times(found.rows)} if found.rows else {}
+    return {name: body.encode() for name, body in text.items()} | {f"data/{name}": data for name, data in raw.items()}
+
+
+def write(files: Mapping[str, bytes], folder: Path) -> None:
+    """Put the site in the place of the folder, at once: until all of it is on the disk, what was there stays.
+
+    Raises CannotReport where the folder holds something that is no site, and OSError where it cannot be written.
+    """
+    if folder.exists() and not (folder / "index.html").exists() and any(folder.iterdir()):
+        raise CannotReport(f"{folder} is not empty and holds no site; give another --out")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name, data in files.items():
+            path = made / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        made.chmod(0o755)
+        if folder.exists():
+            _exchange(made, folder)
+        else:
+            made.rename(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def check(folder: Path) -> list[str]:
+    """What is not as the data of the site say, file by file; empty where every byte is.
+
+    Raises CannotReport where the folder is no site, or was made with another matplotlib or Jinja2, and JournalError
+    where a record of the data is damaged.
+    """
+    data = folder / DATA
+    if not (data / sources.RUN).exists():
+        raise CannotReport(f"{folder} is no site: it has no {DATA / sources.RUN}")
+    there = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    made_with = there.get("data/made-with.txt", b"").decode(errors="replace")
+    if made_with and made_with != _made_with():
+        raise CannotReport(
+            f"the site was made with {_listed(made_with)}, and here are {_listed(_made_with())}: install those"
+        )
+    benchmark = data / sources.BENCHMARK
+    found = sources.load(data / sources.RUN, benchmark if benchmark.exists() else None)
+    against = there.get(f"data/{AGAINST}")
+    files = complete(site(found, against, partial=True))
+    wrong = [f"{name} is missing" for name in files.keys() - there.keys()]
+    wrong += [f"{name} does not belong to the site" for name in there.keys() - files.keys()]
+    wrong += [
+        _differs(name, there[name], files[name]) for name in files.keys() & there.keys() if there[name] != files[name]
+    ]
+    return sorted(wrong)
+
+
+def complete(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The site with the names of what made it: other versions draw other bytes."""
+    return {**files, "data/made-with.txt": _made_with().encode()}
+
+
+def _made_with() -> str:
+    return "".join(f"{name} {importlib.metadata.version(name)}\n" for name in MADE_WITH)
+
+
+def _listed(text: str) -> str:
+    return ", ".join(text.split("\n")[:-1])
+
+
+def _differs(name: str, there: bytes, made: bytes) -> str:
+    lines = zip(there.split(b"\n"), made.split(b"\n"), strict=False)
+    number = next((n for n, (a, b) in enumerate(lines, 1) if a != b), 1 + min(there.count(b"\n"), made.count(b"\n")))
+    return f"{name}:{number} is not what the data give"
+
+
+def _changes(against: bytes, found: Sources) -> list[Changed]:
+    with tempfile.NamedTemporaryFile(suffix=".gz") as file:
+        file.write(against)
+        file.flush()
+        before = journal.read(Path(file.name))
+    if before is None:
+        raise CannotReport("the run to compare with was not even begun")
+    return compare(before.judged, found.contents.judged)
+
+
+def _pages(found: Sources, index: dict[str, Any]) -> dict[str, str]:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lossvet.reports.site", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["thousands"] = lambda number: f"{number:,}"
+    shared = {
+        "lacking": found.lacking,
+        "titles": {**{name: name for name in found.result.greetings}, **pages.TITLES},
+        "sections": SECTIONS,
+        "style": environment.get_template("style.css").render(),
+    }
+    names = sorted({c.cell.variant for c in found.result.summary.cells})
+    page = environment.get_template("variant.html")
+    made = {"index.html": environment.get_template("index.html").render(**shared, root="", **index)}
+    for name in names:
+        made[f"variants/{name}.html"] = page.render(**shared, root="../", **pages.variant(found, name))
+    return made
+
+
+def _printable(value: Any) -> Any:
+    """What a template prints: of text from outside, nothing that moves a cursor or turns a line around."""
+    return terminal.plain(value) if type(value) is str else value
+
+
+SECTIONS = {
+    "findings": "Findings",
+    "matrix": "Matrix",
+    "accuracy": "Accuracy",
+    "speed": "Speed",
+    "rosetta": "Rosetta table",
+    "deviations": "Known deviations",
+    "method": "Method",
+    "data": "Data",
+}
+
+
+def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
+    names = list(found.result.greetings)
+    painted = {v: {f: (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
+    made = {"matrix.svg": figures.squares(painted, names)}
+    ulps = {
+        name: {r["framework"]: r["number"] for r in rows if r["number"] is not None and r["class"] == "R"}
+        for name, rows in index["accuracy"].items()
+    }
+    made["accuracy.svg"] = figures.dots(ulps, names, "largest error of the loss, ulp of float32")
+    if index["speed"]:
+        made |= _speed_pictures(found, index["speed"])
+    return made
+
+
+def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str]:
+    best: dict[str, dict[str, float]] = {}
+    limits: dict[str, float] = {}
+    points: dict[str, list[tuple[float, float]]] = {}
+    for row in found.rows:
+        s = row.subject
+        if row.time is None or row.void or str(s.shape) != section["shape"] or s.task != "train":
+            continue
+        own = best.setdefault(s.cell.variant, {})
+        own[s.cell.framework] = min(own.get(s.cell.framework, float("inf")), row.time.median / 1000)
+        limits[s.cell.variant] = row.limit / 1000
+        ulp = row.ulp()
+        if ulp and row.verdict == "agrees":
+            points.setdefault(s.cell.framework, []).append((row.time.median / 1000, ulp))
+    names = sorted({f for own in best.values() for f in own})
+    label = f"time of loss and gradient at {section['at']}, microseconds (fastest recipe)"
+    return {
+        "speed.svg": figures.dots(dict(sorted(best.items())), names, label, limits),
+        "error-time.svg": figures.scatter(
+            {name: points.get(name, []) for name in names},
+            "time of loss and gradient, microseconds",
+            "error of the loss, ulp",
+        ),
+    }
+
+
+def _exchange(made: Path, folder: Path) -> None:
+    """Swap two folders in one step, where the system can; else by two renames, with what was there kept between."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    at_here, swap = -100, 2
+    if renameat2 is not None and renameat2(at_here, os.fsencode(made), at_here, os.fsencode(folder), swap) == 0:
+        return
+    aside = folder.with_name(f"{folder.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    made.rename(folder)
+    shutil.rmtree(aside, ignore_errors=True)

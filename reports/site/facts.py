@@ -1,0 +1,101 @@
+"""What a run says of each way to write a loss: how it divides, where it has no gradient, how accurate it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from lossvet.conformance.messages import Hello
+from lossvet.conformance.run import Result
+from lossvet.conformance.summary import CLASSES, CellSummary
+from lossvet.conformance.types import Absent, Cell, Deviates, Verdict
+from lossvet.reference.types import Reduction
+
+DIVIDES: Mapping[Reduction, str] = {
+    "mean": "the number of losses that count",
+    "weighted_mean": "the sum of the weights",
+    "nonzero_mean": "the number of weights that are not 0",
+}
+
+
+@dataclass
+class Spelling:
+    """One recipe of a variant in a framework, over all its cells: `spelling` as users write it.
+
+    `divides` says by what its own mean divides; `without` names the inputs into which it has no gradient;
+    `deviations` are ids of the ledger with the number of checks that show them; `agrees` counts checks.
+    """
+
+    variant: str
+    framework: str
+    recipe: str
+    spelling: str
+    divides: tuple[str, ...]
+    sample_weight: bool
+    ignore_index: bool
+    without: tuple[str, ...] = ()
+    deviations: Counter[str] = field(default_factory=Counter)
+    agrees: int = 0
+    best: CellSummary | None = None
+    """The cell in float32 that stands for it: of the framework's first mode in which it was judged."""
+
+    @property
+    def ulp(self) -> float | None:
+        return self.best.ulp_loss if self.best else None
+
+
+def spellings(result: Result) -> dict[str, dict[str, list[Spelling]]]:
+    """By variant and framework, composed first. Frameworks that were not there have none."""
+    found: dict[tuple[str, str, str], Spelling] = {}
+    for counted in result.summary.cells:
+        key = (counted.cell.variant, counted.cell.framework, counted.cell.recipe)
+        if key not in found:
+            found[key] = _spelling(result, counted.cell)
+        own = found[key]
+        own.agrees += counted.counts["agrees"]
+        if own.best is None and counted.cell.dtype == "float32" and counted.accuracy:
+            own.best = counted
+    leaves: dict[tuple[str, str, str], dict[str, list[bool]]] = {}
+    for cell, _, output, verdict in result.summary.seen:
+        key = (cell.variant, cell.framework, cell.recipe)
+        if isinstance(verdict, Deviates) and not verdict.stray:
+            found[key].deviations[verdict.deviation] += 1
+        if output.startswith("gradient/"):
+            leaf = output.rpartition("/")[2]
+            leaves.setdefault(key, {}).setdefault(leaf, []).append(_no_gradient(verdict))
+    for key, by_leaf in leaves.items():
+        found[key].without = tuple(sorted(leaf for leaf, absent in by_leaf.items() if all(absent)))
+    grouped: dict[str, dict[str, list[Spelling]]] = {}
+    for (variant, framework, _), own in found.items():
+        grouped.setdefault(variant, {}).setdefault(framework, []).append(own)
+    return dict(sorted(grouped.items()))
+
+
+def _spelling(result: Result, cell: Cell) -> Spelling:
+    greeting = result.greetings[cell.framework]
+    assert isinstance(greeting, Hello), "who has cells has said hello"
+    native = greeting.natives.get(cell.variant, {}).get(cell.recipe)
+    if native is None:
+        return Spelling(cell.variant, cell.framework, cell.recipe, "composed, see the code", (), True, True)
+    divides = tuple(DIVIDES[r] for r in native.reductions if r in DIVIDES)
+    return Spelling(
+        cell.variant, cell.framework, cell.recipe, native.spelling, divides, native.sample_weight, native.ignore_index
+    )
+
+
+def _no_gradient(verdict: Verdict) -> bool:
+    return isinstance(verdict, Absent) and ("no gradient" in verdict.reason or "no such derivative" in verdict.reason)
+
+
+def order(cell: CellSummary) -> tuple[int, float, float]:
+    """The more accurate first: by class, then by the error of the loss in ulp, then over the bound."""
+    ulp = cell.ulp_loss if cell.ulp_loss is not None else float("inf")
+    ratio = cell.ratio if cell.ratio is not None else float("inf")
+    return (CLASSES.index(cell.accuracy) if cell.accuracy else len(CLASSES), ulp, ratio)
+
+
+def most_accurate(own: Iterable[Spelling]) -> list[Spelling]:
+    """Of a variant, those that were judged in float32, the most accurate first; a deviation goes last."""
+    judged = [s for s in own if s.best is not None]
+    return sorted(judged, key=lambda s: (bool(s.deviations), *order(s.best), s.framework, s.recipe))  # type: ignore[arg-type]  # chosen above

@@ -1,0 +1,389 @@
+"""What stands on the pages, as data for the templates: every sentence and number that is computed, computed here."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lossvet.benchmarks.table import Fastest, Row, fastest, growth
+from lossvet.conformance import ledger, summary
+from lossvet.conformance.explain import CLASSES, REDUCTIONS
+from lossvet.conformance.ledger import Deviation, Ledger
+from lossvet.conformance.messages import Hello
+from lossvet.conformance.summary import CellSummary
+from lossvet.conformance.types import Deviates
+from lossvet.reference import variants
+from lossvet.reference.hazards import HAZARDS
+from lossvet.reports import matrix as squares
+from lossvet.reports import speed
+from lossvet.reports.findings import smallest
+from lossvet.reports.site import facts, rosetta, tables
+from lossvet.reports.site.compare import Changed
+from lossvet.reports.site.facts import Spelling
+from lossvet.reports.site.sources import Sources
+
+TITLES = {name: language.title for name, language in rosetta.LANGUAGES.items()}
+MOST_CHANGES = 200
+
+
+def index(sources: Sources, changes: Sequence[Changed] | None) -> dict[str, Any]:
+    """The main page."""
+    result = sources.result
+    spelled = facts.spellings(result)
+    known = deviations(sources)
+    return {
+        "title": "Conformance, accuracy and speed of weighted cross-entropy losses",
+        "new": [d.lines for d in smallest(result.summary.findings, result.plan)],
+        "problems": list(result.problems),
+        "known": known,
+        "faster": list(faster_by_hand(sources.rows)),
+        "totals": dict(result.summary.totals),
+        "frameworks": frameworks(sources),
+        "matrix": squares.matrix(result.summary, result.greetings),
+        "legend": squares.LEGEND,
+        "accuracy": accuracy(sources, spelled),
+        "worst": worst(sources),
+        "classes": CLASSES,
+        "speed": timings(sources),
+        "rosetta": {v: {f: lines(own.get(f, [])) for f in result.greetings} for v, own in spelled.items()},
+        "formulas": {name: variants.load(name).formula for name in spelled},
+        "changes": None if changes is None else changed(changes),
+        "method": method(sources),
+        "columns": tables.columns(),
+    }
+
+
+def variant(sources: Sources, name: str) -> dict[str, Any]:
+    """The page of one loss: its spellings, what tells them apart, its cells and its cases."""
+    result, found = sources.result, variants.load(name)
+    own = facts.spellings(result)[name]
+    cells = [c for c in result.summary.cells if c.cell.variant == name]
+    return {
+        "title": name,
+        "name": name,
+        "formula": found.formula,
+        "about": (found.losses.__globals__["__doc__"] or "").strip().split("\n\n"),
+        "family": found.family,
+        "codes": {
+            f: {"title": rosetta.LANGUAGES[f].title, "code": rosetta.code(name, f), "agrees": composed(own[f])}
+            for f in rosetta.LANGUAGES
+            if f in own
+        },
+        "facts": [fact(s) for spellings in own.values() for s in spellings],
+        "cells": {f: [cell(c) for c in cells if c.cell.framework == f] for f in own},
+        "cases": list(cases(sources, name)),
+        "reductions": REDUCTIONS,
+    }
+
+
+def frameworks(sources: Sources) -> list[dict[str, str]]:
+    return [
+        {
+            "name": name,
+            "title": TITLES.get(name, name),
+            "version": g.version if isinstance(g, Hello) else "not there",
+            "modes": ", ".join(g.modes) if isinstance(g, Hello) else g.reason,
+            "details": "; ".join(f"{k} {v}" for k, v in sorted(g.details.items()) if v) if isinstance(g, Hello) else "",
+        }
+        for name, g in sources.result.greetings.items()
+    ]
+
+
+def deviations(sources: Sources) -> list[dict[str, Any]]:
+    """The entries of the ledger that this run met, those with the most checks first."""
+    counts: Counter[str] = Counter()
+    where: dict[str, dict[str, Counter[str]]] = {}
+    for cell, _, _, verdict in sources.result.summary.seen:
+        if isinstance(verdict, Deviates) and not verdict.stray:
+            counts[verdict.deviation] += 1
+            where.setdefault(verdict.deviation, {}).setdefault(cell.framework, Counter())[cell.variant] += 1
+    entries = {d.id: d for d in Ledger.read(ledger.DEFAULT).deviations}
+    return [_deviation(entries[name], count, where[name]) for name, count in counts.most_common()]
+
+
+def _deviation(entry: Deviation, count: int, where: Mapping[str, Counter[str]]) -> dict[str, Any]:
+    reason = " ".join(entry.reason.split())
+    return {
+        "id": entry.id,
+        "headline": reason.split(". ")[0].rstrip(".") + ".",
+        "reason": reason,
+        "example": entry.example.strip("\n"),
+        "link": entry.link,
+        "count": count,
+        "frameworks": sorted(where),
+        "where": {f: dict(sorted(own.items())) for f, own in sorted(where.items())},
+        "observed": [
+            {"case": o.case, "output": o.output, "index": list(o.index), "hex": o.value, "decimal": decimal(o.value)}
+            for o in entry.observed
+        ],
+    }
+
+
+def decimal(value: str) -> str:
+    try:
+        return f"{float.fromhex(value):.9g}"
+    except ValueError:  # "raises NAME", "shape [0]"
+        return value
+
+
+def faster_by_hand(rows: Sequence[Row]) -> Iterator[str]:
+    """Where operations composed by hand beat a framework's own loss at equal accuracy, with intervals apart."""
+    groups: dict[tuple[object, ...], dict[str, Row]] = {}
+    for row in rows:
+        if row.time and not row.void and row.verdict == "agrees":
+            s = row.subject
+            key = (s.cell.variant, s.cell.framework, s.cell.mode, s.cell.dtype, s.shape, s.task)
+            groups.setdefault(key, {})[s.cell.recipe] = row
+    largest = max((row.subject.shape for row in rows), key=lambda s: s.n * s.c, default=None)
+    for (name, framework, mode, *_), by_recipe in sorted(groups.items(), key=lambda item: str(item[0])):
+        own = [row for recipe, row in by_recipe.items() if recipe.startswith("native")]
+        hand = by_recipe.get("composed")
+        if hand is None or hand.time is None or not own or hand.subject.shape != largest:
+            continue
+        best = min(own, key=lambda row: row.time.median if row.time else math.inf)
+        apart = best.time is not None and hand.time.high < best.time.low
+        if apart and best.time and (hand.accuracy or "W") <= (best.accuracy or "R"):
+            yield (
+                f"In {TITLES.get(str(framework), framework)} ({mode}), {name} composed by hand is "
+                f"{best.time.median / hand.time.median:.1f} times as fast as {best.subject.cell.recipe} at "
+                f"{hand.subject.shape}, and not less accurate."
+            )
+
+
+def accuracy(
+    sources: Sources, spelled: Mapping[str, Mapping[str, Sequence[Spelling]]]
+) -> dict[str, list[dict[str, Any]]]:
+    """By variant: how every framework's own loss, or the composed one, does in float32, the most accurate first."""
+    found = {}
+    for name, own in spelled.items():
+        best = [facts.most_accurate(_offered(s)) for s in own.values()]
+        found[name] = [ranked(s) for s in facts.most_accurate(s[0] for s in best if s)]
+    return found
+
+
+def _offered(own: Sequence[Spelling]) -> list[Spelling]:
+    """What a framework offers for a loss: its own functions, else what is composed."""
+    native = [s for s in own if s.recipe.startswith("native") and s.best is not None]
+    return native or [s for s in own if s.recipe == "composed"]
+
+
+def ranked(s: Spelling) -> dict[str, Any]:
+    best = s.best
+    return {
+        "framework": s.framework,
+        "recipe": s.recipe,
+        "spelling": s.spelling,
+        "mode": best.cell.mode if best else "",
+        "class": best.accuracy if best else "",
+        "ulp": "-" if s.ulp is None else f"{s.ulp:.1f}" if s.ulp < 1000 else f"{s.ulp:.1e}",
+        "number": s.ulp,
+        "ratio": "-" if best is None or best.ratio is None else f"{best.ratio:.2g}",
+        "deviations": sorted(s.deviations),
+    }
+
+
+def worst(sources: Sources) -> list[dict[str, str]]:
+    """The element of an unreduced loss in float32 that is farthest from golden in ulp, for each framework and loss."""
+    plan, found = sources.result.plan, dict[tuple[str, str], CellSummary]()
+    for c in sources.result.summary.cells:
+        key = (c.cell.variant, c.cell.framework)
+        offered = c.cell.recipe.startswith("native") and c.cell.dtype == "float32" and c.ulp_worst is not None
+        if offered and (key not in found or (c.ulp_loss or 0) > (found[key].ulp_loss or 0)):
+            found[key] = c
+    rows = []
+    for c in sorted(found.values(), key=lambda c: -(c.ulp_loss or 0))[:12]:
+        case, index = c.ulp_worst or ("", ())
+        golden = plan.goldens[c.cell.variant][case]
+        logits = golden.case.logits[index] if golden.case.cotangent.ndim == 2 else golden.case.logits[index[0]]
+        values = [float(x).hex() for x in (logits.ravel() if logits.ndim else [logits])]
+        rows.append(
+            {
+                "cell": str(c.cell),
+                "variant": c.cell.variant,
+                "framework": c.cell.framework,
+                "ulp": f"{c.ulp_loss:.1f}",
+                "case": case,
+                "index": str(list(index)),
+                "logits": " ".join(values[:4]) + (" ..." if len(values) > 4 else ""),
+                "golden": float(golden.outputs["loss/none"][index]).hex(),
+            }
+        )
+    return rows
+
+
+def timings(sources: Sources) -> dict[str, Any] | None:
+    """The section on speed: the fastest at the largest shape, native against composed, growth."""
+    if sources.samples is None:
+        return None
+    rows = [row for row in sources.rows if row.time]
+    if not rows:
+        return None
+    at = max((row.subject.shape for row in rows), key=lambda s: (s.n * s.c, s))
+    best = fastest(rows, at, "train")
+    return {
+        "at": f"{at.n:,} x {at.c:,}",
+        "shape": str(at),
+        "fastest": [_fastest(name, f, found) for (name, f), found in sorted(best.items())],
+        "native": list(_native(rows, at)),
+        "growth": list(_growth(rows)),
+        "machine": sources.samples.header.machine,
+        "started": sources.samples.header.started,
+        "rows": len(rows),
+        "agree": sum(row.verdict == "agrees" for row in rows),
+        "void": sum(row.void for row in rows),
+        "by_recipe": _by_recipe(best),
+    }
+
+
+def _fastest(name: str, framework: str, found: Fastest) -> dict[str, str]:
+    row, cell = found.row, found.row.subject.cell
+    return {
+        "variant": name,
+        "framework": framework,
+        "recipe": cell.recipe,
+        "mode": cell.mode,
+        "time": speed.duration(row.time.median) if row.time else "-",
+        "interval": speed.spread(row.time),
+        "limit": speed.share(row.fraction),
+        "peak": speed.size(row.peak),
+        "accuracy": speed.accuracy([row]),
+        "next": f"{found.ratio:.2f} x {found.next.subject.cell.recipe} ({found.next.subject.cell.mode})"
+        if found.ratio and found.next
+        else "-",
+    }
+
+
+def _by_recipe(best: Mapping[tuple[str, str], Fastest]) -> list[dict[str, str]]:
+    """In each framework, which recipe is the fastest, and for how many losses."""
+    counts: dict[str, Counter[str]] = {}
+    for (_, framework), found in best.items():
+        counts.setdefault(framework, Counter())[found.row.subject.cell.recipe] += 1
+    return [
+        {
+            "framework": f,
+            "words": ", ".join(f"{recipe} for {n} of {sum(own.values())} losses" for recipe, n in own.most_common()),
+        }
+        for f, own in sorted(counts.items())
+    ]
+
+
+def _native(rows: Sequence[Row], at: object) -> Iterator[dict[str, str]]:
+    """The framework's own loss against operations composed by hand, in the same mode."""
+    times: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        s = row.subject
+        if s.shape == at and s.task == "train":
+            times.setdefault((s.cell.variant, s.cell.framework, s.cell.mode), {})[s.cell.recipe] = row
+    for (name, framework, mode), own in sorted(times.items()):
+        hand = own.get("composed")
+        for recipe, row in own.items():
+            if recipe.startswith("native") and hand and hand.time and row.time:
+                yield {
+                    "variant": name,
+                    "framework": f"{framework} {mode}",
+                    "recipe": recipe,
+                    "native": f"{speed.duration(row.time.median)}, {speed.accuracy([row])}",
+                    "composed": f"{speed.duration(hand.time.median)}, {speed.accuracy([hand])}",
+                    "ratio": f"{hand.time.median / row.time.median:.2f}",
+                }
+
+
+def _growth(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
+    by: dict[tuple[str, str], list[float]] = {}
+    for g in growth(rows):
+        if g.large.subject.task == "train":
+            cell = g.large.subject.cell
+            by.setdefault((g.axis, f"{cell.framework} {cell.mode}"), []).append(g.exponent)
+    for (axis, name), bs in sorted(by.items()):
+        yield {
+            "axis": axis,
+            "framework": name,
+            "median": f"{sorted(bs)[len(bs) // 2]:.2f}",
+            "range": f"{min(bs):.2f} to {max(bs):.2f}",
+        }
+
+
+def lines(own: Sequence[Spelling]) -> list[dict[str, Any]]:
+    """What stands in a square of the Rosetta table: the framework's own functions, else that it has to be composed."""
+    shown = _offered(own)
+    return [{"spelling": s.spelling, "recipe": s.recipe, **fact(s)} for s in shown]
+
+
+def composed(own: Sequence[Spelling]) -> int:
+    return next((s.agrees for s in own if s.recipe == "composed"), 0)
+
+
+def fact(s: Spelling) -> dict[str, Any]:
+    return {
+        "framework": s.framework,
+        "recipe": s.recipe,
+        "spelling": s.spelling,
+        "divides": "; ".join(s.divides) or ("whatever you write" if s.recipe == "composed" else "does not reduce"),
+        "without": ", ".join(s.without) or "-",
+        "sample_weight": s.sample_weight,
+        "ignore_index": s.ignore_index,
+        "deviations": sorted(s.deviations),
+        "agrees": s.agrees,
+        "deviates": sum(s.deviations.values()),
+        "class": s.best.accuracy if s.best else "-",
+        "ulp": "-" if s.ulp is None else f"{s.ulp:.1f}",
+    }
+
+
+def cell(c: CellSummary) -> dict[str, Any]:
+    return {
+        "recipe": c.cell.recipe,
+        "mode": c.cell.mode,
+        "dtype": c.cell.dtype,
+        "device": c.cell.device,
+        "verdict": c.verdict.replace("_", " "),
+        "tone": squares.square([c]).tone,
+        "counts": {name: c.counts[name] for name in summary.KINDS},
+        "not_run": c.not_run,
+        "class": c.accuracy or "-",
+        "ulp": "-" if c.ulp_loss is None else f"{c.ulp_loss:.1f}",
+        "ratio": "-" if c.ratio is None else f"{c.ratio:.2g}",
+        "worst": c.worst or "-",
+        "notes": summary.notes(c),
+    }
+
+
+def cases(sources: Sources, name: str) -> Iterator[dict[str, Any]]:
+    """Every case that was asked, with what makes it hard."""
+    for golden in sources.result.plan.goldens[name].values():
+        case = golden.case
+        yield {
+            "id": case.id,
+            "shape": " x ".join(map(str, case.logits.shape)),
+            "hazards": [
+                {"name": h, "why": HAZARDS[h].why.split(". ")[0].rstrip(".")} for h in case.hazards if h in HAZARDS
+            ],
+        }
+
+
+def changed(changes: Sequence[Changed]) -> dict[str, Any]:
+    counts = Counter({"worse": 0, "better": 0, "new": 0, "gone": 0})
+    for c in changes:
+        counts[c.change] += c.count
+    return {"counts": dict(counts), "rows": list(changes[:MOST_CHANGES]), "more": max(0, len(changes) - MOST_CHANGES)}
+
+
+def method(sources: Sources) -> dict[str, Any]:
+    result = sources.result
+    left_out: dict[str, list[str]] = {}
+    for (framework, reason), count in sorted(result.summary.left_out.items()):
+        left_out.setdefault(framework, []).append(f"{count:,} {reason}")
+    return {
+        "lossvet": sources.contents.header.lossvet,
+        "started": sources.contents.header.started,
+        "level": result.plan.level,
+        "left_out": {f: ", ".join(reasons) for f, reasons in left_out.items()},
+        "cells": len(result.summary.cells),
+        "files": [
+            {"name": name, "size": f"{len(data) / 1024:,.0f} KiB", "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in sources.raw.items()
+        ],
+    }

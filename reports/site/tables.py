@@ -1,0 +1,104 @@
+"""The data of a site as CSV, and what its columns mean."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lossvet.benchmarks.table import Row
+from lossvet.conformance import summary
+from lossvet.conformance.run import Result
+from lossvet.conformance.summary import CellSummary
+from lossvet.reports import speed
+
+CELLS: Mapping[str, tuple[str, Callable[[CellSummary], Any]]] = {
+    "variant": ("the loss", lambda c: c.cell.variant),
+    "recipe": ("how it is spelled: native, composed, seed, fast", lambda c: c.cell.recipe),
+    "framework": ("", lambda c: c.cell.framework),
+    "mode": ("how the framework runs it", lambda c: c.cell.mode),
+    "dtype": ("", lambda c: c.cell.dtype),
+    "device": ("", lambda c: c.cell.device),
+    "verdict": ("the worst of its checks", lambda c: c.verdict),
+    "checks": ("how many were judged", lambda c: c.checks),
+    "agrees": ("within the bound", lambda c: c.counts["agrees"]),
+    "deviates": ("wrong as conformance/deviations.toml says", lambda c: c.counts["deviates"]),
+    "differs": ("outside the bound", lambda c: c.counts["differs"]),
+    "errored": ("raised, crashed or timed out", lambda c: c.counts["errored"]),
+    "absent": ("there is nothing to judge", lambda c: c.counts["absent"]),
+    "not_run": ("asked for and not done", lambda c: c.not_run),
+    "class": ("accuracy class of the worst output: R, S or W", lambda c: c.accuracy or ""),
+    "ulp_loss": ("largest error in ulp among losses of class R", lambda c: c.ulp_loss),
+    "error_over_bound": ("largest error over what is allowed", lambda c: c.ratio),
+    "worst": ("case and output of that", lambda c: c.worst),
+    "notes": ("", lambda c: "; ".join(summary.notes(c))),
+}
+TIMES: Mapping[str, str] = {
+    "subject": "variant/recipe/framework/mode/dtype/device/NxC/task",
+    "variant": "the loss",
+    "recipe": "how it is spelled",
+    "framework": "",
+    "mode": "how the framework runs it",
+    "dtype": "",
+    "device": "",
+    "n": "rows",
+    "c": "classes",
+    "ignored": "whether a quarter of the rows is left out",
+    "task": "forward: the loss; train: loss and gradient",
+    "median_ns": "median of the processes, nanoseconds",
+    "low_ns": "lower end of its 95 % interval",
+    "high_ns": "upper end",
+    "processes": "how many",
+    "limit_ns": "the least that the memory of the machine allows",
+    "fraction_of_limit": "limit over median",
+    "void": "whether it beat the limit, so that something was not measured",
+    "peak_bytes": "memory above the inputs",
+    "compile_ns": "until the first answer, compilation included",
+    "verdict": "of the judge, on what the timed call computed",
+    "class": "accuracy class",
+    "ulp_loss": "error of the loss in ulp",
+    "ulp_gradient": "largest error of its gradient in ulp",
+    "why": "why there is no time",
+}
+
+
+def cells(result: Result) -> str:
+    return _csv([[read(cell) for _, read in CELLS.values()] for cell in result.summary.cells], list(CELLS))
+
+
+def times(rows: Sequence[Row]) -> str:
+    return _csv([[found[name] for name in TIMES] for found in map(speed.json_row, rows)], list(TIMES))
+
+
+def columns() -> str:
+    """What both files hold, as text."""
+    parts = ["cells.csv: a line for each cell, that is a recipe in a mode, a dtype and on a device", ""]
+    parts += [f"  {name:18}{meaning}".rstrip() for name, (meaning, _) in CELLS.items()]
+    parts += ["", "times.csv: a line for each benchmark", ""]
+    parts += [f"  {name:18}{meaning}".rstrip() for name, meaning in TIMES.items()]
+    parts += [
+        "",
+        "conformance.jsonl.gz, benchmark.jsonl.gz: what was written while it was measured, a line for each record,",
+        'with its CRC-32: {"crc":"xxxxxxxx","record":{...}}. The pages, the pictures and both tables are made of',
+        "these two files alone; `lossvet report --check FOLDER` makes them anew and compares every byte.",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _csv(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> str:
+    found = io.StringIO()
+    writer = csv.writer(found, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows([_field(value) for value in row] for row in rows)
+    return found.getvalue()
+
+
+def _field(value: Any) -> str:
+    """One line of text; an apostrophe before what a spreadsheet would take for a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return repr(value)
+    text = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -1,0 +1,60 @@
+"""`lossvet report`: the site, from a run and a benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lossvet.commands.ending import end, needs
+
+FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command("report")
+@click.option("--run", "journal", type=FILE, help="The journal of a run.  [default: the newest full one in .lossvet/]")
+@click.option("--bench", type=FILE, help="The samples of a benchmark.  [default: the newest in .lossvet/]")
+@click.option("--against", type=FILE, help="The journal of an earlier run: what became better, worse, new, gone.")
+@click.option("--out", type=FOLDER, default=Path(".lossvet/report"), show_default=True, help="Where the site goes.")
+@click.option("--partial", is_flag=True, help="Report what is not complete, and say so on every page.")
+@click.option("--check", type=FOLDER, help="Make this site anew from its data, and compare every byte.")
+def command(**given: Any) -> None:
+    """Make the site: findings, matrix, accuracy, speed, how to write each loss, and the data behind them."""
+    for module, extra in (("jinja2", "report"), ("matplotlib", "report"), ("scipy", "bench")):
+        needs(module, extra)
+    from lossvet.conformance.journal import JournalError
+    from lossvet.conformance.run import CannotResume
+    from lossvet.reports.site import build, sources
+
+    try:
+        if given["check"] is not None:
+            end(*_checked(given["check"]))
+        run, bench = sources.newest() if given["journal"] is None else (given["journal"], None)
+        click.echo(f"reading {run} ...", err=True)
+        found = sources.load(run, given["bench"] or bench)
+        against = None if given["against"] is None else sources.packed(given["against"])
+        click.echo("making the pages ...", err=True)
+        files = build.complete(build.site(found, against, given["partial"]))
+        build.write(files, given["out"])
+    except build.CannotReport as error:
+        end(3, f"no report: {error}")
+    except (JournalError, CannotResume) as error:
+        end(4, str(error))
+    except OSError as error:
+        end(2, f"{error.filename or given['out']}: {error.strerror}; a site that was there is as it was")
+    click.echo(given["out"] / "index.html")
+    size = sum(map(len, files.values())) / 2**20
+    end(0, f"{len(files)} files, {size:.1f} MiB{', partial' if found.lacking else ''}")
+
+
+def _checked(folder: Path) -> tuple[int, str]:
+    from lossvet.reports.site import build
+
+    wrong = build.check(folder)
+    for line in wrong:
+        click.echo(line)
+    if wrong:
+        return 1, f"{folder}: {len(wrong)} of its files are not what the data give"
+    return 0, f"{folder}: every byte is what the data give"

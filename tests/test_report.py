@@ -1,0 +1,341 @@
+"""The site: made of a real run and a real benchmark, opened in a real browser, and checked against its data."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+pytest.importorskip("scipy")
+pytest.importorskip("torch")
+pytest.importorskip("jax")
+
+from lossvet.conformance import journal
+from lossvet.conformance.journal import JournalError
+from lossvet.reports.site import build, compare, sources, tables
+
+MAIN = "from lossvet.cli import main; main()"
+LOSSES = ("pos_weight", "sparse_class_weight")
+
+
+def lossvet(*arguments: str, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", MAIN, *arguments], cwd=cwd, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run of two losses and a benchmark of them were made, and the site of both."""
+    where = tmp_path_factory.mktemp("report")
+    only = [word for name in LOSSES for word in ("--only", name)]
+    frameworks = ["--framework", "torch", "--framework", "jax", "--framework", "tensorflow_v1"]
+    lossvet("run", *only, *frameworks, "--dtype", "float32", "--journal", "run.jsonl", cwd=where)
+    shapes = ["--shapes", "1x10,8x10", "--replicates", "2", "--samples", "bench.jsonl"]
+    lossvet("bench", *only, "--framework", "torch", "--framework", "jax", *shapes, cwd=where)
+    lossvet("report", "--run", "run.jsonl", "--bench", "bench.jsonl", "--partial", "--out", "site", cwd=where)
+    return where
+
+
+@pytest.fixture
+def site(folder: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    shutil.copytree(folder / "site", tmp_path / "site")
+    return tmp_path / "site"
+
+
+class Links(HTMLParser):
+    """What a page refers to, and the ids that it has."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        self.ids += [given["id"]] if "id" in given else []
+        if tag == "a":
+            self.links.append(given["href"])
+        self.loads += [given[name] for name in ("src", "srcset", "data") if name in given]
+        self.loads += [given["href"]] if tag == "link" else []
+        assert tag != "script"
+        assert not [name for name in given if name.startswith("on")]
+
+
+def pages(site: Path) -> Mapping[Path, Links]:
+    return {path: Links(path.read_text()) for path in site.rglob("*.html")}
+
+
+# What it is made of --------------------------------------------------------------------------------------------------
+
+
+def test_the_site_has_a_page_for_each_loss_and_is_small(folder: Path) -> None:
+    site = folder / "site"
+    assert {p.stem for p in (site / "variants").iterdir()} == set(LOSSES)
+    assert sum(p.stat().st_size for p in site.rglob("*") if p.is_file()) < 3 * 2**20
+
+
+def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(folder: Path) -> None:
+    found = pages(folder / "site")
+    for page, links in found.items():
+        assert len(set(links.ids)) == len(links.ids), page
+        for link in links.links:
+            path, _, anchor = link.partition("#")
+            if link.startswith("https://"):
+                continue
+            target = (page.parent / path).resolve() if path else page
+            assert target.is_file(), (page, link)
+            if anchor:
+                assert anchor in found[target].ids, (page, link)
+        assert not [load for load in links.loads if "//" in load]
+    for picture in (folder / "site").glob("*.svg"):
+        references = re.findall(r'(?:href|src)="([^"]*)"|url\(([^)]*)\)', picture.read_text())
+        assert not [r for pair in references for r in pair if r and not r.startswith("#")], picture
+
+
+def test_the_numbers_are_those_of_the_run(folder: Path) -> None:
+    text = " ".join(re.sub(r"<[^>]*>", " ", (folder / "site/index.html").read_text()).split())
+    contents = journal.read(folder / "run.jsonl")
+    assert contents is not None
+    verdicts = [v[0] for j in contents.judged for v in j.verdicts.values()]
+    assert f"{len(verdicts) - verdicts.count('Absent'):,} checks: {verdicts.count('Agrees'):,} agree" in text
+    assert "tensorflow_pos_weight_at_zero" in text
+
+
+def test_the_tables_have_a_line_for_each_cell_and_benchmark(folder: Path) -> None:
+    contents = journal.read(folder / "run.jsonl")
+    assert contents is not None
+    lines = (folder / "site/data/cells.csv").read_text().splitlines()
+    assert len(lines) == 1 + len({j.cell for j in contents.judged})
+    assert lines[0].split(",") == list(tables.CELLS)
+    described = (folder / "site/data/columns.txt").read_text()
+    assert all(f"  {name}" in described for name in (*tables.CELLS, *tables.TIMES))
+
+
+# The same bytes again ------------------------------------------------------------------------------------------------
+
+
+def test_a_site_that_was_not_touched_passes(folder: Path) -> None:
+    done = lossvet("report", "--check", "site", cwd=folder)
+    assert done.stderr.splitlines()[-1] == "site: every byte is what the data give (exit 0)"
+
+
+def test_a_number_on_a_page_that_was_changed_is_found(site: Path) -> None:
+    page = site / "index.html"
+    text = page.read_text()
+    number = re.search(r"<td class=\"n\">([\d.]+)</td>", text)
+    assert number
+    page.write_text(text.replace(number[0], number[0].replace(number[1], number[1] + "1"), 1))
+    line = text[: number.start()].count("\n") + 1
+    assert build.check(site) == [f"index.html:{line} is not what the data give"]
+
+
+def test_a_number_in_a_picture_or_table_that_was_changed_is_found(site: Path) -> None:
+    for name in ("matrix.svg", "data/times.csv"):
+        (site / name).write_text((site / name).read_text().replace("1", "2", 1))
+    (site / "accuracy.svg").unlink()
+    (site / "extra.html").write_text("")
+    found = [line.split(" ")[0].split(":")[0] for line in build.check(site)]
+    assert found == ["accuracy.svg", "data/times.csv", "extra.html", "matrix.svg"]
+
+
+def test_a_record_that_was_changed_is_found(site: Path) -> None:
+    """With the checksum as it was, and by somebody who mends the checksum as well."""
+    path = site / "data" / sources.RUN
+    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    number = next(n for n, line in enumerate(lines) if b'"Agrees"' in line)
+    changed = lines[number].replace(b'["Agrees",', b'["Agrees",1', 1)
+    path.write_bytes(gzip.compress(b"".join([*lines[:number], changed, *lines[number + 1 :]]), mtime=0))
+    with pytest.raises(JournalError, match=rf":{number + 1}: the line is not as it was written"):
+        build.check(site)
+    body = changed[len(b'{"crc":"xxxxxxxx","record":') : -2]
+    mended = b'{"crc":"%08x","record":%s}\n' % (zlib.crc32(body), body)
+    path.write_bytes(gzip.compress(b"".join([*lines[:number], mended, *lines[number + 1 :]]), mtime=0))
+    assert any(line.startswith("index.html:") for line in build.check(site))
+
+
+def test_other_versions_of_what_draws_are_said(site: Path) -> None:
+    (site / "data/made-with.txt").write_text("jinja2 1.0\nmatplotlib 1.0\n")
+    with pytest.raises(build.CannotReport, match=r"made with jinja2 1.0, matplotlib 1.0, and here are"):
+        build.check(site)
+
+
+# Incomplete, disturbed -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_complete_is_refused_and_stamped_if_wanted(folder: Path) -> None:
+    done = lossvet("report", "--run", "run.jsonl", "--out", "refused", cwd=folder, expect=3)
+    assert "not complete: the run is not of everything" in done.stderr
+    assert "there is no benchmark" in done.stderr
+    assert not (folder / "refused").exists()
+    for page in (folder / "site").rglob("*.html"):
+        assert "<strong>Partial report.</strong> the run is not of everything" in page.read_text(), page
+
+
+def test_a_run_that_was_cut_short_is_told(folder: Path, tmp_path: Path) -> None:
+    lines = (folder / "run.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "run.jsonl").write_bytes(b"".join(lines[: len(lines) // 2]))
+    done = lossvet("report", "--run", "run.jsonl", "--out", "site", cwd=tmp_path, expect=3)
+    assert re.search(r"did not come to its end: [\d,]+ of [\d,]+ checks are missing", done.stderr)
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from lossvet.reports.site import build
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+build.write({"index.html": b"new", "big": b"x" * 50_000}, Path(sys.argv[1]))
+"""
+
+
+def test_a_full_disk_leaves_the_old_site_whole(site: Path) -> None:
+    before = {p: p.read_bytes() for p in site.rglob("*") if p.is_file()}
+    done = subprocess.run([sys.executable, "-c", LIMITED, str(site)], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "File too large" in done.stderr
+    assert {p: p.read_bytes() for p in site.rglob("*") if p.is_file()} == before
+    assert [p.name for p in site.parent.iterdir()] == ["site"], "what was begun is cleared away"
+
+
+FOREVER = """
+import itertools, sys
+from pathlib import Path
+from lossvet.reports.site import build
+for n in itertools.count():
+    build.write({"index.html": b"%d" % n, **{f"page{k}": b"%d" % n for k in range(20)}}, Path(sys.argv[1]))
+    print(flush=True)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_site(tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    for turn in range(8):
+        process = subprocess.Popen([sys.executable, "-c", FOREVER, str(out)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.003 * turn)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        texts = {p.read_bytes() for p in out.iterdir()}
+        assert len(texts) == 1
+        assert len(list(out.iterdir())) == 21
+
+
+def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(build.CannotReport, match="holds no site"):
+        build.write({"index.html": b""}, tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+# Two runs ------------------------------------------------------------------------------------------------------------
+
+
+def judged(ulp: float, accuracy: str = "R", case: str = "v/a") -> Any:
+    from lossvet.conformance import records
+    from lossvet.conformance.types import Agrees
+
+    verdict = Agrees(0.1, ulp, ulp, accuracy, 0.0)  # type: ignore[arg-type]  # of the literals
+    return records.Judged("v/native/f/eager/float32/cpu", case, 0.0, 0, {"loss/none": records.compact(verdict)})
+
+
+def test_what_became_better_worse_new_and_gone() -> None:
+    before = [judged(1.0), judged(9.0, case="v/b"), judged(1.0, case="v/c"), judged(1.0, "R", "v/d")]
+    after = [judged(3.0), judged(1.0, case="v/b"), judged(1.0, "W", "v/d"), judged(1.0, case="v/e")]
+    found = [(c.change, c.what, c.first) for c in compare.compare(before, after)]
+    assert found == [
+        ("worse", "class R -> W", "v/d loss/none"),
+        ("worse", "larger error", "v/a loss/none"),
+        ("better", "smaller error", "v/b loss/none"),
+        ("new", "agrees", "v/e loss/none"),
+        ("gone", "agrees", "v/c loss/none"),
+    ]
+    assert compare.compare(before, before) == []
+
+
+def test_two_runs_on_the_page(folder: Path) -> None:
+    words = ("report", "--run", "run.jsonl", "--against", "run.jsonl", "--partial", "--out", "both")
+    lossvet(*words, cwd=folder)
+    assert "0 checks worse, 0 checks better, 0 checks new, 0 checks gone." in (folder / "both/index.html").read_text()
+    lossvet("report", "--check", "both", cwd=folder)
+
+
+# In a browser --------------------------------------------------------------------------------------------------------
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium without a network."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("Chromium is not installed, and CI has to look at the page")
+        pytest.skip("Chromium is not installed")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", ["index.html", "variants/pos_weight.html"])
+def test_the_page_in_a_browser(folder: Path, browser: Any, name: str, width: int, scheme: str) -> None:
+    """No error, nothing from outside, nothing wider than the window, no violation that axe-core finds."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+    page = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((folder / "site" / name).as_uri())
+    assert not said
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = axe.run(page).response["violations"]
+    assert not found, json.dumps([(v["id"], v["nodes"][0]["html"], v["nodes"][0].get("failureSummary")) for v in found])
+    context.close()
+
+
+def test_the_browser_finds_what_is_wrong(folder: Path, browser: Any, tmp_path: Path) -> None:
+    """The same looks at a page with an error, a load from outside and an image without words."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = browser.new_context(offline=True).new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    bad = tmp_path / "bad.html"
+    bad.write_text("<img src=https://example.org/x.png><script>throw new Error('wrong')</script>")
+    page.goto(bad.as_uri())
+    assert said
+    assert [url for url in asked if url.startswith("https:")]
+    assert {"image-alt", "html-has-lang"} <= {v["id"] for v in axe.run(page).response["violations"]}

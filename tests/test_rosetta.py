@@ -1,0 +1,102 @@
+"""The Rosetta table holds code that runs: what is printed is what was judged, to the bit."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from lossvet.reference import variants
+from lossvet.reports.site import rosetta
+
+PASTED = """
+import dataclasses, json, sys
+import numpy as np
+from lossvet import adapters
+from lossvet.adapters.types import recipes
+from lossvet.reference import variants, vectors
+from lossvet.reports.site import rosetta
+
+name = sys.argv[1]
+adapter = adapters.load(name)
+
+def answer(function, case):
+    given = [case.logits, case.labels, *(getattr(case.params, p) for p in rosetta.taken(variant.losses))]
+    cast = [a.astype("float32") if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in given]
+    if name == "torch":
+        import torch
+        return function(*(torch.tensor(a) if isinstance(a, np.ndarray | np.generic) else a for a in cast)).numpy()
+    if name == "tensorflow_v1":
+        import tensorflow as tf
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            arrays = [a for a in cast if isinstance(a, np.ndarray)]
+            fed = {tf.compat.v1.placeholder(a.dtype, a.shape): a for a in map(np.asarray, arrays)}  # else it is folded
+            tensors = iter(fed)
+            return session.run(function(*(next(tensors) if isinstance(a, np.ndarray) else a for a in cast)), fed)
+    if name == "jax":
+        import jax.numpy as jnp
+        return np.asarray(function(*(jnp.asarray(a) if isinstance(a, np.ndarray) else a for a in cast)))
+    import tensorflow as tf
+    return function(*(tf.constant(a) if isinstance(a, np.ndarray) else a for a in cast)).numpy()
+
+found = {}
+for variant in map(variants.load, variants.names()):
+    space = {}
+    exec(rosetta.code(variant.name, name), space)
+    mode = {"tensorflow_v1": "session"}.get(name, "eager")
+    recipe = recipes(adapter, variant)["composed"]
+    same = 0
+    for golden in vectors.load(variant.name):
+        case = golden.case
+        ignores = variant.family == "sparse" and (case.labels == case.params.ignore_index).any()
+        weighted = getattr(case.params, "sample_weight", None) is not None
+        if case.bits > 24 or ignores or weighted or case.logits.shape != (3, 3):
+            continue
+        if variant.family == "sparse" and not ((case.labels >= 0) & (case.labels < 3)).all():
+            continue
+        call = adapter.prepare(recipe, case, mode, "float32", "cpu", ("loss/none",))
+        judged = adapter.read(call())["loss/none"].value
+        pasted = answer(space[variant.name], case)
+        np.testing.assert_array_equal(pasted, judged, err_msg=case.id)
+        same += 1
+    found[variant.name] = same
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("framework", rosetta.LANGUAGES)
+def test_what_is_printed_computes_what_was_judged(framework: str) -> None:
+    """In a process of its own: the TF1 API takes the whole process."""
+    pytest.importorskip({"tensorflow_v1": "tensorflow"}.get(framework, framework))
+    done = subprocess.run([sys.executable, "-c", PASTED, framework], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    compared: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert set(compared) == set(variants.names())
+    assert all(count > 0 for count in compared.values()), compared
+
+
+@pytest.mark.parametrize("framework", rosetta.LANGUAGES)
+def test_nothing_of_ours_is_left_in_it(framework: str) -> None:
+    for name in variants.names():
+        text = rosetta.code(name, framework)
+        for words in ("ops", "params", "self", "composed", "lossvet", "Any"):
+            assert not any(token == words for token in text.replace(".", " ").replace("(", " ").split()), text
+        assert f"def {name}(logits, labels" in text
+
+
+def test_the_code_follows_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe that changes changes its code: here, the operation that it calls."""
+
+    class Other(rosetta.LANGUAGES["torch"].ops):  # type: ignore[name-defined, misc]  # a class from a table
+        def log_softmax(self, x: Any) -> Any:
+            return self.torch.nn.functional.log_softmax(x, dim=1)
+
+    import dataclasses
+
+    other = dataclasses.replace(rosetta.LANGUAGES["torch"], ops=Other)
+    monkeypatch.setitem(rosetta.LANGUAGES, "other", other)  # type: ignore[arg-type]  # a dict, although not said so
+    assert "log_softmax(logits, dim=1)" in rosetta.code("sparse", "other")
+    assert "log_softmax(logits, dim=1)" not in rosetta.code("sparse", "torch")
