@@ -118,6 +118,24 @@ def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:
                 ignore_index=True,
             ),
         },
+        "class_weight": {
+            "native_keras": _keras(
+                tf,
+                "CategoricalCrossentropy",
+                {},
+                "t, x, sample_weight=tf.reduce_sum(w * t, 1) * v",
+                lambda x, t, p: (t, tf.reduce_sum(p.class_weight * t, 1) * p.sample_weight),
+            ),
+        },
+        "sparse_class_weight": {
+            "native_keras": _keras(
+                tf,
+                "SparseCategoricalCrossentropy",
+                {},
+                "y, x, sample_weight=tf.gather(w, y) * v",
+                lambda x, y, p: (y, tf.gather(p.class_weight, y) * p.sample_weight),
+            ),
+        },
         "smooth_after": {
             "native_keras": _keras(
                 tf,

@@ -93,7 +93,9 @@ def totals(result: Result) -> list[str]:
         lines.append("  lossvet run --full runs most of that")
     if result.incomplete:
         lines.append(f"  not run: {result.incomplete:,} given up; lossvet run --resume tries them again")
-    rate = result.made / result.seconds if result.seconds else 0.0
+    if not result.seconds:  # it was read from its journal
+        return lines
+    rate = result.made / result.seconds
     compiled = f"{result.summary.compiled:,} functions compiled"
     return [*lines, f"{result.made:,} checks in {result.seconds:.1f} s, {rate:,.0f}/s; {compiled}"]
 

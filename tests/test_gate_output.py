@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("scipy")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from hostile import WORDS
 
 from lossvet.benchmarks.gate import Finding, Verdict
 from lossvet.benchmarks.gate_report import Difference, Report
@@ -251,7 +255,8 @@ def hostile(words: str) -> Report:
     )
 
 
-every = pytest.mark.parametrize("words", HOSTILE.values(), ids=HOSTILE.keys())
+ALL_WORDS = {**WORDS, **HOSTILE}
+every = pytest.mark.parametrize("words", ALL_WORDS.values(), ids=ALL_WORDS.keys())
 COMMAND = re.compile(r"\s*::|.*##\[")
 """What a runner of GitHub takes for a command: leading space is dropped, and the old kind is found anywhere."""
 

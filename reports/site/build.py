@@ -170,7 +170,7 @@ def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
     painted = {v: {f: (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
     made = {"matrix.svg": figures.squares(painted, names)}
     ulps = {
-        name: {r["framework"]: r["number"] for r in rows if r["number"] is not None and r["class"] == "R"}
+        name: {r["framework"]: r["number"] for r in rows if r["number"] is not None and r["number"] < 1000}
         for name, rows in index["accuracy"].items()
     }
     made["accuracy.svg"] = figures.dots(ulps, names, "largest error of the loss, ulp of float32")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lossvet.conformance.messages import Hello
@@ -70,6 +71,55 @@ def spellings(result: Result) -> dict[str, dict[str, list[Spelling]]]:
     for (variant, framework, _), own in found.items():
         grouped.setdefault(variant, {}).setdefault(framework, []).append(own)
     return dict(sorted(grouped.items()))
+
+
+@dataclass(frozen=True)
+class Move:
+    """What is not the same of two spellings of a loss, a sentence each."""
+
+    old: Spelling
+    new: Spelling
+    changes: tuple[str, ...]
+
+
+def moves(own: Mapping[str, Sequence[Spelling]]) -> list[Move]:
+    """Between what one framework offers for a loss and what another does, in the order of frameworks; one way only, for
+    the way back is the same read backwards."""
+    offer = {framework: offered(spellings) for framework, spellings in own.items()}
+    return [
+        Move(old, new, tuple(_changes(old, new)))
+        for a, b in itertools.combinations(offer, 2)
+        for old in offer[a]
+        for new in offer[b]
+    ]
+
+
+def offered(own: Sequence[Spelling]) -> list[Spelling]:
+    """What a framework offers for a loss: its own functions, else what is composed."""
+    native = [s for s in own if s.recipe.startswith("native") and s.best is not None]
+    return native or [s for s in own if s.recipe == "composed"]
+
+
+def _changes(old: Spelling, new: Spelling) -> Iterator[str]:
+    if old.divides != new.divides:
+        yield f"the mean divides by {_division(old)}, and then by {_division(new)}"
+    if lost := set(new.without) - set(old.without):
+        yield f"no gradient into {', '.join(sorted(lost))} any more"
+    if gained := set(old.without) - set(new.without):
+        yield f"a gradient into {', '.join(sorted(gained))}, where there was none"
+    for name, words in (("sample_weight", "sample weights are {}taken"), ("ignore_index", "rows can {}be left out")):
+        if getattr(old, name) != getattr(new, name):
+            yield words.format("" if getattr(new, name) else "not ").replace("can not", "cannot")
+    for name in sorted(set(old.deviations) - set(new.deviations)):
+        yield f"{name} is gone"
+    for name in sorted(set(new.deviations) - set(old.deviations)):
+        yield f"{name} is new"
+
+
+def _division(s: Spelling) -> str:
+    if s.recipe == "composed":
+        return "what you write"
+    return " or ".join(s.divides) or "nothing: it does not reduce"
 
 
 def _spelling(result: Result, cell: Cell) -> Spelling:

@@ -39,6 +39,7 @@ def index(sources: Sources, changes: Sequence[Changed] | None) -> dict[str, Any]
         "new": [d.lines for d in smallest(result.summary.findings, result.plan)],
         "problems": list(result.problems),
         "known": known,
+        "divided": list(divided(spelled)),
         "faster": list(faster_by_hand(sources.rows)),
         "totals": dict(result.summary.totals),
         "frameworks": frameworks(sources),
@@ -72,6 +73,14 @@ def variant(sources: Sources, name: str) -> dict[str, Any]:
             for f in rosetta.LANGUAGES
             if f in own
         },
+        "moves": [
+            {
+                "old": f"{TITLES.get(m.old.framework, m.old.framework)} {m.old.recipe}",
+                "new": f"{TITLES.get(m.new.framework, m.new.framework)} {m.new.recipe}",
+                "changes": m.changes,
+            }
+            for m in facts.moves(own)
+        ],
         "facts": [fact(s) for spellings in own.values() for s in spellings],
         "cells": {f: [cell(c) for c in cells if c.cell.framework == f] for f in own},
         "cases": list(cases(sources, name)),
@@ -129,6 +138,20 @@ def decimal(value: str) -> str:
         return value
 
 
+def divided(spelled: Mapping[str, Mapping[str, Sequence[Spelling]]]) -> Iterator[str]:
+    """The losses whose weighted mean is another number in another framework."""
+    weighted, plain = facts.DIVIDES["weighted_mean"], facts.DIVIDES["mean"]
+    for name, own in spelled.items():
+        natives = [s for spellings in own.values() for s in spellings if s.recipe.startswith("native") and s.divides]
+        by_weights = sorted({TITLES.get(s.framework, s.framework) for s in natives if plain not in s.divides})
+        by_number = sorted({TITLES.get(s.framework, s.framework) for s in natives if plain in s.divides})
+        if by_weights and by_number:
+            yield (
+                f"{name}: the mean of {' and '.join(by_weights)} divides by {weighted}, "
+                f"that of {' and '.join(by_number)} can divide by {plain}."
+            )
+
+
 def faster_by_hand(rows: Sequence[Row]) -> Iterator[str]:
     """Where operations composed by hand beat a framework's own loss at equal accuracy, with intervals apart."""
     groups: dict[tuple[object, ...], dict[str, Row]] = {}
@@ -159,15 +182,9 @@ def accuracy(
     """By variant: how every framework's own loss, or the composed one, does in float32, the most accurate first."""
     found = {}
     for name, own in spelled.items():
-        best = [facts.most_accurate(_offered(s)) for s in own.values()]
+        best = [facts.most_accurate(facts.offered(s)) for s in own.values()]
         found[name] = [ranked(s) for s in facts.most_accurate(s[0] for s in best if s)]
     return found
-
-
-def _offered(own: Sequence[Spelling]) -> list[Spelling]:
-    """What a framework offers for a loss: its own functions, else what is composed."""
-    native = [s for s in own if s.recipe.startswith("native") and s.best is not None]
-    return native or [s for s in own if s.recipe == "composed"]
 
 
 def ranked(s: Spelling) -> dict[str, Any]:
@@ -180,7 +197,7 @@ def ranked(s: Spelling) -> dict[str, Any]:
         "class": best.accuracy if best else "",
         "ulp": "-" if s.ulp is None else f"{s.ulp:.1f}" if s.ulp < 1000 else f"{s.ulp:.1e}",
         "number": s.ulp,
-        "ratio": "-" if best is None or best.ratio is None else f"{best.ratio:.2g}",
+        "ratio": f"{best.ratio:.2g}" if best and best.ratio is not None and not s.deviations else "-",
         "deviations": sorted(s.deviations),
     }
 
@@ -308,7 +325,7 @@ def _growth(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
 
 def lines(own: Sequence[Spelling]) -> list[dict[str, Any]]:
     """What stands in a square of the Rosetta table: the framework's own functions, else that it has to be composed."""
-    shown = _offered(own)
+    shown = facts.offered(own)
     return [{"spelling": s.spelling, "recipe": s.recipe, **fact(s)} for s in shown]
 
 
@@ -321,7 +338,7 @@ def fact(s: Spelling) -> dict[str, Any]:
         "framework": s.framework,
         "recipe": s.recipe,
         "spelling": s.spelling,
-        "divides": "; ".join(s.divides) or ("whatever you write" if s.recipe == "composed" else "does not reduce"),
+        "divides": " or ".join(s.divides) or ("whatever you write" if s.recipe == "composed" else "does not reduce"),
         "without": ", ".join(s.without) or "-",
         "sample_weight": s.sample_weight,
         "ignore_index": s.ignore_index,

@@ -18,6 +18,14 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--bench", type=FILE, help="The samples of a benchmark.  [default: the newest in .lossvet/]")
 @click.option("--against", type=FILE, help="The journal of an earlier run: what became better, worse, new, gone.")
 @click.option("--out", type=FOLDER, default=Path(".lossvet/report"), show_default=True, help="Where the site goes.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "markdown"]),
+    default="html",
+    show_default=True,
+    help="The site, or the matrix on stdout.",
+)
 @click.option("--partial", is_flag=True, help="Report what is not complete, and say so on every page.")
 @click.option("--check", type=FOLDER, help="Make this site anew from its data, and compare every byte.")
 def command(**given: Any) -> None:
@@ -26,6 +34,7 @@ def command(**given: Any) -> None:
         needs(module, extra)
     from lossvet.conformance.journal import JournalError
     from lossvet.conformance.run import CannotResume
+    from lossvet.reports import markdown
     from lossvet.reports.site import build, sources
 
     try:
@@ -34,6 +43,9 @@ def command(**given: Any) -> None:
         run, bench = sources.newest() if given["journal"] is None else (given["journal"], None)
         click.echo(f"reading {run} ...", err=True)
         found = sources.load(run, given["bench"] or bench)
+        if given["form"] == "markdown":
+            click.echo(markdown.render(found.result), nl=False)
+            end(0, f"{run} as Markdown")
         against = None if given["against"] is None else sources.packed(given["against"])
         click.echo("making the pages ...", err=True)
         files = build.complete(build.site(found, against, given["partial"]))
