@@ -29,9 +29,10 @@ bench: $(INSTALLED)
 	$(BIN)/lossvet bench $(ARGS)
 
 report: $(INSTALLED)
-	$(BIN)/lossvet run --full
-	$(BIN)/lossvet bench
-	$(BIN)/lossvet report $(ARGS)
+	@# a difference (1) or a void benchmark (3) is something to report; make fails with it afterwards
+	@$(BIN)/lossvet run --full; run=$$?; test $$run -le 1 || exit $$run; \
+	    $(BIN)/lossvet bench; bench=$$?; test $$bench -le 1 -o $$bench -eq 3 || exit $$bench; \
+	    $(BIN)/lossvet report $(ARGS) && test $$run -eq 0 && exit $$bench
 
 asv: $(INSTALLED)
 	$(BIN)/asv machine --yes

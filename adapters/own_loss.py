@@ -19,6 +19,8 @@ from lossvet.reference.types import Reduction
 
 VARIABLE = "LOSSVET_OWN_LOSS"
 RECIPE = "own"
+FILE = "own loss"
+"""The detail of an adapter that says from which file the loss comes."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def added(adapter: Adapter) -> Adapter:
     if not text or (own := parsed(text)).framework != adapter.name:
         return adapter
     natives = {**adapter.native.get(own.variant, {}), RECIPE: _native(own, adapter)}
-    return replace(adapter, native={**adapter.native, own.variant: natives})
+    file = getattr(importlib.import_module(own.module), "__file__", None) or ""
+    return replace(adapter, native={**adapter.native, own.variant: natives}, details={**adapter.details, FILE: file})
 
 
 def _native(own: OwnLoss, adapter: Adapter) -> Native:

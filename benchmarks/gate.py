@@ -18,7 +18,8 @@ from lossvet.benchmarks.statistics import Interval, interval, signed_rank
 Verdict = Literal["unchanged", "slower", "faster", "inconclusive", "void", "missing"]
 
 SCREEN, CONFIRM = 8, 20
-"""Pairs of each stage. 20 are enough for a level divided among 500 subjects: 2 / 2^20 < 0.001 / 500."""
+"""Pairs of each stage, the second at least. 20 do for a level divided among 262 subjects with a bit to spare:
+2 / 2^20 < 0.001 / 524."""
 SCREEN_LEVEL, CONFIRM_LEVEL = 0.05, 0.001
 SCREEN_CHANGE, CONFIRM_CHANGE = math.log(1.01), math.log(1.02)
 MARGIN = math.log(1.05)
@@ -42,6 +43,11 @@ class Finding:
     why: str = ""
     blame: Literal["", "head", "base"] = ""
     """Whose fault it is that a subject is missing."""
+
+
+def confirming(subjects: int) -> int:
+    """How many pairs confirm, of so many subjects: the fewest, from 20 on, whose least p reaches the divided level."""
+    return max(CONFIRM, math.ceil(math.log2(2 * subjects / CONFIRM_LEVEL)) + 1)
 
 
 def suspicious(ratios: Ratios) -> bool:
@@ -88,6 +94,9 @@ def missing(shots: Sequence[pairs.Shot], wanted: Sequence[str], measured: Mappin
     for subject in wanted:
         if subject in edited:
             found[subject] = Finding(subject, "missing", why="its inputs are not the same on both sides", blame="head")
+        elif {(subject, "head"), (subject, "base")} <= failed.keys():
+            why = f"on both sides: {failed[subject, 'head']}"
+            found[subject] = Finding(subject, "missing", why=why, blame="base")
         elif (subject, "head") in failed:
             found[subject] = Finding(subject, "missing", why=f"head: {failed[subject, 'head']}", blame="head")
         elif (subject, "base") in failed:

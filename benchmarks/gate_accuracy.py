@@ -13,6 +13,7 @@ from lossvet.benchmarks.gate_report import Difference, Observer, Options, Report
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.conformance import plan, run, summary
 from lossvet.conformance.plan import Selection
+from lossvet.conformance.types import Absent
 
 
 @dataclass
@@ -43,8 +44,17 @@ def compare_accuracy(
     results = {name: run.run(_run_options(options, sides[name], frameworks), _Quiet(observer, name)) for name in NAMES}
     wrong = {name: {_key(f): f for f in _own(options, results[name].summary)} for name in NAMES}
     differences = [
-        Difference(str(finding.cell), f"{finding.case} {finding.output}: {_words(finding)}", key in wrong["base"])
+        Difference(
+            str(finding.cell),
+            f"{finding.case} {finding.output}: {_words(finding)}",
+            _as_wrong(wrong["base"].get(key), finding),
+        )
         for key, finding in wrong["head"].items()
+    ]
+    judged_in = {name: _judged(options, results[name].summary) for name in NAMES}
+    differences += [
+        Difference(cell, f"{case} {output}: was judged in base, and head has no such answer", known=False)
+        for cell, case, output in sorted(judged_in["base"] - judged_in["head"])
     ]
     now, before = (ratchet.reached(_cells(options, results[name].summary)) for name in ("head", "base"))
     profile = ratchet.profile()
@@ -93,6 +103,23 @@ def _cells(options: Options, found: summary.Summary) -> list[summary.CellSummary
 
 def _own(options: Options, found: summary.Summary) -> list[summary.Finding]:
     return [f for f in found.findings if options.loss is None or f.cell.recipe == own_loss.RECIPE]
+
+
+def _judged(options: Options, found: summary.Summary) -> set[tuple[str, str, str]]:
+    """The checks that had an answer, right or wrong."""
+    return {
+        (str(cell), case, output)
+        for cell, case, output, verdict in found.seen
+        if not isinstance(verdict, Absent) and (options.loss is None or cell.recipe == own_loss.RECIPE)
+    }
+
+
+def _as_wrong(base: summary.Finding | None, head: summary.Finding) -> bool:
+    """Whether base was wrong already, in the same way and not less."""
+    if base is None or type(base.verdict) is not type(head.verdict):
+        return False
+    errors = [getattr(f.verdict, "ratio", 0.0) for f in (base, head)]
+    return not errors[1] > 1.5 * errors[0]
 
 
 def _key(finding: summary.Finding) -> tuple[str, str, str]:

@@ -23,7 +23,6 @@ class Options:
     wanted: Wanted
     loss: OwnLoss | None = None
     accuracy: Path | None = None
-    speed_only: bool = False
 
 
 class Observer(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -46,10 +46,9 @@ def compare_speed(
     try:
         total = sum(len(match.subjects) for match in matches)
         observer.begin(pairs.PASSES * gate.SCREEN * len(matches))
-        shots = [shot for match in matches for shot in _written(book, match.pairs(range(gate.SCREEN), observer))]
+        shots, void = _measure(book, matches, range(gate.SCREEN), observer)
         measured = pairs.ratios(shots)
         found |= gate.missing(shots, [str(s) for m in matches for s in m.subjects], measured)
-        void = gate.drifted(measured)
         suspects = {str(s) for m in matches for s in m.subjects if str(s) not in found}
         suspects = {s for s in suspects if gate.suspicious(measured[s])}
         again = [replace(m, subjects={s: r for s, r in m.subjects.items() if str(s) in suspects}) for m in matches]
@@ -61,11 +60,10 @@ def compare_speed(
         }
         if again and not void:
             observer.say(f"{len(suspects)} of {total} are suspicious and are measured afresh")
-            observer.begin(pairs.PASSES * gate.CONFIRM * len(again))
-            numbers = range(gate.SCREEN, gate.SCREEN + gate.CONFIRM)
-            shots = [shot for match in again for shot in _written(book, match.pairs(numbers, observer))]
+            confirm = gate.confirming(total)
+            observer.begin(pairs.PASSES * confirm * len(again))
+            shots, void = _measure(book, again, range(gate.SCREEN, gate.SCREEN + confirm), observer)
             measured = pairs.ratios(shots)
-            void = gate.drifted(measured)
             found |= gate.missing(shots, sorted(suspects), measured)
         for subject in suspects - found.keys():
             ratios = measured[subject]
@@ -74,6 +72,16 @@ def compare_speed(
     finally:
         book.close()
     return sorted(found.values(), key=lambda f: f.subject), void, path
+
+
+def _measure(
+    book: Journal, matches: Sequence[Match], numbers: Sequence[int], observer: Observer
+) -> tuple[list[Shot], str]:
+    """These pairs of every framework, and why they are void; each is measured at another time, and drifts by itself."""
+    by_match = [list(_written(book, match.pairs(numbers, observer))) for match in matches]
+    drifts = {m.framework: gate.drifted(pairs.ratios(own)) for m, own in zip(matches, by_match, strict=True)}
+    void = "; ".join(f"{framework}: {words}" for framework, words in drifts.items() if words)
+    return [shot for own in by_match for shot in own], void
 
 
 def _written(book: Journal, shots: Iterator[Shot]) -> Iterator[Shot]:

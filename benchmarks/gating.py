@@ -40,11 +40,42 @@ def run_gate(options: Options, observer: Observer) -> Report:
             raise CannotJudge(f"no framework is there on both sides: {'; '.join(filter(None, lacking))}")
         if not there:
             return Report({}, tuple(gone), (), (), unjudged=unjudged)
+        _distinct(options, greetings, there)
         programmes = {name: subjects.choose({f: greetings[name][f] for f in there}, options.wanted) for name in NAMES}
+        for mode, why in programmes["head"].left_out.items():
+            observer.say(f"not timed: {mode} ({why}); ask for it with --mode")
         findings, void, path = compare_speed(options, sides, caches, programmes, greetings, observer)
     versions = {f: {name: _version(greetings[name][f]) for name in NAMES} for f in there}
-    report = Report(versions, (*gone, *findings), (), (), void, path=path, unjudged=unjudged)
-    return report if options.speed_only else compare_accuracy(report, options, sides, there, observer)
+    report = Report(versions, (*gone, *findings), (), (), void, path=path, unjudged=(*unjudged, *_untimed(programmes)))
+    try:
+        return compare_accuracy(report, options, sides, there, observer)
+    except (CannotJudge, plan.NothingMatches) as error:  # what was measured is said all the same
+        return replace(report, unjudged=(*report.unjudged, f"accuracy: {error}"))
+
+
+def _distinct(options: Options, greetings: Mapping[Name, Mapping[str, Greeting]], there: Iterable[str]) -> None:
+    """Raises CannotJudge where the loss on both sides is one file although the sides are two folders."""
+    if options.loss is None or options.sides["base"] == options.sides["head"]:
+        return
+    for framework in there:
+        base, head = (greetings[name][framework] for name in NAMES)
+        if isinstance(base, Hello) and isinstance(head, Hello) and _file(base) == _file(head):
+            same_python = options.sides["base"].python == options.sides["head"].python
+            if same_python and _file(base):
+                raise CannotJudge(
+                    f"{options.loss.module} is {_file(head)} on both sides: base and head are folders from which it "
+                    "can be imported, and PYTHONPATH does not name another"
+                )
+
+
+def _file(hello: Hello) -> str:
+    return hello.details.get(own_loss.FILE, "")
+
+
+def _untimed(programmes: Mapping[Name, subjects.Programme]) -> list[str]:
+    """Frameworks that are there and of which nothing is timed."""
+    own = {name: programmes[name].subjects for name in NAMES}
+    return [f"nothing of {f} is timed" for f in own["head"] if not own["head"][f] and not own["base"].get(f)]
 
 
 def _environment(options: Options, side: Side) -> Side:

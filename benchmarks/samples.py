@@ -117,11 +117,3 @@ def read(path: Path) -> Samples:
     if header.schema != SCHEMA:
         raise JournalError(f"{path} has schema {header.schema}; this version of lossvet reads schema {SCHEMA}")
     return Samples(header, tuple(rest), bool(rest) and isinstance(rest[-1], End))
-
-
-def newest(folder: Path = FOLDER) -> Path | None:
-    """The newest finished run in the folder."""
-    for path in sorted(folder.glob("bench-*.jsonl"), reverse=True):
-        if read(path).finished:
-            return path
-    return None

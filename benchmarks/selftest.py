@@ -167,7 +167,7 @@ def _calibrated(framework: str, cache: Path) -> tuple[dict[str, dict[int, float]
             raise CannotJudge(
                 f"{variant} cannot be slowed by {max(PERCENTS)} %: {TRIALS[-1]:g} times its rows are less"
             )
-        shares[variant] = {p: float(np.interp(p / 100, added, TRIALS)) for p in PERCENTS}
+        shares[variant] = {p: float(np.interp(p / 100, added, TRIALS)) if p else 0.0 for p in PERCENTS}
     return shares, hello
 
 

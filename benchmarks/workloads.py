@@ -45,12 +45,6 @@ def shape(text: str) -> Shape:
     return Shape(int(found[1]), int(found[2]), found[3] is not None)
 
 
-def memory(variant: Variant, at: Shape) -> int:
-    """Bytes of the inputs of a workload in float64, as it is made."""
-    matrix = at.c * at.c if "cost_matrix" in _names(variant) else 0
-    return 8 * (at.n * at.c * (1 if variant.family == "sparse" else 2) + matrix)
-
-
 @lru_cache(maxsize=4)
 def workload(variant: str, at: Shape) -> Case:
     """The inputs, exact in float32. Large ones are not kept for long: a caller asks for the same few in a row."""

@@ -8,7 +8,7 @@ damage, and is refused by line number. Power failure is not met: nothing is sync
 from __future__ import annotations
 
 import fcntl
-import gzip
+import lzma
 import os
 import zlib
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def read(path: Path) -> Contents | None:
 
 
 def records(path: Path, kind: Any) -> Iterator[Any]:
-    """The records of a file of such lines, of this type or union; a torn end is left out. The file may be packed (.gz).
+    """The records of a file of such lines, of this type or union; a torn end is left out. The file may be packed (.xz).
 
     Raises JournalError for a damaged line, naming it, and OSError where the file cannot be read.
     """
@@ -91,11 +91,11 @@ def records(path: Path, kind: Any) -> Iterator[Any]:
 
 def _data(path: Path) -> bytes:
     data = path.read_bytes()
-    if path.suffix != ".gz":
+    if path.suffix != ".xz":
         return data
     try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
+        return lzma.decompress(data)
+    except lzma.LZMAError as error:
         raise JournalError(f"{path} cannot be unpacked ({error}); restore the file") from None
 
 

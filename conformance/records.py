@@ -20,6 +20,8 @@ _VERDICTS: dict[str, type[Verdict]] = {
 }
 assert set(_VERDICTS.values()) == set(get_args(Verdict))
 
+_ERRORS = ("ratio", "ulp", "ulp_flushed", "resolution")
+
 Compact = list[Any]
 
 
@@ -56,7 +58,9 @@ Record = Header | Judged | Finished
 
 
 def compact(verdict: Verdict) -> Compact:
-    return [type(verdict).__name__, *(_plain(getattr(verdict, f.name)) for f in fields(verdict))]
+    """What is exact stays so; how large an error is, nobody needs to more than six digits."""
+    values = ((f.name, getattr(verdict, f.name)) for f in fields(verdict))
+    return [type(verdict).__name__, *(_plain(_short(v) if name in _ERRORS else v) for name, v in values)]
 
 
 def verdict(found: Compact) -> Verdict:
@@ -81,6 +85,10 @@ def _make(kind: type[Verdict], values: dict[str, Any]) -> Verdict:
         if name in values:
             values[name] = tuple(values[name])
     return kind(**values)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")
 
 
 def _plain(value: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 import lossvet
-from lossvet import adapters
+from lossvet import adapters, conformance, reference
 from lossvet.conformance import journal, ledger, messages, plan, pool, process, records, summary
 from lossvet.conformance.journal import Contents, Journal, JournalError
 from lossvet.conformance.judging import Judging
@@ -171,13 +171,15 @@ def loaded(path: Path, load: Callable[[str], Sequence[Golden]] = vectors.load) -
     if contents is None:
         raise JournalError(f"{path} was not even begun: it has no header")
     header = contents.header
-    selection = restored(header.options).selection
-    made = plan.make(header.greetings, plan.choose(load, selection.only), selection)
-    if _digest(made, header.greetings) != header.digest:
-        raise JournalError(
-            f"{path} was made by another version of lossvet ({header.lossvet}), or for other golden results"
-        )
-    folded = summary.fold(made, contents.judged)
+    other = f"{path} was made by another version of lossvet, of its golden results or of its ledger; run it again"
+    try:
+        selection = restored(header.options).selection
+        made = plan.make(header.greetings, plan.choose(load, selection.only), selection)
+        if _digest(made, header.greetings) != header.digest:
+            raise JournalError(other)
+        folded = summary.fold(made, contents.judged)
+    except (plan.NothingMatches, ValueError, KeyError) as error:
+        raise JournalError(f"{other} ({error})") from None
     problems = tuple(Ledger.read().stale(folded.seen)) if contents.finished else ()
     return Result(folded, made, header.greetings, problems, path, 0, 0.0), contents
 
@@ -233,8 +235,12 @@ def _journal(
 
 
 def _digest(made: Plan, greetings: Mapping[str, Greeting]) -> str:
-    """Of all that verdicts depend on: what is asked, golden results with their inputs, the ledger, the frameworks."""
+    """Of all that verdicts depend on: what is asked, golden results with their inputs, the ledger, our own source, the
+    frameworks."""
     found = hashlib.sha256(made.digest.encode())
+    for package in (adapters, reference, conformance):
+        for path in sorted(Path(package.__path__[0]).rglob("*.py")):
+            found.update(f"{path.name}\0".encode() + path.read_bytes())
     found.update((vectors.FOLDER / "manifest.json").read_bytes() + ledger.DEFAULT.read_bytes())
     for name, greeting in sorted(greetings.items()):
         details = sorted(greeting.details.items()) if isinstance(greeting, Hello) else greeting.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -127,8 +128,9 @@ def conclusions(rows: Sequence[Row]) -> Iterator[str]:
     if best:
         yield ""
         yield f"fastest at {shapes[-1]}, loss and gradient; how much longer the next recipe takes:"
-        for (variant, framework), found in sorted(best.items()):
-            yield f"  {_best(variant, framework, found)}"
+        for variant, group in itertools.groupby(sorted(best.items()), key=lambda item: item[0][0]):
+            yield f"  {variant}"
+            yield from (f"    {_best(framework, found)}" for (_, framework), found in group)
     for axis in ("N", "C"):
         exponents: dict[str, list[float]] = {}
         for g in growth(rows):
@@ -149,13 +151,13 @@ def conclusions(rows: Sequence[Row]) -> Iterator[str]:
     )
 
 
-def _best(variant: str, framework: str, found: Fastest) -> str:
+def _best(framework: str, found: Fastest) -> str:
     cell = found.row.subject.cell
     time = duration(found.row.time.median) if found.row.time else "-"
     longer = ""
     if found.ratio and found.next:
-        longer = f"{found.ratio:.2f} x {found.next.subject.cell.recipe} ({found.next.subject.cell.mode})"
-    return f"{variant:20}{framework:14}{f'{cell.recipe} ({cell.mode})':24}{time:>8}   {longer}".rstrip()
+        longer = f"{found.ratio:.2f} x {found.next.subject.cell.recipe} {found.next.subject.cell.mode}"
+    return f"{framework:14}{f'{cell.recipe} {cell.mode}':22}{time:>8}  {longer}".rstrip()
 
 
 def document(samples: Samples) -> dict[str, Any]:

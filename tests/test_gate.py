@@ -225,7 +225,49 @@ def test_nothing_changed_is_green_and_takes_one_stage(speed: Gate) -> None:
     report, watcher = speed(usual)
     assert verdicts(report) == {str(ONE): "unchanged", str(TWO): "unchanged"}
     assert report.verdict == (0, "green: 2 benchmarks no slower, 1 checks no worse")
-    assert watcher.steps == [2 * gate.SCREEN]
+    assert watcher.steps == [pairs.PASSES * gate.SCREEN]
+
+
+def test_a_pair_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four processes, one at work at a time; each is asked as often as the others, and each side as often first."""
+    asked: list[tuple[Name, int, str]] = []
+    busy: list[int] = []
+
+    class Fake:
+        greeting = None
+
+        def __init__(self, name: Name, core: int) -> None:
+            self.name, self.core = name, core
+
+        def __enter__(self) -> Fake:
+            return self
+
+        def __exit__(self, *exception: object) -> None: ...
+
+        def ask(self, request: object) -> Sampled:
+            assert not busy
+            asked.append((self.name, self.core, getattr(request, "subject", DRIFT)))
+            return Sampled(1, (1000,))
+
+    monkeypatch.setattr(pairs, "cores", lambda: (3, 5))
+    monkeypatch.setattr(Match, "_client", lambda self, name, core: Fake(name, core))
+    watcher = Unseen()
+    sides = {name: Side("python") for name in NAMES}
+    shots = list(Match("torch", sides, {ONE: "mean", TWO: "mean"}, {}).pairs(range(2), watcher))
+    assert [(s.side, s.core, s.subject) for s in shots] == asked
+    for core, side, subject in product((3, 5), NAMES, (DRIFT, str(ONE), str(TWO))):
+        assert asked.count((side, core, subject)) == 2 * pairs.PASSES
+    turns = [asked[n : n + 2] for n in range(0, len(asked), 2)]
+    assert all({name for name, *_ in turn} == set(NAMES) and len({t[1:] for t in turn}) == 1 for turn in turns)
+    first = [turn[0][0] for turn in turns]
+    assert first.count("base") == first.count("head")
+
+
+def test_more_benchmarks_are_confirmed_with_more_pairs() -> None:
+    """Or the level could not be reached, and slower could not be said."""
+    for count in (1, 4, 262, 519, 2000):
+        assert 2 / 2 ** gate.confirming(count) < gate.CONFIRM_LEVEL / count
+    assert gate.confirming(4) == gate.CONFIRM
 
 
 def test_only_who_is_suspicious_is_measured_afresh(speed: Gate) -> None:
@@ -238,7 +280,7 @@ def test_only_who_is_suspicious_is_measured_afresh(speed: Gate) -> None:
     report, watcher = speed(answer)
     assert verdicts(report) == {str(ONE): "slower", str(TWO): "unchanged"}
     assert report.verdict == (1, "red: 1 slower")
-    assert watcher.steps == [2 * gate.SCREEN, 2 * gate.CONFIRM]
+    assert watcher.steps == [pairs.PASSES * gate.SCREEN, pairs.PASSES * gate.CONFIRM]
     assert asked.count(str(ONE)) == 4 * (gate.SCREEN + gate.CONFIRM)
     assert asked.count(str(TWO)) == 4 * gate.SCREEN
 
@@ -272,7 +314,7 @@ def test_a_machine_that_favours_a_side_voids_the_run(speed: Gate, first: int) ->
     assert verdicts(report)[str(ONE)] == "void"
     assert "slower" not in verdicts(report).values()
     assert report.verdict[0] == 3
-    assert "void: the fixed workload took" in report.verdict[1]
+    assert "void: torch: the fixed workload took" in report.verdict[1]
     assert len(watcher.steps) == (1 if first == 0 else 2)
 
 
@@ -316,7 +358,9 @@ def test_a_benchmark_whose_base_fails_cannot_be_judged(speed: Gate) -> None:
 
 def test_a_benchmark_that_fails_on_both_sides_is_not_green(speed: Gate) -> None:
     report, _ = speed(lambda shot: Failed("ImportError") if shot.subject == str(ONE) else 1)
-    assert report.verdict[0] in (1, 3)
+    assert report.verdict == (3, "cannot judge: 1 without a base")
+    (finding,) = [f for f in report.findings if f.verdict == "missing"]
+    assert finding.why == "on both sides: ImportError"
 
 
 def test_a_benchmark_that_reduces_otherwise_is_red(speed: Gate) -> None:

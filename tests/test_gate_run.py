@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from plugged import plug
 
-from lossvet.benchmarks import pairs, ratchet
+from lossvet.benchmarks import gate_accuracy, pairs, ratchet
+from lossvet.conformance.summary import Finding
+from lossvet.conformance.types import Cell, Differs, Errored
 
 GOOD = """
 import numpy as np
@@ -44,6 +47,8 @@ BROKEN = WRONG.replace(
     "    kept =", "    if logits.shape == (1, 10):\n        raise RuntimeError('no\\n::error::kernel')\n    kept ="
 )
 """Wrong, and at the shape that is timed it raises."""
+DEAF = GOOD.replace(", ignore_index=-100", "").replace("ignore_index", "-100")
+"""It can no longer be told which rows to leave out: checks that base passes are not asked of it."""
 CELL = "sparse/own/numpy/eager/float32/cpu"
 MAIN = "from lossvet.cli import main; main()"
 SMALL, LARGE = "1x10", "512x1000"
@@ -182,6 +187,30 @@ def test_a_loss_that_is_wrong_is_named_with_the_case(others: Mapping[str, Done])
     assert "sparse/ignored_first loss/mean: is outside the bound" in broken.out
 
 
+def test_a_check_that_vanishes_from_head_is_red(tmp_path: Path) -> None:
+    done = gate(tmp_path, GOOD, DEAF)
+    assert done.code == 1, done
+    assert "was judged in base, and head has no such answer" in done.out, done
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "known"),
+    [
+        (Differs("", ratio=2.0), Differs("", ratio=2.0), True),
+        (Differs("", ratio=2.0), Differs("", ratio=200.0), False),
+        (Differs("", ratio=2.0), Errored("ValueError", ""), False),
+        (None, Differs("", ratio=2.0), False),
+    ],
+)
+def test_who_was_wrong_before_may_not_become_wronger(base: Differs | None, head: Any, known: bool) -> None:
+    def finding(verdict: Any) -> Finding | None:
+        return None if verdict is None else Finding(Cell("v", "r", "f", "m", "float32"), "c", "loss/none", verdict)
+
+    later = finding(head)
+    assert later is not None
+    assert gate_accuracy._as_wrong(finding(base), later) is known
+
+
 def test_a_loss_less_accurate_than_its_baseline_is_named(others: Mapping[str, Done]) -> None:
     """And lines of other recipes are not gone because this gate judges one."""
     broken = others["broken"]
@@ -199,6 +228,24 @@ def test_a_base_that_lacks_the_loss_cannot_be_judged(tmp_path: Path) -> None:
         assert done.code == 3, done
         assert done.last.startswith("cannot judge: no framework is there on both sides: numpy is not there in base (")
         assert ("no attribute 'loss'" if base else "No module named 'mylib'") in done.last
+
+
+def test_a_loss_that_is_one_file_on_both_sides_is_not_compared(tmp_path: Path) -> None:
+    """Neither folder holds it, and PYTHONPATH names a third that does: that would be head against head, and green."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "mylib.py").write_text(GOOD)
+    path = os.pathsep.join([plug(Path(tempfile.mkdtemp(dir=tmp_path))), str(tmp_path / "lib")])
+    done = gate(tmp_path, "", "", PYTHONPATH=path)
+    assert done.code == 3, done
+    assert re.search(r"cannot judge: mylib is \S+/lib/mylib.py on both sides", done.last), done
+
+
+def test_a_folder_is_compared_by_a_loss(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", MAIN, "gate", "--base", "."], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert ". is a folder; say which loss of it to compare: --loss" in done.stderr
 
 
 def test_a_head_that_lacks_the_loss_is_red(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import posixpath
+import re
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
@@ -23,6 +25,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from hostile import WORDS
 
+from lossvet.benchmarks import samples
+from lossvet.benchmarks.samples import Samples
+from lossvet.benchmarks.table import table
 from lossvet.conformance import journal, messages, plan, records, summary
 from lossvet.conformance.journal import Contents, Journal
 from lossvet.conformance.messages import Hello, NativeSpec, Unavailable
@@ -77,15 +82,28 @@ def made(words: str, folder: Path) -> Result:
     return Result(folded, asked, greetings, (words,), folder / "run.jsonl", len(judged), 1.0)
 
 
+def measured(words: str) -> Samples:
+    """A benchmark with these words wherever there are any."""
+    subject = "pos_weight/{}/torch/eager/float32/cpu/8x10/train"
+    header = samples.Header(samples.SCHEMA, words, {words: words, "cpu": words}, {"torch": words}, {}, {}, words)
+    times = [samples.Sample(subject.format("native"), n, 0, 0, 1, (1000,) * 3, 1000, None) for n in range(6)]
+    return Samples(header, (*times, samples.Lost(subject.format("composed"), 0, words), samples.End(words)), True)
+
+
 def sources(words: str, folder: Path) -> Sources:
-    result = made(words, folder)
+    result, found = made(words, folder), measured(words)
     header = Header(journal.SCHEMA, "", words, {"torch": words}, {}, words, dict(result.greetings))
     path = folder / "run.jsonl"
     path.unlink(missing_ok=True)
     book = Journal.create(path, header)
     book.append(Finished(words))
     book.close()
-    return Sources(result, Contents(header, (), True, 0), None, (), {RUN: packed(path)}, (words,))
+    return Sources(result, Contents(header, (), True, 0), found, table(found), {RUN: packed(path)}, (words,))
+
+
+def site(words: str, folder: Path) -> Mapping[str, bytes]:
+    found = sources(words, folder)
+    return build.site(found, found.raw[RUN], partial=True)
 
 
 every = pytest.mark.parametrize("words", [*map(messages.text, WORDS.values())], ids=[*WORDS])
@@ -120,12 +138,12 @@ class Structure(HTMLParser):
 
 @pytest.fixture(scope="module")
 def benign(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
-    return build.site(sources(BENIGN, tmp_path_factory.mktemp("benign")), None, partial=True)
+    return site(BENIGN, tmp_path_factory.mktemp("benign"))
 
 
 @every
 def test_the_site_keeps_its_structure(words: str, benign: Mapping[str, bytes], tmp_path: Path) -> None:
-    files = build.site(sources(words, tmp_path), None, partial=True)
+    files = site(words, tmp_path)
     assert files.keys() == benign.keys()
     for name, data in files.items():
         if name.endswith(".html"):
@@ -139,6 +157,15 @@ def test_the_site_keeps_its_structure(words: str, benign: Mapping[str, bytes], t
             assert {len(row) for row in rows} == {len(rows[0])}
             assert len(rows) == len(list(csv.reader(io.StringIO(benign[name].decode()))))
             assert not [f for row in rows for f in row if f[:1] in ("=", "+", "-", "@", "\t", "\r")]
+
+
+def test_links_lead_somewhere_though_a_framework_is_missing(benign: Mapping[str, bytes]) -> None:
+    for name, data in benign.items():
+        if name.endswith(".html"):
+            for link in re.findall(r'href="([^"#:]*)(#[^"]*)?"', data.decode()):
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(name), link[0])) if link[0] else name
+                assert target in benign, (name, link)
+                assert not link[1] or f'id="{link[1][1:]}"' in benign[target].decode(), (name, link)
 
 
 def test_a_page_that_trusts_its_words_is_found_out(benign: Mapping[str, bytes]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
+import importlib
 import json
+import lzma
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,9 @@ pytest.importorskip("scipy")
 pytest.importorskip("torch")
 pytest.importorskip("jax")
 
-from lossvet.conformance import journal
+from lossvet.conformance import journal, run
 from lossvet.conformance.journal import JournalError
-from lossvet.reports.site import build, compare, sources, tables
+from lossvet.reports.site import build, compare, facts, sources, tables
 
 MAIN = "from lossvet.cli import main; main()"
 LOSSES = ("pos_weight", "sparse_class_weight")
@@ -162,21 +164,21 @@ def test_a_number_in_a_picture_or_table_that_was_changed_is_found(site: Path) ->
 def test_a_record_that_was_changed_is_found(site: Path) -> None:
     """With the checksum as it was, and by somebody who mends the checksum as well."""
     path = site / "data" / sources.RUN
-    lines = gzip.decompress(path.read_bytes()).splitlines(keepends=True)
+    lines = lzma.decompress(path.read_bytes()).splitlines(keepends=True)
     number = next(n for n, line in enumerate(lines) if b'"Agrees"' in line)
     changed = lines[number].replace(b'["Agrees",', b'["Agrees",1', 1)
-    path.write_bytes(gzip.compress(b"".join([*lines[:number], changed, *lines[number + 1 :]]), mtime=0))
+    path.write_bytes(lzma.compress(b"".join([*lines[:number], changed, *lines[number + 1 :]])))
     with pytest.raises(JournalError, match=rf":{number + 1}: the line is not as it was written"):
         build.check(site)
     body = changed[len(b'{"crc":"xxxxxxxx","record":') : -2]
     mended = b'{"crc":"%08x","record":%s}\n' % (zlib.crc32(body), body)
-    path.write_bytes(gzip.compress(b"".join([*lines[:number], mended, *lines[number + 1 :]]), mtime=0))
+    path.write_bytes(lzma.compress(b"".join([*lines[:number], mended, *lines[number + 1 :]])))
     assert any(line.startswith("index.html:") for line in build.check(site))
 
 
 def test_other_versions_of_what_draws_are_said(site: Path) -> None:
     (site / "data/made-with.txt").write_text("jinja2 1.0\nmatplotlib 1.0\n")
-    with pytest.raises(build.CannotReport, match=r"made with jinja2 1.0, matplotlib 1.0, and here are"):
+    with pytest.raises(build.CannotReport, match=r"made with jinja2 1.0, matplotlib 1.0, and here are lossvet "):
         build.check(site)
 
 
@@ -184,10 +186,12 @@ def test_other_versions_of_what_draws_are_said(site: Path) -> None:
 
 
 def test_what_is_not_complete_is_refused_and_stamped_if_wanted(folder: Path) -> None:
-    done = lossvet("report", "--run", "run.jsonl", "--out", "refused", cwd=folder, expect=3)
+    done = lossvet("report", "--run", "run.jsonl", "--out", "refused", cwd=folder, expect=3)  # and no bench-*.jsonl
     assert "not complete: the run is not of everything" in done.stderr
     assert "there is no benchmark" in done.stderr
     assert not (folder / "refused").exists()
+    assert "the benchmark is of other frameworks or versions than the run" in (folder / "site/index.html").read_text()
+    assert "the benchmark has 2 processes of each framework" in (folder / "site/index.html").read_text()
     for page in (folder / "site").rglob("*.html"):
         assert "<strong>Partial report.</strong> the run is not of everything" in page.read_text(), page
 
@@ -224,7 +228,8 @@ import itertools, sys
 from pathlib import Path
 from lossvet.reports.site import build
 for n in itertools.count():
-    build.write({"index.html": b"%d" % n, **{f"page{k}": b"%d" % n for k in range(20)}}, Path(sys.argv[1]))
+    files = ["index.html", "data/conformance.jsonl.xz", *(f"variants/{k}.html" for k in range(20))]
+    build.write({name: b"%d" % n for name in files}, Path(sys.argv[1]))
     print(flush=True)
 """
 
@@ -239,16 +244,24 @@ def test_a_kill_at_any_moment_leaves_a_whole_site(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
-        texts = {p.read_bytes() for p in out.iterdir()}
-        assert len(texts) == 1
-        assert len(list(out.iterdir())) == 21
+        texts = [p.read_bytes() for p in out.rglob("*") if p.is_file()]
+        assert len(texts) == 22
+        assert len(set(texts)) == 1
 
 
 def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(build.CannotReport, match="holds no site"):
-        build.write({"index.html": b""}, tmp_path)
-    assert (tmp_path / "thesis.tex").exists()
+    for name in ("thesis.tex", "index.html"):
+        (tmp_path / name).write_text("years of work")
+        with pytest.raises(build.CannotReport, match="holds no site"):
+            build.write({"index.html": b""}, tmp_path)
+        assert (tmp_path / name).read_text() == "years of work"
+
+
+def test_a_site_beside_other_things_is_not_replaced(site: Path) -> None:
+    (site / ".git").mkdir()
+    with pytest.raises(build.CannotReport, match="holds no site, or more than one"):
+        build.write({"index.html": b""}, site)
+    assert (site / ".git").exists()
 
 
 # Two runs ------------------------------------------------------------------------------------------------------------
@@ -283,19 +296,40 @@ def test_two_runs_on_the_page(folder: Path) -> None:
     lossvet("report", "--check", "both", cwd=folder)
 
 
+# What the facts say --------------------------------------------------------------------------------------------------
+
+
+def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
+    result, _ = run.loaded(folder / "run.jsonl")
+    own = facts.spellings(result)
+    (torch,) = [s for s in own["sparse_class_weight"]["torch"] if s.recipe == "native"]
+    (tf1,) = [s for s in own["sparse_class_weight"]["tensorflow_v1"] if s.recipe == "native_losses"]
+    assert (torch.without, torch.divides) == (("class_weight",), ("the sum of the weights",))
+    assert tf1.without == ()
+    moves = {(m.old.framework, m.new.framework): m.changes for m in facts.moves(own["sparse_class_weight"])}
+    there = moves["tensorflow_v1", "torch"]
+    assert "no gradient into class_weight any more" in there
+    assert "sample weights are not taken" in there
+    assert "rows can be left out" in there
+    assert any(words.startswith("the mean divides by the number of losses") for words in there)
+    (bce,) = [s for s in own["pos_weight"]["torch"] if s.recipe == "native"]
+    assert bce.without == ("pos_weight",)
+    assert bce.deviations.keys() == {"infinite_binary_logit_is_nan"}
+
+
 # In a browser --------------------------------------------------------------------------------------------------------
 
+AXE = "axe_playwright_python"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Headless Chromium without a network."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is not installed, and CI has to look at the page")
-        pytest.skip("Chromium is not installed")
+    for there, what in ((CHROMIUM, "Chromium"), (find_spec("playwright"), "Playwright"), (find_spec(AXE), AXE)):
+        if not there:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not installed")
+    playwright = importlib.import_module("playwright.sync_api")
     with playwright.sync_playwright() as started:
         opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield opened
@@ -307,7 +341,7 @@ def browser() -> Iterator[Any]:
 @pytest.mark.parametrize("name", ["index.html", "variants/pos_weight.html"])
 def test_the_page_in_a_browser(folder: Path, browser: Any, name: str, width: int, scheme: str) -> None:
     """No error, nothing from outside, nothing wider than the window, no violation that axe-core finds."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    axe = importlib.import_module(f"{AXE}.sync_playwright").Axe()
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
     page = context.new_page()
     said: list[str] = []
@@ -327,7 +361,7 @@ def test_the_page_in_a_browser(folder: Path, browser: Any, name: str, width: int
 
 def test_the_browser_finds_what_is_wrong(folder: Path, browser: Any, tmp_path: Path) -> None:
     """The same looks at a page with an error, a load from outside and an image without words."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    axe = importlib.import_module(f"{AXE}.sync_playwright").Axe()
     page = browser.new_context(offline=True).new_page()
     said: list[str] = []
     asked: list[str] = []

@@ -6,20 +6,22 @@ import ctypes
 import importlib.metadata
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lossvet.conformance import journal
+from lossvet.conformance.journal import Contents
 from lossvet.reports import terminal
 from lossvet.reports.site import figures, pages, sources, tables
-from lossvet.reports.site.compare import Changed, compare
+from lossvet.reports.site.compare import compare
 from lossvet.reports.site.sources import Sources
 
 DATA = Path("data")
-AGAINST = "against.jsonl.gz"
-MADE_WITH = ("jinja2", "matplotlib")
+AGAINST = "against.jsonl.xz"
+MADE_WITH = ("lossvet", "jinja2", "matplotlib", "scipy")
 
 
 class CannotReport(Exception):
@@ -34,10 +36,14 @@ def site(found: Sources, against: bytes | None, partial: bool) -> dict[str, byte
     """
     if found.lacking and not partial:
         raise CannotReport(f"not complete: {'; '.join(found.lacking)}; --partial reports it all the same, and says so")
-    changes = None if against is None else _changes(against, found)
+    earlier = None if against is None else _earlier(against)
+    changes = None
+    if earlier is not None:
+        changes = pages.changed(compare(earlier.judged, found.contents.judged), earlier.header)
     raw = {**found.raw, **({} if against is None else {AGAINST: against})}
-    index = pages.index(found, changes)
-    text = _pages(found, index) | _pictures(found, index)
+    index = pages.index(found, changes, raw)
+    with figures.settings():
+        text = _pages(found, index) | _pictures(found, index)
     text |= {"data/cells.csv": tables.cells(found.result), "data/columns.txt": tables.columns()}
     text |= {"data/times.csv": tables.times(found.rows)} if found.rows else {}
     return {name: body.encode() for name, body in text.items()} | {f"data/{name}": data for name, data in raw.items()}
@@ -48,8 +54,9 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
 
     Raises CannotReport where the folder holds something that is no site, and OSError where it cannot be written.
     """
-    if folder.exists() and not (folder / "index.html").exists() and any(folder.iterdir()):
-        raise CannotReport(f"{folder} is not empty and holds no site; give another --out")
+    folder = folder.resolve()
+    if folder.exists() and any(folder.iterdir()) and not _is_site(folder):
+        raise CannotReport(f"{folder} is not empty and holds no site, or more than one; give another --out")
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -66,11 +73,18 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
         shutil.rmtree(made, ignore_errors=True)
 
 
+def _is_site(folder: Path) -> bool:
+    """Whether all that is in the folder may be replaced: it has the data of a site, and nothing that no site has."""
+    own = {"index.html", "data", "variants"}
+    names = {path.name for path in folder.iterdir() if path.suffix != ".svg"}
+    return (folder / DATA / sources.RUN).is_file() and names <= own
+
+
 def check(folder: Path) -> list[str]:
     """What is not as the data of the site say, file by file; empty where every byte is.
 
-    Raises CannotReport where the folder is no site, or was made with another matplotlib or Jinja2, and JournalError
-    where a record of the data is damaged.
+    Raises CannotReport where the folder is no site, or was made by other versions of what draws and counts, and
+    JournalError where a record of the data is damaged.
     """
     data = folder / DATA
     if not (data / sources.RUN).exists():
@@ -99,7 +113,8 @@ def complete(files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def _made_with() -> str:
-    return "".join(f"{name} {importlib.metadata.version(name)}\n" for name in MADE_WITH)
+    python = ".".join(map(str, sys.version_info[:2]))
+    return "".join(f"{name} {importlib.metadata.version(name)}\n" for name in MADE_WITH) + f"python {python}\n"
 
 
 def _listed(text: str) -> str:
@@ -112,14 +127,14 @@ def _differs(name: str, there: bytes, made: bytes) -> str:
     return f"{name}:{number} is not what the data give"
 
 
-def _changes(against: bytes, found: Sources) -> list[Changed]:
-    with tempfile.NamedTemporaryFile(suffix=".gz") as file:
+def _earlier(against: bytes) -> Contents:
+    with tempfile.NamedTemporaryFile(suffix=".xz") as file:
         file.write(against)
         file.flush()
         before = journal.read(Path(file.name))
     if before is None:
         raise CannotReport("the run to compare with was not even begun")
-    return compare(before.judged, found.contents.judged)
+    return before
 
 
 def _pages(found: Sources, index: dict[str, Any]) -> dict[str, str]:
@@ -138,6 +153,7 @@ def _pages(found: Sources, index: dict[str, Any]) -> dict[str, str]:
         "lacking": found.lacking,
         "titles": {**{name: name for name in found.result.greetings}, **pages.TITLES},
         "sections": SECTIONS,
+        "languages": pages.TITLES,
         "style": environment.get_template("style.css").render(),
     }
     names = sorted({c.cell.variant for c in found.result.summary.cells})
@@ -211,8 +227,7 @@ def _exchange(made: Path, folder: Path) -> None:
     at_here, swap = -100, 2
     if renameat2 is not None and renameat2(at_here, os.fsencode(made), at_here, os.fsencode(folder), swap) == 0:
         return
-    aside = folder.with_name(f"{folder.name}.old")
-    shutil.rmtree(aside, ignore_errors=True)
-    folder.rename(aside)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+    folder.rename(aside / folder.name)
     made.rename(folder)
     shutil.rmtree(aside, ignore_errors=True)

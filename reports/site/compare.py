@@ -12,7 +12,7 @@ from lossvet.conformance.summary import CLASSES, kind
 from lossvet.conformance.types import Agrees, Verdict
 
 Change = Literal["worse", "better", "new", "gone"]
-RANK = {"agrees": 0, "absent": 1, "deviates": 2, "errored": 3, "differs": 3}
+RANK = {"agrees": 0, "absent": 1, "deviates": 2, "errored": 3, "differs": 4}
 
 
 @dataclass(frozen=True)

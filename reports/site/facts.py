@@ -57,16 +57,18 @@ def spellings(result: Result) -> dict[str, dict[str, list[Spelling]]]:
         own.agrees += counted.counts["agrees"]
         if own.best is None and counted.cell.dtype == "float32" and counted.accuracy:
             own.best = counted
-    leaves: dict[tuple[str, str, str], dict[str, list[bool]]] = {}
+    leaves: dict[tuple[str, str, str], dict[str, set[str]]] = {}
     for cell, _, output, verdict in result.summary.seen:
         key = (cell.variant, cell.framework, cell.recipe)
         if isinstance(verdict, Deviates) and not verdict.stray:
             found[key].deviations[verdict.deviation] += 1
         if output.startswith("gradient/"):
             leaf = output.rpartition("/")[2]
-            leaves.setdefault(key, {}).setdefault(leaf, []).append(_no_gradient(verdict))
+            leaves.setdefault(key, {}).setdefault(leaf, set()).add(_gradient(verdict))
     for key, by_leaf in leaves.items():
-        found[key].without = tuple(sorted(leaf for leaf, absent in by_leaf.items() if all(absent)))
+        found[key].without = tuple(
+            sorted(leaf for leaf, said in by_leaf.items() if "none" in said and "some" not in said)
+        )
     grouped: dict[str, dict[str, list[Spelling]]] = {}
     for (variant, framework, _), own in found.items():
         grouped.setdefault(variant, {}).setdefault(framework, []).append(own)
@@ -134,8 +136,11 @@ def _spelling(result: Result, cell: Cell) -> Spelling:
     )
 
 
-def _no_gradient(verdict: Verdict) -> bool:
-    return isinstance(verdict, Absent) and ("no gradient" in verdict.reason or "no such derivative" in verdict.reason)
+def _gradient(verdict: Verdict) -> str:
+    """What a verdict on a gradient says of there being one: "some", "none", or nothing."""
+    if not isinstance(verdict, Absent):
+        return "some"
+    return "none" if "no gradient" in verdict.reason or "no such derivative" in verdict.reason else ""
 
 
 def order(cell: CellSummary) -> tuple[int, float, float]:

@@ -5,9 +5,10 @@ Text stays text, and colours are variables that a style sheet inside the picture
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lossvet.reports.terminal import plain
@@ -122,13 +123,19 @@ def _legend(figure: Any, axes: Any) -> None:
             text.set_parse_math(False)
 
 
-def _svg(figure: Any) -> str:
+@contextlib.contextmanager
+def settings() -> Iterator[None]:
+    """matplotlib's own defaults and ours, whatever a user has set: a figure is made and saved under them."""
     import matplotlib
 
+    own = {"svg.hashsalt": "lossvet", "svg.fonttype": "none", "font.family": ["sans-serif"]}
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "svg", **own}):
+        yield
+
+
+def _svg(figure: Any) -> str:
     found = io.StringIO()
-    settings = {"svg.hashsalt": "lossvet", "svg.fonttype": "none", "font.family": ["sans-serif"]}
-    with matplotlib.rc_context(settings):
-        figure.savefig(found, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    figure.savefig(found, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = found.getvalue()
     for colour in LIGHT:
         text = text.replace(colour, f"var(--c{colour[1:]})")

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from lossvet.benchmarks.table import Fastest, Row, fastest, growth
@@ -13,6 +14,7 @@ from lossvet.conformance import ledger, summary
 from lossvet.conformance.explain import CLASSES, REDUCTIONS
 from lossvet.conformance.ledger import Deviation, Ledger
 from lossvet.conformance.messages import Hello
+from lossvet.conformance.records import Header
 from lossvet.conformance.summary import CellSummary
 from lossvet.conformance.types import Deviates
 from lossvet.reference import variants
@@ -29,8 +31,8 @@ TITLES = {name: language.title for name, language in rosetta.LANGUAGES.items()}
 MOST_CHANGES = 200
 
 
-def index(sources: Sources, changes: Sequence[Changed] | None) -> dict[str, Any]:
-    """The main page."""
+def index(sources: Sources, changes: dict[str, Any] | None, raw: Mapping[str, bytes]) -> dict[str, Any]:
+    """The main page; `raw` are the files that lie beside it."""
     result = sources.result
     spelled = facts.spellings(result)
     known = deviations(sources)
@@ -44,6 +46,7 @@ def index(sources: Sources, changes: Sequence[Changed] | None) -> dict[str, Any]
         "totals": dict(result.summary.totals),
         "frameworks": frameworks(sources),
         "matrix": squares.matrix(result.summary, result.greetings),
+        "pages": {name: {c.cell.framework for c in result.summary.cells if c.cell.variant == name} for name in spelled},
         "legend": squares.LEGEND,
         "accuracy": accuracy(sources, spelled),
         "worst": worst(sources),
@@ -51,8 +54,8 @@ def index(sources: Sources, changes: Sequence[Changed] | None) -> dict[str, Any]
         "speed": timings(sources),
         "rosetta": {v: {f: lines(own.get(f, [])) for f in result.greetings} for v, own in spelled.items()},
         "formulas": {name: variants.load(name).formula for name in spelled},
-        "changes": None if changes is None else changed(changes),
-        "method": method(sources),
+        "changes": changes,
+        "method": method(sources, raw),
         "columns": tables.columns(),
     }
 
@@ -168,7 +171,8 @@ def faster_by_hand(rows: Sequence[Row]) -> Iterator[str]:
             continue
         best = min(own, key=lambda row: row.time.median if row.time else math.inf)
         apart = best.time is not None and hand.time.high < best.time.low
-        if apart and best.time and (hand.accuracy or "W") <= (best.accuracy or "R"):
+        worse = (hand.ulp() or 0.0) > (best.ulp() or 0.0)
+        if apart and best.time and (hand.accuracy or "W") <= (best.accuracy or "R") and not worse:
             yield (
                 f"In {TITLES.get(str(framework), framework)} ({mode}), {name} composed by hand is "
                 f"{best.time.median / hand.time.median:.1f} times as fast as {best.subject.cell.recipe} at "
@@ -207,7 +211,7 @@ def worst(sources: Sources) -> list[dict[str, str]]:
     plan, found = sources.result.plan, dict[tuple[str, str], CellSummary]()
     for c in sources.result.summary.cells:
         key = (c.cell.variant, c.cell.framework)
-        offered = c.cell.recipe.startswith("native") and c.cell.dtype == "float32" and c.ulp_worst is not None
+        offered = c.cell.recipe.startswith("native") and c.cell.dtype == "float32" and c.ulp_worst and c.ulp_worst[1]
         if offered and (key not in found or (c.ulp_loss or 0) > (found[key].ulp_loss or 0)):
             found[key] = c
     rows = []
@@ -241,7 +245,9 @@ def timings(sources: Sources) -> dict[str, Any] | None:
     at = max((row.subject.shape for row in rows), key=lambda s: (s.n * s.c, s))
     best = fastest(rows, at, "train")
     return {
-        "at": f"{at.n:,} x {at.c:,}",
+        "at": f"{at.n:,} x {at.c:,}{' with rows left out' if at.ignored else ''}",
+        "dtypes": ", ".join(sorted({row.subject.cell.dtype for row in rows})),
+        "shapes": ", ".join(str(s) for s in sorted({row.subject.shape for row in rows})),
         "shape": str(at),
         "fastest": [_fastest(name, f, found) for (name, f), found in sorted(best.items())],
         "native": list(_native(rows, at)),
@@ -318,7 +324,7 @@ def _growth(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
         yield {
             "axis": axis,
             "framework": name,
-            "median": f"{sorted(bs)[len(bs) // 2]:.2f}",
+            "median": f"{median(bs):.2f}",
             "range": f"{min(bs):.2f} to {max(bs):.2f}",
         }
 
@@ -381,14 +387,21 @@ def cases(sources: Sources, name: str) -> Iterator[dict[str, Any]]:
         }
 
 
-def changed(changes: Sequence[Changed]) -> dict[str, Any]:
+def changed(changes: Sequence[Changed], earlier: Header) -> dict[str, Any]:
+    """What is said of the difference to an earlier run."""
     counts = Counter({"worse": 0, "better": 0, "new": 0, "gone": 0})
     for c in changes:
         counts[c.change] += c.count
-    return {"counts": dict(counts), "rows": list(changes[:MOST_CHANGES]), "more": max(0, len(changes) - MOST_CHANGES)}
+    return {
+        "started": earlier.started,
+        "versions": earlier.versions,
+        "counts": dict(counts),
+        "rows": list(changes[:MOST_CHANGES]),
+        "more": max(0, len(changes) - MOST_CHANGES),
+    }
 
 
-def method(sources: Sources) -> dict[str, Any]:
+def method(sources: Sources, raw: Mapping[str, bytes]) -> dict[str, Any]:
     result = sources.result
     left_out: dict[str, list[str]] = {}
     for (framework, reason), count in sorted(result.summary.left_out.items()):
@@ -401,6 +414,6 @@ def method(sources: Sources) -> dict[str, Any]:
         "cells": len(result.summary.cells),
         "files": [
             {"name": name, "size": f"{len(data) / 1024:,.0f} KiB", "sha256": hashlib.sha256(data).hexdigest()}
-            for name, data in sources.raw.items()
+            for name, data in raw.items()
         ],
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Iterator
+import contextlib
+import lzma
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from lossvet.benchmarks import samples
+from lossvet.benchmarks.engine import REPLICATES
 from lossvet.benchmarks.samples import Samples
 from lossvet.benchmarks.subjects import Wanted
 from lossvet.benchmarks.table import Row, table
@@ -17,7 +19,7 @@ from lossvet.conformance.messages import Hello
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.run import Result
 
-RUN, BENCHMARK = "conformance.jsonl.gz", "benchmark.jsonl.gz"
+RUN, BENCHMARK = "conformance.jsonl.xz", "benchmark.jsonl.xz"
 """The names of both in the folder `data` of a site."""
 
 
@@ -37,38 +39,44 @@ def load(conformance: Path, benchmark: Path | None) -> Sources:
     """Raises JournalError for files that are damaged or of another version of lossvet, OSError for those not there."""
     result, contents = run.loaded(conformance)
     found = None if benchmark is None else samples.read(benchmark)
-    raw = {RUN: packed(conformance), **({} if benchmark is None else {BENCHMARK: packed(benchmark)})}
+    raw = {RUN: packed(conformance, contents.size), **({} if benchmark is None else {BENCHMARK: packed(benchmark)})}
     rows = () if found is None else table(found)
-    lacking = (*_run_lacks(result, contents.finished, contents.header.options), *_benchmark_lacks(found, rows))
+    lacking = (*_run_lacks(result, contents), *_benchmark_lacks(found, rows, result.versions))
     return Sources(result, contents, found, rows, raw, lacking)
 
 
-def newest(folder: Path = journal.FOLDER) -> tuple[Path, Path | None]:
-    """The newest finished full run, else the newest of all, and the newest finished benchmark of everything, or any.
-
-    Raises JournalError where there is no run.
-    """
-    runs = [(path, found) for path in sorted(folder.glob("run-*.jsonl"), reverse=True) if (found := _header(path))]
-    if not runs:
-        raise JournalError(f"there is no run in {folder}/; make one with: lossvet run --full")
-    full = (path for path, (options, finished) in runs if finished and not _filters(options, Selection("full")))
-    times = [path for path in sorted(folder.glob("bench-*.jsonl"), reverse=True) if samples.read(path).finished]
-    whole = (path for path in times if not _filters(samples.read(path).header.options, Wanted()))
-    return next(full, runs[0][0]), next(whole, times[0] if times else None)
-
-
-def _header(path: Path) -> tuple[dict[str, object], bool] | None:
-    try:
-        contents = journal.read(path)
-    except JournalError:  # of another version: it is no candidate
-        return None
-    return None if contents is None else (contents.header.options, contents.finished)
+def newest_run(folder: Path = journal.FOLDER) -> Path:
+    """The newest finished full run, else the newest of all. Raises JournalError where there is none."""
+    found = []
+    for path in sorted(folder.glob("run-*.jsonl"), reverse=True):
+        with contextlib.suppress(JournalError):  # of another version, or damaged: it is no candidate
+            contents = journal.read(path)
+            if contents is not None:
+                found.append(path)
+                if contents.finished and not _filters(contents.header.options, Selection("full")):
+                    return path
+    if not found:
+        raise JournalError(f"there is no run in {folder}/ that can be read; make one with: lossvet run --full")
+    return found[0]
 
 
-def packed(path: Path) -> bytes:
-    """The file compressed, always to the same bytes; as it is where it is that already."""
+def newest_benchmark(folder: Path = journal.FOLDER) -> Path | None:
+    """The newest finished benchmark of everything, else the newest finished one."""
+    found = []
+    for path in sorted(folder.glob("bench-*.jsonl"), reverse=True):
+        with contextlib.suppress(JournalError):
+            read = samples.read(path)
+            if read.finished:
+                found.append(path)
+                if not _filters(read.header.options, Wanted()):
+                    return path
+    return found[0] if found else None
+
+
+def packed(path: Path, size: int | None = None) -> bytes:
+    """The file, up to this size, always packed to the same bytes; as it is where it is packed already."""
     data = path.read_bytes()
-    return data if path.suffix == ".gz" else gzip.compress(data, mtime=0)
+    return data if path.suffix == ".xz" else lzma.compress(data[:size], preset=9)
 
 
 def _filters(options: dict[str, object], whole: Selection | Wanted) -> list[str]:
@@ -84,25 +92,28 @@ def _filters(options: dict[str, object], whole: Selection | Wanted) -> list[str]
     return found
 
 
-def _run_lacks(result: Result, finished: bool, options: dict[str, object]) -> Iterator[str]:
-    if not finished:
+def _run_lacks(result: Result, contents: Contents) -> Iterator[str]:
+    if not contents.finished:
         yield f"the run did not come to its end: {result.incomplete:,} of {result.plan.checks:,} checks are missing"
-    elif result.incomplete:
-        yield f"{result.incomplete:,} checks were given up"
-    if names := _filters(options, Selection("full")):
+    if names := _filters(contents.header.options, Selection("full")):
         yield f"the run is not of everything (its {', '.join(names)} are not those of lossvet run --full)"
     for name, greeting in result.greetings.items():
         if not isinstance(greeting, Hello):
             yield f"{name} {'is not installed' if greeting.missing else 'does not start'}"
 
 
-def _benchmark_lacks(found: Samples | None, rows: tuple[Row, ...]) -> Iterator[str]:
+def _benchmark_lacks(found: Samples | None, rows: tuple[Row, ...], versions: Mapping[str, str]) -> Iterator[str]:
     if found is None:
         yield "there is no benchmark"
         return
     if not found.finished:
         yield "the benchmark did not come to its end"
-    if names := _filters(found.header.options, Wanted()):
+    options = found.header.options
+    if names := _filters(options, Wanted()):
         yield f"the benchmark is not of everything (its {', '.join(names)} are not those of lossvet bench)"
+    if options.get("replicates", 0) < REPLICATES:
+        yield f"the benchmark has {options.get('replicates')} processes of each framework, too few for an interval"
+    if found.header.versions != versions:
+        yield "the benchmark is of other frameworks or versions than the run"
     if lost := sum(row.lost for row in rows):
         yield f"{lost:,} benchmarks have no time in some process"

@@ -79,7 +79,7 @@ def columns() -> str:
     parts += [f"  {name:18}{meaning}".rstrip() for name, meaning in TIMES.items()]
     parts += [
         "",
-        "conformance.jsonl.gz, benchmark.jsonl.gz: what was written while it was measured, a line for each record,",
+        "conformance.jsonl.xz, benchmark.jsonl.xz: what was written while it was measured, a line for each record,",
         'with its CRC-32: {"crc":"xxxxxxxx","record":{...}}. The pages, the pictures and both tables are made of',
         "these two files alone; `lossvet report --check FOLDER` makes them anew and compares every byte.",
     ]

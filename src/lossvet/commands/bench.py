@@ -45,7 +45,8 @@ def command(**given: Any) -> None:
         if given["show"] is not None:
             found = samples.read(given["show"])
             _show(found, given["form"])
-            end(0, f"{given['show']} is shown")
+            whole = "" if found.finished else ", which did not come to its end"
+            end(0 if found.finished else 3, f"{given['show']} is shown{whole}")
         options = engine.Options(
             wanted=_wanted(given),
             require=given["require"],
@@ -66,6 +67,8 @@ def command(**given: Any) -> None:
         end(2, f"{error.filename} exists; give another --samples")
     except JournalError as error:
         end(4, str(error))
+    except OSError as error:
+        end(2, f"{error.filename}: {error.strerror}" if error.filename else str(error))
     _show(found, given["form"])
     end(*_verdict(found, path))
 

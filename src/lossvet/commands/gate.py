@@ -95,5 +95,10 @@ def _options(given: dict[str, Any]) -> Options:
         tasks=(given["task"],),
         device=given["device"],
     )
+    folders = [path for path in (given["base"], given["head"]) if path and Path(path).is_dir()]
+    if folders and loss is None:
+        raise ValueError(
+            f"{folders[0]} is a folder; say which loss of it to compare: --loss NAME/VARIANT=MODULE:FUNCTION"
+        )
     base, head = (gating.side(Path(path)) for path in (given["base"], given["head"] or sys.executable))
     return Options({"base": base, "head": head}, wanted, loss, given["accuracy"])

@@ -40,9 +40,10 @@ def command(**given: Any) -> None:
     try:
         if given["check"] is not None:
             end(*_checked(given["check"]))
-        run, bench = sources.newest() if given["journal"] is None else (given["journal"], None)
-        click.echo(f"reading {run} ...", err=True)
-        found = sources.load(run, given["bench"] or bench)
+        run = given["journal"] or sources.newest_run()
+        bench = given["bench"] or sources.newest_benchmark()
+        click.echo(f"reading {run} and {bench or 'no benchmark'} ...", err=True)
+        found = sources.load(run, bench)
         if given["form"] == "markdown":
             click.echo(markdown.render(found.result), nl=False)
             end(0, f"{run} as Markdown")
