@@ -51,11 +51,8 @@ def compare_accuracy(
         )
         for key, finding in wrong["head"].items()
     ]
-    judged_in = {name: _judged(options, results[name].summary) for name in NAMES}
-    differences += [
-        Difference(cell, f"{case} {output}: was judged in base, and head has no such answer", known=False)
-        for cell, case, output in sorted(judged_in["base"] - judged_in["head"])
-    ]
+    seen = {name: _own_only(options, results[name].summary) for name in NAMES}
+    differences += vanished(seen["base"], seen["head"])
     now, before = (ratchet.reached(_cells(options, results[name].summary)) for name in ("head", "base"))
     profile = ratchet.profile()
     if options.accuracy is not None:
@@ -105,13 +102,23 @@ def _own(options: Options, found: summary.Summary) -> list[summary.Finding]:
     return [f for f in found.findings if options.loss is None or f.cell.recipe == own_loss.RECIPE]
 
 
-def _judged(options: Options, found: summary.Summary) -> set[tuple[str, str, str]]:
-    """The checks that had an answer, right or wrong."""
-    return {
-        (str(cell), case, output)
-        for cell, case, output, verdict in found.seen
-        if not isinstance(verdict, Absent) and (options.loss is None or cell.recipe == own_loss.RECIPE)
-    }
+def vanished(base: summary.Summary, head: summary.Summary) -> list[Difference]:
+    """Checks that base answers, right or wrong, and head no longer does."""
+    then, now = (
+        {(str(cell), case, output) for cell, case, output, verdict in found.seen if not isinstance(verdict, Absent)}
+        for found in (base, head)
+    )
+    return [
+        Difference(cell, f"{case} {output}: was judged in base, and head has no such answer", known=False)
+        for cell, case, output in sorted(then - now)
+    ]
+
+
+def _own_only(options: Options, found: summary.Summary) -> summary.Summary:
+    """Where a loss is named, what was seen of it alone."""
+    if options.loss is None:
+        return found
+    return replace(found, seen=tuple(s for s in found.seen if s[0].recipe == own_loss.RECIPE))
 
 
 def _as_wrong(base: summary.Finding | None, head: summary.Finding) -> bool:

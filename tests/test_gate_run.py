@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from plugged import plug
 
 from lossvet.benchmarks import gate_accuracy, pairs, ratchet
-from lossvet.conformance.summary import Finding
-from lossvet.conformance.types import Cell, Differs, Errored
+from lossvet.conformance.summary import Finding, Summary
+from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Errored, Verdict
 
 GOOD = """
 import numpy as np
@@ -47,8 +47,6 @@ BROKEN = WRONG.replace(
     "    kept =", "    if logits.shape == (1, 10):\n        raise RuntimeError('no\\n::error::kernel')\n    kept ="
 )
 """Wrong, and at the shape that is timed it raises."""
-DEAF = GOOD.replace(", ignore_index=-100", "").replace("ignore_index", "-100")
-"""It can no longer be told which rows to leave out: checks that base passes are not asked of it."""
 CELL = "sparse/own/numpy/eager/float32/cpu"
 MAIN = "from lossvet.cli import main; main()"
 SMALL, LARGE = "1x10", "512x1000"
@@ -187,11 +185,17 @@ def test_a_loss_that_is_wrong_is_named_with_the_case(others: Mapping[str, Done])
     assert "sparse/ignored_first loss/mean: is outside the bound" in broken.out
 
 
-def test_a_check_that_vanishes_from_head_is_red(tmp_path: Path) -> None:
-    done = gate(tmp_path, GOOD, DEAF, "--format", "json")
-    assert done.code == 1, done
-    words = [d["words"] for d in json.loads(done.out)["differences"] if not d["known"]]
-    assert any(w.endswith("was judged in base, and head has no such answer") for w in words), words
+def test_a_check_that_head_no_longer_answers_is_named() -> None:
+    cell = Cell("sparse", "own", "f", "m", "float32")
+    good = Agrees(0.1, 0.5, 0.5, "R", 0.1)
+
+    def seen(*found: tuple[str, Verdict]) -> Summary:
+        return Summary((), {}, (), {}, 0, tuple((cell, case, "loss/mean", verdict) for case, verdict in found))
+
+    base = seen(("a", good), ("b", good), ("c", Absent("")), ("d", good))
+    head = seen(("a", good), ("b", Absent("cannot leave rows out")), ("c", Absent("")))
+    assert [d.words.partition(":")[0] for d in gate_accuracy.vanished(base, head)] == ["b loss/mean", "d loss/mean"]
+    assert not any(d.known for d in gate_accuracy.vanished(base, head))
 
 
 @pytest.mark.parametrize(
