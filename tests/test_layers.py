@@ -39,11 +39,11 @@ THIRD_PARTY = {
     "reference": {"numpy"},
     "adapters": {"numpy"},
     "conformance": {"numpy", "msgspec"},
-    "reports": {"numpy", "msgspec", "rich"},
+    "reports": {"numpy", "msgspec", "rich", "jinja2", "matplotlib"},
     "benchmarks": {"numpy", "msgspec", "scipy"},
     "": {"numpy", "msgspec", "rich", "click"},
 }
-"""Beside the standard library, what each folder may import: what the base package depends on, and no more."""
+"""Beside the standard library, what each folder may import: what the package or an extra of it depends on."""
 
 PROVERS = {"reference/balls.py", "reference/certify.py"}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -50,9 +51,9 @@ def dots(
         if points:
             xs, ys = zip(*points, strict=True)
             style = {"marker": MARKERS[number % len(MARKERS)], "color": SERIES[number % len(SERIES)]}
-            axes.scatter(xs, ys, s=34, label=plain(one), **style)
+            axes.scatter(xs, ys, s=34, label=_line(one), **style)
     axes.set_xscale("log")
-    axes.set_yticks(range(len(names)), [*map(plain, names)], parse_math=False)
+    axes.set_yticks(range(len(names)), [*map(_line, names)], parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel(label, color=INK)
     _legend(figure, axes)
@@ -66,7 +67,7 @@ def scatter(points: Mapping[str, Sequence[tuple[float, float]]], across: str, up
         if own:
             xs, ys = zip(*own, strict=True)
             style = {"marker": MARKERS[number % len(MARKERS)], "color": SERIES[number % len(SERIES)]}
-            axes.scatter(xs, ys, s=26, label=plain(name), alpha=0.85, **style)
+            axes.scatter(xs, ys, s=26, label=_line(name), alpha=0.85, **style)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.grid(color=FAINT, linewidth=0.6)
@@ -85,11 +86,11 @@ def squares(rows: Mapping[str, Mapping[str, tuple[str, str]]], columns: Sequence
             text, tone = row[name]
             axes.add_patch(_rectangle(column, place, TONES[tone]))
             style = {"ha": "center", "va": "center", "color": INK, "fontsize": 8.5, "parse_math": False}
-            axes.text(column + 0.5, place + 0.5, plain(text), **style)
+            axes.text(column + 0.5, place + 0.5, _line(text), **style)
     axes.set_xlim(0, len(columns))
     axes.set_ylim(len(rows), 0)
-    axes.set_xticks([c + 0.5 for c in range(len(columns))], [*map(plain, columns)], parse_math=False)
-    axes.set_yticks([r + 0.5 for r in range(len(rows))], [*map(plain, rows)], parse_math=False)
+    axes.set_xticks([c + 0.5 for c in range(len(columns))], [*map(_line, columns)], parse_math=False)
+    axes.set_yticks([r + 0.5 for r in range(len(rows))], [*map(_line, rows)], parse_math=False)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     for spine in axes.spines.values():
@@ -123,6 +124,11 @@ def _legend(figure: Any, axes: Any) -> None:
             text.set_parse_math(False)
 
 
+def _line(text: str) -> str:
+    """Words as one line of a picture."""
+    return " ".join(plain(text).split())
+
+
 @contextlib.contextmanager
 def settings() -> Iterator[None]:
     """matplotlib's own defaults and ours, whatever a user has set: a figure is made and saved under them."""
@@ -135,7 +141,9 @@ def settings() -> Iterator[None]:
 
 def _svg(figure: Any) -> str:
     found = io.StringIO()
-    figure.savefig(found, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # the browser has it: text stays text
+        figure.savefig(found, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = found.getvalue()
     for colour in LIGHT:
         text = text.replace(colour, f"var(--c{colour[1:]})")
