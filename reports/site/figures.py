@@ -142,7 +142,7 @@ def settings() -> Iterator[None]:
 def _svg(figure: Any) -> str:
     found = io.StringIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # the browser has it: text stays text
+        warnings.simplefilter("ignore", UserWarning)  # of glyphs and scripts: text stays text, and the browser has them
         figure.savefig(found, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     text = found.getvalue()
     for colour in LIGHT:
