@@ -182,17 +182,21 @@ SECTIONS = {
 
 
 def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
-    names = list(found.result.greetings)
-    painted = {v: {f: (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
+    names = [_title(name) for name in found.result.greetings]
+    painted = {v: {_title(f): (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
     made = {"matrix.svg": figures.squares(painted, names)}
     ulps = {
-        name: {r["framework"]: r["number"] for r in rows if r["number"] is not None and r["number"] < 1000}
+        name: {_title(r["framework"]): r["number"] for r in rows if r["number"] is not None and r["number"] < 1000}
         for name, rows in index["accuracy"].items()
     }
     made["accuracy.svg"] = figures.dots(ulps, names, "largest error of the loss, ulp of float32")
     if index["speed"]:
         made |= _speed_pictures(found, index["speed"])
     return made
+
+
+def _title(framework: str) -> str:
+    return pages.TITLES.get(framework, framework)
 
 
 def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str]:
@@ -204,11 +208,12 @@ def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str
         if row.time is None or row.void or str(s.shape) != section["shape"] or s.task != "train":
             continue
         own = best.setdefault(s.cell.variant, {})
-        own[s.cell.framework] = min(own.get(s.cell.framework, float("inf")), row.time.median / 1000)
+        framework = _title(s.cell.framework)
+        own[framework] = min(own.get(framework, float("inf")), row.time.median / 1000)
         limits[s.cell.variant] = row.limit / 1000
         ulp = row.ulp()
         if ulp and row.verdict == "agrees":
-            points.setdefault(s.cell.framework, []).append((row.time.median / 1000, ulp))
+            points.setdefault(framework, []).append((row.time.median / 1000, ulp))
     names = sorted({f for own in best.values() for f in own})
     label = f"time of loss and gradient at {section['at']}, microseconds (fastest recipe)"
     return {

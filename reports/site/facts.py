@@ -11,6 +11,7 @@ from lossvet.conformance.messages import Hello
 from lossvet.conformance.run import Result
 from lossvet.conformance.summary import CLASSES, CellSummary
 from lossvet.conformance.types import Absent, Cell, Deviates, Verdict
+from lossvet.reference import variants
 from lossvet.reference.types import Reduction
 
 DIVIDES: Mapping[Reduction, str] = {
@@ -129,7 +130,9 @@ def _spelling(result: Result, cell: Cell) -> Spelling:
     assert isinstance(greeting, Hello), "who has cells has said hello"
     native = greeting.natives.get(cell.variant, {}).get(cell.recipe)
     if native is None:
-        return Spelling(cell.variant, cell.framework, cell.recipe, "composed, see the code", (), True, True)
+        family = variants.load(cell.variant).family
+        takes = family != "binary", family == "sparse"
+        return Spelling(cell.variant, cell.framework, cell.recipe, "composed, see the code", (), *takes)
     divides = tuple(DIVIDES[r] for r in native.reductions if r in DIVIDES)
     return Spelling(
         cell.variant, cell.framework, cell.recipe, native.spelling, divides, native.sample_weight, native.ignore_index

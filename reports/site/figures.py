@@ -47,7 +47,8 @@ def dots(
         if limits and math.isfinite(limits.get(name, math.nan)):
             axes.plot([limits[name]] * 2, [place - 0.35, place + 0.35], color=INK, linewidth=2)
     for number, one in enumerate(series):
-        points = [(rows[name][one], place) for place, name in enumerate(names) if rows[name].get(one, 0) > 0]
+        beside = 0.5 * (number - (len(series) - 1) / 2) / max(1, len(series))  # equal numbers do not hide each other
+        points = [(rows[name][one], place + beside) for place, name in enumerate(names) if rows[name].get(one, 0) > 0]
         if points:
             xs, ys = zip(*points, strict=True)
             style = {"marker": MARKERS[number % len(MARKERS)], "color": SERIES[number % len(SERIES)]}
@@ -56,6 +57,7 @@ def dots(
     axes.set_yticks(range(len(names)), [*map(_line, names)], parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel(label, color=INK)
+    _numbers(axes.xaxis)
     _legend(figure, axes)
     return _svg(figure)
 
@@ -74,6 +76,8 @@ def scatter(points: Mapping[str, Sequence[tuple[float, float]]], across: str, up
     axes.set_axisbelow(True)
     axes.set_xlabel(across, color=INK)
     axes.set_ylabel(up, color=INK)
+    _numbers(axes.xaxis)
+    _numbers(axes.yaxis)
     _legend(figure, axes)
     return _svg(figure)
 
@@ -115,6 +119,15 @@ def _rectangle(column: int, row: int, colour: str) -> Any:
     from matplotlib.patches import Rectangle
 
     return Rectangle((column + 0.02, row + 0.05), 0.96, 0.9, facecolor=colour, edgecolor="none")
+
+
+def _numbers(axis: Any) -> None:
+    """Ticks of a logarithmic axis at 1, 2, 5 and their tenfolds, written as numbers and not as powers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _legend(figure: Any, axes: Any) -> None:

@@ -191,6 +191,12 @@ def accuracy(
     return found
 
 
+def ulps(number: float | None) -> str:
+    if number is None:
+        return "-"
+    return f"{number:.1f}" if number < 1000 else f"{number:.1e}"
+
+
 def ranked(s: Spelling) -> dict[str, Any]:
     best = s.best
     return {
@@ -199,7 +205,7 @@ def ranked(s: Spelling) -> dict[str, Any]:
         "spelling": s.spelling,
         "mode": best.cell.mode if best else "",
         "class": best.accuracy if best else "",
-        "ulp": "-" if s.ulp is None else f"{s.ulp:.1f}" if s.ulp < 1000 else f"{s.ulp:.1e}",
+        "ulp": ulps(s.ulp),
         "number": s.ulp,
         "ratio": f"{best.ratio:.2g}" if best and best.ratio is not None and not s.deviations else "-",
         "deviations": sorted(s.deviations),
@@ -352,7 +358,7 @@ def fact(s: Spelling) -> dict[str, Any]:
         "agrees": s.agrees,
         "deviates": sum(s.deviations.values()),
         "class": s.best.accuracy if s.best else "-",
-        "ulp": "-" if s.ulp is None else f"{s.ulp:.1f}",
+        "ulp": ulps(s.ulp),
     }
 
 
@@ -367,7 +373,7 @@ def cell(c: CellSummary) -> dict[str, Any]:
         "counts": {name: c.counts[name] for name in summary.KINDS},
         "not_run": c.not_run,
         "class": c.accuracy or "-",
-        "ulp": "-" if c.ulp_loss is None else f"{c.ulp_loss:.1f}",
+        "ulp": ulps(c.ulp_loss),
         "ratio": "-" if c.ratio is None else f"{c.ratio:.2g}",
         "worst": c.worst or "-",
         "notes": summary.notes(c),

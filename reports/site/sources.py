@@ -96,7 +96,7 @@ def _run_lacks(result: Result, contents: Contents) -> Iterator[str]:
     if not contents.finished:
         yield f"the run did not come to its end: {result.incomplete:,} of {result.plan.checks:,} checks are missing"
     if names := _filters(contents.header.options, Selection("full")):
-        yield f"the run is not of everything (its {', '.join(names)} are not those of lossvet run --full)"
+        yield f"the run is not of everything: lossvet run --full has another {', '.join(names)}"
     for name, greeting in result.greetings.items():
         if not isinstance(greeting, Hello):
             yield f"{name} {'is not installed' if greeting.missing else 'does not start'}"
@@ -110,7 +110,7 @@ def _benchmark_lacks(found: Samples | None, rows: tuple[Row, ...], versions: Map
         yield "the benchmark did not come to its end"
     options = found.header.options
     if names := _filters(options, Wanted()):
-        yield f"the benchmark is not of everything (its {', '.join(names)} are not those of lossvet bench)"
+        yield f"the benchmark is not of everything: lossvet bench has another {', '.join(names)}"
     if options.get("replicates", 0) < REPLICATES:
         yield f"the benchmark has {options.get('replicates')} processes of each framework, too few for an interval"
     if found.header.versions != versions:
