@@ -15,7 +15,7 @@ from typing import Any
 from lossvet.conformance import journal
 from lossvet.conformance.journal import Contents
 from lossvet.reports import terminal
-from lossvet.reports.site import figures, pages, sources, tables
+from lossvet.reports.site import figures, pages, rosetta, sources, tables
 from lossvet.reports.site.compare import compare
 from lossvet.reports.site.sources import Sources
 
@@ -182,21 +182,17 @@ SECTIONS = {
 
 
 def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
-    names = [_title(name) for name in found.result.greetings]
-    painted = {v: {_title(f): (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
+    names = [rosetta.title(name) for name in found.result.greetings]
+    painted = {v: {rosetta.title(f): (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
     made = {"matrix.svg": figures.squares(painted, names)}
     ulps = {
-        name: {_title(r["framework"]): r["number"] for r in rows if r["number"] is not None and r["number"] < 1000}
+        name: {rosetta.title(r["framework"]): r["number"] for r in rows if (r["number"] or 1000) < 1000}
         for name, rows in index["accuracy"].items()
     }
     made["accuracy.svg"] = figures.dots(ulps, names, "largest error of the loss, ulp of float32")
     if index["speed"]:
         made |= _speed_pictures(found, index["speed"])
     return made
-
-
-def _title(framework: str) -> str:
-    return pages.TITLES.get(framework, framework)
 
 
 def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str]:
@@ -208,7 +204,7 @@ def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str
         if row.time is None or row.void or str(s.shape) != section["shape"] or s.task != "train":
             continue
         own = best.setdefault(s.cell.variant, {})
-        framework = _title(s.cell.framework)
+        framework = rosetta.title(s.cell.framework)
         own[framework] = min(own.get(framework, float("inf")), row.time.median / 1000)
         limits[s.cell.variant] = row.limit / 1000
         ulp = row.ulp()

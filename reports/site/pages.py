@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from statistics import median
 from typing import Any
 
-from lossvet.benchmarks.table import Fastest, Row, fastest, growth
 from lossvet.conformance import ledger, summary
 from lossvet.conformance.explain import CLASSES, REDUCTIONS
 from lossvet.conformance.ledger import Deviation, Ledger
@@ -20,9 +17,8 @@ from lossvet.conformance.types import Deviates
 from lossvet.reference import variants
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reports import matrix as squares
-from lossvet.reports import speed
 from lossvet.reports.findings import smallest
-from lossvet.reports.site import facts, rosetta, tables
+from lossvet.reports.site import facts, rosetta, tables, timings
 from lossvet.reports.site.compare import Changed
 from lossvet.reports.site.facts import Spelling
 from lossvet.reports.site.sources import Sources
@@ -42,7 +38,7 @@ def index(sources: Sources, changes: dict[str, Any] | None, raw: Mapping[str, by
         "problems": list(result.problems),
         "known": known,
         "divided": list(divided(spelled)),
-        "faster": list(faster_by_hand(sources.rows)),
+        "faster": list(timings.faster_by_hand(sources.rows)),
         "totals": dict(result.summary.totals),
         "frameworks": frameworks(sources),
         "matrix": squares.matrix(result.summary, result.greetings),
@@ -51,7 +47,7 @@ def index(sources: Sources, changes: dict[str, Any] | None, raw: Mapping[str, by
         "accuracy": accuracy(sources, spelled),
         "worst": worst(sources),
         "classes": CLASSES,
-        "speed": timings(sources),
+        "speed": timings.timings(sources),
         "rosetta": {v: {f: lines(own.get(f, [])) for f in result.greetings} for v, own in spelled.items()},
         "formulas": {name: variants.load(name).formula for name in spelled},
         "changes": changes,
@@ -78,8 +74,8 @@ def variant(sources: Sources, name: str) -> dict[str, Any]:
         },
         "moves": [
             {
-                "old": f"{TITLES.get(m.old.framework, m.old.framework)} {m.old.recipe}",
-                "new": f"{TITLES.get(m.new.framework, m.new.framework)} {m.new.recipe}",
+                "old": f"{rosetta.title(m.old.framework)} {m.old.recipe}",
+                "new": f"{rosetta.title(m.new.framework)} {m.new.recipe}",
                 "changes": m.changes,
             }
             for m in facts.moves(own)
@@ -95,7 +91,7 @@ def frameworks(sources: Sources) -> list[dict[str, str]]:
     return [
         {
             "name": name,
-            "title": TITLES.get(name, name),
+            "title": rosetta.title(name),
             "version": g.version if isinstance(g, Hello) else "not there",
             "modes": ", ".join(g.modes) if isinstance(g, Hello) else g.reason,
             "details": "; ".join(f"{k} {v}" for k, v in sorted(g.details.items()) if v) if isinstance(g, Hello) else "",
@@ -146,37 +142,12 @@ def divided(spelled: Mapping[str, Mapping[str, Sequence[Spelling]]]) -> Iterator
     weighted, plain = facts.DIVIDES["weighted_mean"], facts.DIVIDES["mean"]
     for name, own in spelled.items():
         natives = [s for spellings in own.values() for s in spellings if s.recipe.startswith("native") and s.divides]
-        by_weights = sorted({TITLES.get(s.framework, s.framework) for s in natives if plain not in s.divides})
-        by_number = sorted({TITLES.get(s.framework, s.framework) for s in natives if plain in s.divides})
+        by_weights = sorted({rosetta.title(s.framework) for s in natives if plain not in s.divides})
+        by_number = sorted({rosetta.title(s.framework) for s in natives if plain in s.divides})
         if by_weights and by_number:
             yield (
                 f"{name}: the mean of {' and '.join(by_weights)} divides by {weighted}, "
                 f"that of {' and '.join(by_number)} can divide by {plain}."
-            )
-
-
-def faster_by_hand(rows: Sequence[Row]) -> Iterator[str]:
-    """Where operations composed by hand beat a framework's own loss at equal accuracy, with intervals apart."""
-    groups: dict[tuple[object, ...], dict[str, Row]] = {}
-    for row in rows:
-        if row.time and not row.void and row.verdict == "agrees":
-            s = row.subject
-            key = (s.cell.variant, s.cell.framework, s.cell.mode, s.cell.dtype, s.shape, s.task)
-            groups.setdefault(key, {})[s.cell.recipe] = row
-    largest = max((row.subject.shape for row in rows), key=lambda s: s.n * s.c, default=None)
-    for (name, framework, mode, *_), by_recipe in sorted(groups.items(), key=lambda item: str(item[0])):
-        own = [row for recipe, row in by_recipe.items() if recipe.startswith("native")]
-        hand = by_recipe.get("composed")
-        if hand is None or hand.time is None or not own or hand.subject.shape != largest:
-            continue
-        best = min(own, key=lambda row: row.time.median if row.time else math.inf)
-        apart = best.time is not None and hand.time.high < best.time.low
-        worse = (hand.ulp() or 0.0) > (best.ulp() or 0.0)
-        if apart and best.time and (hand.accuracy or "W") <= (best.accuracy or "R") and not worse:
-            yield (
-                f"In {TITLES.get(str(framework), framework)} ({mode}), {name} composed by hand is "
-                f"{best.time.median / hand.time.median:.1f} times as fast as {best.subject.cell.recipe} at "
-                f"{hand.subject.shape}, and not less accurate."
             )
 
 
@@ -239,100 +210,6 @@ def worst(sources: Sources) -> list[dict[str, str]]:
             }
         )
     return rows
-
-
-def timings(sources: Sources) -> dict[str, Any] | None:
-    """The section on speed: the fastest at the largest shape, native against composed, growth."""
-    if sources.samples is None:
-        return None
-    rows = [row for row in sources.rows if row.time]
-    if not rows:
-        return None
-    at = max((row.subject.shape for row in rows), key=lambda s: (s.n * s.c, s))
-    best = fastest(rows, at, "train")
-    return {
-        "at": f"{at.n:,} x {at.c:,}{' with rows left out' if at.ignored else ''}",
-        "dtypes": ", ".join(sorted({row.subject.cell.dtype for row in rows})),
-        "shapes": ", ".join(str(s) for s in sorted({row.subject.shape for row in rows})),
-        "shape": str(at),
-        "fastest": [_fastest(name, f, found) for (name, f), found in sorted(best.items())],
-        "native": list(_native(rows, at)),
-        "growth": list(_growth(rows)),
-        "machine": sources.samples.header.machine,
-        "started": sources.samples.header.started,
-        "rows": len(rows),
-        "agree": sum(row.verdict == "agrees" for row in rows),
-        "void": sum(row.void for row in rows),
-        "by_recipe": _by_recipe(best),
-    }
-
-
-def _fastest(name: str, framework: str, found: Fastest) -> dict[str, str]:
-    row, cell = found.row, found.row.subject.cell
-    return {
-        "variant": name,
-        "framework": framework,
-        "recipe": cell.recipe,
-        "mode": cell.mode,
-        "time": speed.duration(row.time.median) if row.time else "-",
-        "interval": speed.spread(row.time),
-        "limit": speed.share(row.fraction),
-        "peak": speed.size(row.peak),
-        "accuracy": speed.accuracy([row]),
-        "next": f"{found.ratio:.2f} x {found.next.subject.cell.recipe} ({found.next.subject.cell.mode})"
-        if found.ratio and found.next
-        else "-",
-    }
-
-
-def _by_recipe(best: Mapping[tuple[str, str], Fastest]) -> list[dict[str, str]]:
-    """In each framework, which recipe is the fastest, and for how many losses."""
-    counts: dict[str, Counter[str]] = {}
-    for (_, framework), found in best.items():
-        counts.setdefault(framework, Counter())[found.row.subject.cell.recipe] += 1
-    return [
-        {
-            "framework": f,
-            "words": ", ".join(f"{recipe} for {n} of {sum(own.values())} losses" for recipe, n in own.most_common()),
-        }
-        for f, own in sorted(counts.items())
-    ]
-
-
-def _native(rows: Sequence[Row], at: object) -> Iterator[dict[str, str]]:
-    """The framework's own loss against operations composed by hand, in the same mode."""
-    times: dict[tuple[str, str, str], dict[str, Row]] = {}
-    for row in rows:
-        s = row.subject
-        if s.shape == at and s.task == "train":
-            times.setdefault((s.cell.variant, s.cell.framework, s.cell.mode), {})[s.cell.recipe] = row
-    for (name, framework, mode), own in sorted(times.items()):
-        hand = own.get("composed")
-        for recipe, row in own.items():
-            if recipe.startswith("native") and hand and hand.time and row.time:
-                yield {
-                    "variant": name,
-                    "framework": f"{framework} {mode}",
-                    "recipe": recipe,
-                    "native": f"{speed.duration(row.time.median)}, {speed.accuracy([row])}",
-                    "composed": f"{speed.duration(hand.time.median)}, {speed.accuracy([hand])}",
-                    "ratio": f"{hand.time.median / row.time.median:.2f}",
-                }
-
-
-def _growth(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
-    by: dict[tuple[str, str], list[float]] = {}
-    for g in growth(rows):
-        if g.large.subject.task == "train":
-            cell = g.large.subject.cell
-            by.setdefault((g.axis, f"{cell.framework} {cell.mode}"), []).append(g.exponent)
-    for (axis, name), bs in sorted(by.items()):
-        yield {
-            "axis": axis,
-            "framework": name,
-            "median": f"{median(bs):.2f}",
-            "range": f"{min(bs):.2f} to {max(bs):.2f}",
-        }
 
 
 def lines(own: Sequence[Spelling]) -> list[dict[str, Any]]:

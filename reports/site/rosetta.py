@@ -48,6 +48,11 @@ LANGUAGES: Mapping[str, Language] = {
 }
 
 
+def title(framework: str) -> str:
+    """What users call a framework; its own name where it has no language here."""
+    return LANGUAGES[framework].title if framework in LANGUAGES else framework
+
+
 @cache
 def code(variant: str, framework: str) -> str:
     """The unreduced loss as a function to paste: logits, labels and the variant's own arrays and numbers.
