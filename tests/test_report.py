@@ -29,6 +29,7 @@ pytest.importorskip("jax")
 
 from lossvet.conformance import journal, run
 from lossvet.conformance.journal import JournalError
+from lossvet.reference import variants
 from lossvet.reports.site import build, compare, facts, sources, tables
 
 MAIN = "from lossvet.cli import main; main()"
@@ -91,14 +92,24 @@ def pages(site: Path) -> Mapping[Path, Links]:
 # What it is made of --------------------------------------------------------------------------------------------------
 
 
-def test_the_site_has_a_page_for_each_loss_and_is_small(folder: Path) -> None:
-    site = folder / "site"
-    assert {p.stem for p in (site / "variants").iterdir()} == set(LOSSES)
+PUBLISHED = Path(__file__).parents[1] / "reports" / "published"
+EVERY = pytest.mark.parametrize("which", ["made here", "published"])
+
+
+def chosen(which: str, folder: Path) -> Path:
+    return PUBLISHED if which == "published" else folder / "site"
+
+
+@EVERY
+def test_the_site_has_a_page_for_each_loss_and_is_small(folder: Path, which: str) -> None:
+    site = chosen(which, folder)
+    assert {p.stem for p in (site / "variants").iterdir()} == set(variants.names() if site == PUBLISHED else LOSSES)
     assert sum(p.stat().st_size for p in site.rglob("*") if p.is_file()) < 3 * 2**20
 
 
-def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(folder: Path) -> None:
-    found = pages(folder / "site")
+@EVERY
+def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(folder: Path, which: str) -> None:
+    found = pages(chosen(which, folder))
     for page, links in found.items():
         assert len(set(links.ids)) == len(links.ids), page
         for link in links.links:
@@ -110,7 +121,7 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(folder: P
             if anchor:
                 assert anchor in found[target].ids, (page, link)
         assert not [load for load in links.loads if "//" in load]
-    for picture in (folder / "site").glob("*.svg"):
+    for picture in chosen(which, folder).glob("*.svg"):
         references = re.findall(r'(?:href|src)="([^"]*)"|url\(([^)]*)\)', picture.read_text())
         assert not [r for pair in references for r in pair if r and not r.startswith("#")], picture
 
@@ -206,6 +217,7 @@ def test_a_run_that_was_cut_short_is_told(folder: Path, tmp_path: Path) -> None:
 LIMITED = """
 import resource, sys
 from pathlib import Path
+from lossvet.reference import variants
 from lossvet.reports.site import build
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 import signal
@@ -226,6 +238,7 @@ def test_a_full_disk_leaves_the_old_site_whole(site: Path) -> None:
 FOREVER = """
 import itertools, sys
 from pathlib import Path
+from lossvet.reference import variants
 from lossvet.reports.site import build
 for n in itertools.count():
     files = ["index.html", "data/conformance.jsonl.xz", *(f"variants/{k}.html" for k in range(20))]
@@ -311,7 +324,10 @@ def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
     assert "no gradient into class_weight any more" in there
     assert "sample weights are not taken" in there
     assert "rows can be left out" in there
-    assert any(words.startswith("the mean divides by the number of losses") for words in there)
+    assert any(
+        words.startswith("the mean divides by the sum of the weights, and no longer by the number of")
+        for words in there
+    )
     (bce,) = [s for s in own["pos_weight"]["torch"] if s.recipe == "native"]
     assert bce.without == ("pos_weight",)
     assert bce.deviations.keys() == {"infinite_binary_logit_is_nan"}
@@ -338,8 +354,11 @@ def browser() -> Iterator[Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("name", ["index.html", "variants/pos_weight.html"])
-def test_the_page_in_a_browser(folder: Path, browser: Any, name: str, width: int, scheme: str) -> None:
+@pytest.mark.parametrize(
+    ("which", "name"),
+    [("made here", "index.html"), ("made here", "variants/pos_weight.html"), ("published", "index.html")],
+)
+def test_the_page_in_a_browser(folder: Path, browser: Any, which: str, name: str, width: int, scheme: str) -> None:
     """No error, nothing from outside, nothing wider than the window, no violation that axe-core finds."""
     axe = importlib.import_module(f"{AXE}.sync_playwright").Axe()
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
@@ -349,7 +368,7 @@ def test_the_page_in_a_browser(folder: Path, browser: Any, name: str, width: int
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto((folder / "site" / name).as_uri())
+    page.goto((chosen(which, folder) / name).as_uri())
     assert not said
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == []

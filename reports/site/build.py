@@ -186,7 +186,9 @@ def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
     painted = {v: {rosetta.title(f): (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
     made = {"matrix.svg": figures.squares(painted, names)}
     ulps = {
-        name: {rosetta.title(r["framework"]): r["number"] for r in rows if (r["number"] or 1000) < 1000}
+        name: {
+            rosetta.title(r["framework"]): r["number"] for r in rows if r["offered"] and (r["number"] or 1000) < 1000
+        }
         for name, rows in index["accuracy"].items()
     }
     made["accuracy.svg"] = figures.dots(ulps, names, "largest error of the loss, ulp of float32")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from lossvet.conformance.messages import Hello
 from lossvet.conformance.run import Result
 from lossvet.conformance.summary import CLASSES, CellSummary
-from lossvet.conformance.types import Absent, Cell, Deviates, Verdict
+from lossvet.conformance.types import Absent, AccuracyClass, Cell, Deviates, Verdict
 from lossvet.reference import variants
 from lossvet.reference.types import Reduction
 
@@ -39,12 +39,19 @@ class Spelling:
     without: tuple[str, ...] = ()
     deviations: Counter[str] = field(default_factory=Counter)
     agrees: int = 0
-    best: CellSummary | None = None
-    """The cell in float32 that stands for it: of the framework's first mode in which it was judged."""
+    accuracy: AccuracyClass | None = None
+    ulp: float | None = None
+    ratio: float | None = None
+    judged: int = 0
+    """In float32, the worst over all modes: class, error of the loss in ulp, error over bound; and how many checks."""
 
-    @property
-    def ulp(self) -> float | None:
-        return self.best.ulp_loss if self.best else None
+    def add(self, cell: CellSummary) -> None:
+        self.agrees += cell.counts["agrees"]
+        if cell.cell.dtype == "float32" and cell.accuracy:
+            self.accuracy = max(filter(None, (self.accuracy, cell.accuracy)), key=CLASSES.index)
+            self.ulp = max((u for u in (self.ulp, cell.ulp_loss) if u is not None), default=None)
+            self.ratio = max((r for r in (self.ratio, cell.ratio) if r is not None), default=None)
+            self.judged += cell.checks
 
 
 def spellings(result: Result) -> dict[str, dict[str, list[Spelling]]]:
@@ -54,10 +61,7 @@ def spellings(result: Result) -> dict[str, dict[str, list[Spelling]]]:
         key = (counted.cell.variant, counted.cell.framework, counted.cell.recipe)
         if key not in found:
             found[key] = _spelling(result, counted.cell)
-        own = found[key]
-        own.agrees += counted.counts["agrees"]
-        if own.best is None and counted.cell.dtype == "float32" and counted.accuracy:
-            own.best = counted
+        found[key].add(counted)
     leaves: dict[tuple[str, str, str], dict[str, set[str]]] = {}
     for cell, _, output, verdict in result.summary.seen:
         key = (cell.variant, cell.framework, cell.recipe)
@@ -99,13 +103,13 @@ def moves(own: Mapping[str, Sequence[Spelling]]) -> list[Move]:
 
 def offered(own: Sequence[Spelling]) -> list[Spelling]:
     """What a framework offers for a loss: its own functions, else what is composed."""
-    native = [s for s in own if s.recipe.startswith("native") and s.best is not None]
+    native = [s for s in own if s.recipe.startswith("native") and s.accuracy]
     return native or [s for s in own if s.recipe == "composed"]
 
 
 def _changes(old: Spelling, new: Spelling) -> Iterator[str]:
     if old.divides != new.divides:
-        yield f"the mean divides by {_division(old)}, and then by {_division(new)}"
+        yield f"the mean divides by {_division(new)}, and no longer by {_division(old)}"
     if lost := set(new.without) - set(old.without):
         yield f"no gradient into {', '.join(sorted(lost))} any more"
     if gained := set(old.without) - set(new.without):
@@ -146,14 +150,12 @@ def _gradient(verdict: Verdict) -> str:
     return "none" if "no gradient" in verdict.reason or "no such derivative" in verdict.reason else ""
 
 
-def order(cell: CellSummary) -> tuple[int, float, float]:
-    """The more accurate first: by class, then by the error of the loss in ulp, then over the bound."""
-    ulp = cell.ulp_loss if cell.ulp_loss is not None else float("inf")
-    ratio = cell.ratio if cell.ratio is not None else float("inf")
-    return (CLASSES.index(cell.accuracy) if cell.accuracy else len(CLASSES), ulp, ratio)
-
-
 def most_accurate(own: Iterable[Spelling]) -> list[Spelling]:
-    """Of a variant, those that were judged in float32, the most accurate first; a deviation goes last."""
-    judged = [s for s in own if s.best is not None]
-    return sorted(judged, key=lambda s: (bool(s.deviations), *order(s.best), s.framework, s.recipe))  # type: ignore[arg-type]  # chosen above
+    """Of a variant, those that were judged in float32, the most accurate first: those that deviate last, then by class,
+    error of the loss in ulp, and error over the bound."""
+
+    def rank(s: Spelling) -> tuple[bool, int, float, float, str, str]:
+        ulp, ratio = (float("inf") if x is None else x for x in (s.ulp, s.ratio))
+        return bool(s.deviations), CLASSES.index(s.accuracy or "W"), ulp, ratio, s.framework, s.recipe
+
+    return sorted((s for s in own if s.accuracy), key=rank)

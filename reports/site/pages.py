@@ -42,9 +42,13 @@ def index(sources: Sources, changes: dict[str, Any] | None, raw: Mapping[str, by
         "totals": dict(result.summary.totals),
         "frameworks": frameworks(sources),
         "matrix": squares.matrix(result.summary, result.greetings),
+        "deviating": {
+            name: {f: ", ".join(s.recipe for s in spellings if s.deviations) for f, spellings in own.items()}
+            for name, own in spelled.items()
+        },
         "pages": {name: {c.cell.framework for c in result.summary.cells if c.cell.variant == name} for name in spelled},
         "legend": squares.LEGEND,
-        "accuracy": accuracy(sources, spelled),
+        "accuracy": accuracy(spelled),
         "worst": worst(sources),
         "classes": CLASSES,
         "speed": timings.timings(sources),
@@ -116,6 +120,7 @@ def _deviation(entry: Deviation, count: int, where: Mapping[str, Counter[str]]) 
     reason = " ".join(entry.reason.split())
     return {
         "id": entry.id,
+        "words": entry.id.replace("_", " "),
         "headline": reason.split(". ")[0].rstrip(".") + ".",
         "reason": reason,
         "example": entry.example.strip("\n"),
@@ -151,14 +156,13 @@ def divided(spelled: Mapping[str, Mapping[str, Sequence[Spelling]]]) -> Iterator
             )
 
 
-def accuracy(
-    sources: Sources, spelled: Mapping[str, Mapping[str, Sequence[Spelling]]]
-) -> dict[str, list[dict[str, Any]]]:
-    """By variant: how every framework's own loss, or the composed one, does in float32, the most accurate first."""
+def accuracy(spelled: Mapping[str, Mapping[str, Sequence[Spelling]]]) -> dict[str, list[dict[str, Any]]]:
+    """By variant: every recipe of every framework in float32, the most accurate first."""
     found = {}
     for name, own in spelled.items():
-        best = [facts.most_accurate(facts.offered(s)) for s in own.values()]
-        found[name] = [ranked(s) for s in facts.most_accurate(s[0] for s in best if s)]
+        offered = {(s.framework, s.recipe) for spellings in own.values() for s in facts.offered(spellings)}
+        everyone = facts.most_accurate(s for spellings in own.values() for s in spellings)
+        found[name] = [ranked(s, (s.framework, s.recipe) in offered) for s in everyone]
     return found
 
 
@@ -168,17 +172,18 @@ def ulps(number: float | None) -> str:
     return f"{number:.1f}" if number < 1000 else f"{number:.1e}"
 
 
-def ranked(s: Spelling) -> dict[str, Any]:
-    best = s.best
+def ranked(s: Spelling, offered: bool) -> dict[str, Any]:
+    """A line of the table of accuracy; `offered`: it is what the framework offers, and so in the picture."""
     return {
         "framework": s.framework,
         "recipe": s.recipe,
         "spelling": s.spelling,
-        "mode": best.cell.mode if best else "",
-        "class": best.accuracy if best else "",
+        "offered": offered,
+        "checks": s.judged,
+        "class": s.accuracy,
         "ulp": ulps(s.ulp),
         "number": s.ulp,
-        "ratio": f"{best.ratio:.2g}" if best and best.ratio is not None and not s.deviations else "-",
+        "ratio": f"{s.ratio:.2g}" if s.ratio is not None and not s.deviations else "-",
         "deviations": sorted(s.deviations),
     }
 
@@ -234,7 +239,7 @@ def fact(s: Spelling) -> dict[str, Any]:
         "deviations": sorted(s.deviations),
         "agrees": s.agrees,
         "deviates": sum(s.deviations.values()),
-        "class": s.best.accuracy if s.best else "-",
+        "class": s.accuracy or "-",
         "ulp": ulps(s.ulp),
     }
 

@@ -18,6 +18,8 @@ from typing import Any
 from lossvet.adapters import jax_, tensorflow_ops, torch_
 from lossvet.reference import composed, variants
 
+INFINITY = float("inf")
+
 
 @dataclass(frozen=True)
 class Language:
@@ -131,11 +133,17 @@ class _Translate(ast.NodeTransformer):
             return ast.Name(node.attr)
         return ast.Attribute(self.visit(node.value), node.attr)
 
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        match node:
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Name(id=name)) if abs(self._constants.get(name, 0)) == INFINITY:
+                return ast.parse(f"float('{-self._constants[name]}')", mode="eval").body
+        return ast.UnaryOp(node.op, self.visit(node.operand))
+
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id not in self._constants:
             return node
         value = self._constants[node.id]
-        return ast.parse(f"float('{value}')" if abs(value) == float("inf") else repr(value), mode="eval").body
+        return ast.parse(f"float('{value}')" if abs(value) == INFINITY else repr(value), mode="eval").body
 
     def _helper(self, function: Any, node: ast.Call) -> ast.expr:
         given = [a for a in node.args if not (isinstance(a, ast.Name) and a.id in ("ops", "params"))]
@@ -156,6 +164,13 @@ class _Spell(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._given.get(node.id, node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        operand = self.visit(node.operand)
+        match node.op, operand:
+            case ast.USub(), ast.UnaryOp(op=ast.USub(), operand=twice):  # - -x
+                return twice
+        return ast.UnaryOp(node.op, operand)
 
 
 @cache
