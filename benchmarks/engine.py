@@ -18,7 +18,7 @@ from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, Sampled
 from lossvet.benchmarks.samples import Header, Lost, Moved, NotThere, Sample
 from lossvet.benchmarks.subjects import Programme, Subject, Wanted
-from lossvet.conformance import plan
+from lossvet.conformance import messages, plan
 from lossvet.conformance.journal import Journal
 from lossvet.conformance.messages import Greeting, Hello
 from lossvet.conformance.run import CannotJudge
@@ -93,7 +93,7 @@ def header(options: Options, greetings: Mapping[str, Greeting]) -> Header:
         lossvet=lossvet.__version__,
         machine=machine.machine(),
         versions={name: g.version for name, g in there.items()},
-        details={name: {**g.details, "python": g.python} for name, g in there.items()},
+        details={name: {**g.details, "python": messages.interpreter(g.python)} for name, g in there.items()},
         options={**wanted, "shapes": [str(s) for s in options.wanted.shapes], "replicates": options.replicates},
         started=now(),
     )

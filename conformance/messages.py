@@ -133,6 +133,11 @@ def hello(adapter: Adapter, python: str) -> Hello:
     )
 
 
+def interpreter(python: str) -> str:
+    """Implementation and version, without the path, which is nobody's business where a run is published."""
+    return " ".join(python.split(" ")[:2])
+
+
 def case_message(variant: str, case: Case) -> msgspec.Raw:
     """A case, encoded once for all the cells that it is asked in."""
     values = {f.name: getattr(case.params, f.name) for f in fields(case.params)}

@@ -211,7 +211,7 @@ def _journal(
         versions=versions(greetings),
         options=stored(options),
         started=_now(),
-        greetings=dict(greetings),
+        greetings={name: _public(greeting) for name, greeting in greetings.items()},
     )
     if not options.resume:
         path = options.journal or _fresh()
@@ -246,6 +246,12 @@ def _digest(made: Plan, greetings: Mapping[str, Greeting]) -> str:
         details = sorted(greeting.details.items()) if isinstance(greeting, Hello) else greeting.reason
         found.update(f"{name}\0{details}\n".encode())
     return found.hexdigest()
+
+
+def _public(greeting: Greeting) -> Greeting:
+    if not isinstance(greeting, Hello):
+        return greeting
+    return msgspec.structs.replace(greeting, python=messages.interpreter(greeting.python))
 
 
 def resumable(path: Path | None) -> Path:
