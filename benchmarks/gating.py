@@ -59,17 +59,16 @@ def _distinct(options: Options, greetings: Mapping[Name, Mapping[str, Greeting]]
         return
     for framework in there:
         base, head = (greetings[name][framework] for name in NAMES)
-        if isinstance(base, Hello) and isinstance(head, Hello) and _file(base) == _file(head):
-            same_python = options.sides["base"].python == options.sides["head"].python
-            if same_python and _file(base):
-                raise CannotJudge(
-                    f"{options.loss.module} is {_file(head)} on both sides: base and head are folders from which it "
-                    "can be imported, and PYTHONPATH does not name another"
-                )
+        same = _file(base) == _file(head) != ""
+        if same and options.sides["base"].python == options.sides["head"].python:
+            raise CannotJudge(
+                f"{options.loss.module} is {_file(head)} on both sides: neither of the folders holds it, and "
+                "PYTHONPATH names a third that does"
+            )
 
 
-def _file(hello: Hello) -> str:
-    return hello.details.get(own_loss.FILE, "")
+def _file(greeting: Greeting) -> str:
+    return greeting.details.get(own_loss.FILE, "") if isinstance(greeting, Hello) else ""
 
 
 def _untimed(programmes: Mapping[Name, subjects.Programme]) -> list[str]:

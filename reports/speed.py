@@ -131,16 +131,12 @@ def conclusions(rows: Sequence[Row]) -> Iterator[str]:
         for variant, group in itertools.groupby(sorted(best.items()), key=lambda item: item[0][0]):
             yield f"  {variant}"
             yield from (f"    {_best(framework, found)}" for (_, framework), found in group)
+    found_exponents = exponents(rows)
     for axis in ("N", "C"):
-        exponents: dict[str, list[float]] = {}
-        for g in growth(rows):
-            if g.axis == axis and g.large.subject.task == "train":
-                exponents.setdefault(f"{g.large.subject.cell.framework} {g.large.subject.cell.mode}", []).append(
-                    g.exponent
-                )
-        if exponents:
+        by_name = {name: bs for (own, name), bs in found_exponents.items() if own == axis}
+        if by_name:
             yield f"growth with {axis}: time ~ {axis}^b, median and range of b over all recipes and variants"
-        for name, bs in sorted(exponents.items()):
+        for name, bs in by_name.items():
             yield f"  {name:24} b = {median(bs):.2f}   {min(bs):.2f} to {max(bs):.2f}"
     timed = [row for row in rows if row.time]
     verdicts = Counter(row.verdict for row in timed)
@@ -149,6 +145,16 @@ def conclusions(rows: Sequence[Row]) -> Iterator[str]:
         f"{verdicts['not judged']:,} not judged; {sum(row.void for row in timed):,} void; "
         f"{len(rows) - len(timed):,} without a time"
     )
+
+
+def exponents(rows: Sequence[Row]) -> dict[tuple[str, str], list[float]]:
+    """By axis, and by framework and mode: the exponents with which the time of loss and gradient grows."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for g in growth(rows):
+        if g.large.subject.task == "train":
+            cell = g.large.subject.cell
+            found.setdefault((g.axis, f"{cell.framework} {cell.mode}"), []).append(g.exponent)
+    return dict(sorted(found.items()))
 
 
 def _best(framework: str, found: Fastest) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from lossvet.conformance import journal
 from lossvet.conformance.journal import Contents
 from lossvet.reports import terminal
-from lossvet.reports.site import figures, pages, rosetta, sources, tables
+from lossvet.reports.site import facts, figures, pages, rosetta, sources, tables
 from lossvet.reports.site.compare import compare
 from lossvet.reports.site.sources import Sources
 
@@ -41,10 +41,12 @@ def site(found: Sources, against: bytes | None, partial: bool) -> dict[str, byte
     if earlier is not None:
         changes = pages.changed(compare(earlier.judged, found.contents.judged), earlier.header)
     raw = {**found.raw, **({} if against is None else {AGAINST: against})}
-    index = pages.index(found, changes, raw)
+    spelled = facts.spellings(found.result)
+    index = pages.index(found, spelled, changes, raw)
     with figures.settings():
-        text = _pages(found, index) | _pictures(found, index)
+        text = _pages(found, spelled, index) | _pictures(found, index)
     text |= {"data/cells.csv": tables.cells(found.result), "data/columns.txt": tables.columns()}
+    text |= {"data/made-with.txt": _made_with()}  # other versions draw other bytes
     text |= {"data/times.csv": tables.times(found.rows)} if found.rows else {}
     return {name: body.encode() for name, body in text.items()} | {f"data/{name}": data for name, data in raw.items()}
 
@@ -98,18 +100,13 @@ def check(folder: Path) -> list[str]:
     benchmark = data / sources.BENCHMARK
     found = sources.load(data / sources.RUN, benchmark if benchmark.exists() else None)
     against = there.get(f"data/{AGAINST}")
-    files = complete(site(found, against, partial=True))
+    files = site(found, against, partial=True)
     wrong = [f"{name} is missing" for name in files.keys() - there.keys()]
     wrong += [f"{name} does not belong to the site" for name in there.keys() - files.keys()]
     wrong += [
         _differs(name, there[name], files[name]) for name in files.keys() & there.keys() if there[name] != files[name]
     ]
     return sorted(wrong)
-
-
-def complete(files: dict[str, bytes]) -> dict[str, bytes]:
-    """The site with the names of what made it: other versions draw other bytes."""
-    return {**files, "data/made-with.txt": _made_with().encode()}
 
 
 def _made_with() -> str:
@@ -137,7 +134,7 @@ def _earlier(against: bytes) -> Contents:
     return before
 
 
-def _pages(found: Sources, index: dict[str, Any]) -> dict[str, str]:
+def _pages(found: Sources, spelled: pages.Spelled, index: dict[str, Any]) -> dict[str, str]:
     import jinja2
 
     environment = jinja2.Environment(
@@ -156,11 +153,10 @@ def _pages(found: Sources, index: dict[str, Any]) -> dict[str, str]:
         "languages": pages.TITLES,
         "style": environment.get_template("style.css").render(),
     }
-    names = sorted({c.cell.variant for c in found.result.summary.cells})
     page = environment.get_template("variant.html")
     made = {"index.html": environment.get_template("index.html").render(**shared, root="", **index)}
-    for name in names:
-        made[f"variants/{name}.html"] = page.render(**shared, root="../", **pages.variant(found, name))
+    for name in spelled:
+        made[f"variants/{name}.html"] = page.render(**shared, root="../", **pages.variant(found, spelled, name))
     return made
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lossvet.conformance import ledger, summary
-from lossvet.conformance.explain import CLASSES, REDUCTIONS
+from lossvet.conformance.explain import CLASSES
 from lossvet.conformance.ledger import Deviation, Ledger
 from lossvet.conformance.messages import Hello
 from lossvet.conformance.records import Header
@@ -18,7 +18,7 @@ from lossvet.reference import variants
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reports import matrix as squares
 from lossvet.reports.findings import smallest
-from lossvet.reports.site import facts, rosetta, tables, timings
+from lossvet.reports.site import facts, rosetta, timings
 from lossvet.reports.site.compare import Changed
 from lossvet.reports.site.facts import Spelling
 from lossvet.reports.site.sources import Sources
@@ -27,10 +27,15 @@ TITLES = {name: language.title for name, language in rosetta.LANGUAGES.items()}
 MOST_CHANGES = 200
 
 
-def index(sources: Sources, changes: dict[str, Any] | None, raw: Mapping[str, bytes]) -> dict[str, Any]:
+Spelled = Mapping[str, Mapping[str, Sequence[Spelling]]]
+"""What `facts.spellings` finds, once for all pages."""
+
+
+def index(
+    sources: Sources, spelled: Spelled, changes: dict[str, Any] | None, raw: Mapping[str, bytes]
+) -> dict[str, Any]:
     """The main page; `raw` are the files that lie beside it."""
     result = sources.result
-    spelled = facts.spellings(result)
     known = deviations(sources)
     return {
         "title": "Conformance, accuracy and speed of weighted cross-entropy losses",
@@ -56,14 +61,13 @@ def index(sources: Sources, changes: dict[str, Any] | None, raw: Mapping[str, by
         "formulas": {name: variants.load(name).formula for name in spelled},
         "changes": changes,
         "method": method(sources, raw),
-        "columns": tables.columns(),
     }
 
 
-def variant(sources: Sources, name: str) -> dict[str, Any]:
+def variant(sources: Sources, spelled: Spelled, name: str) -> dict[str, Any]:
     """The page of one loss: its spellings, what tells them apart, its cells and its cases."""
     result, found = sources.result, variants.load(name)
-    own = facts.spellings(result)[name]
+    own = spelled[name]
     cells = [c for c in result.summary.cells if c.cell.variant == name]
     return {
         "title": name,
@@ -87,7 +91,6 @@ def variant(sources: Sources, name: str) -> dict[str, Any]:
         "facts": [fact(s) for spellings in own.values() for s in spellings],
         "cells": {f: [cell(c) for c in cells if c.cell.framework == f] for f in own},
         "cases": list(cases(sources, name)),
-        "reductions": REDUCTIONS,
     }
 
 
@@ -142,7 +145,7 @@ def decimal(value: str) -> str:
         return value
 
 
-def divided(spelled: Mapping[str, Mapping[str, Sequence[Spelling]]]) -> Iterator[str]:
+def divided(spelled: Spelled) -> Iterator[str]:
     """The losses whose weighted mean is another number in another framework."""
     weighted, plain = facts.DIVIDES["weighted_mean"], facts.DIVIDES["mean"]
     for name, own in spelled.items():
@@ -156,7 +159,7 @@ def divided(spelled: Mapping[str, Mapping[str, Sequence[Spelling]]]) -> Iterator
             )
 
 
-def accuracy(spelled: Mapping[str, Mapping[str, Sequence[Spelling]]]) -> dict[str, list[dict[str, Any]]]:
+def accuracy(spelled: Spelled) -> dict[str, list[dict[str, Any]]]:
     """By variant: every recipe of every framework in float32, the most accurate first."""
     found = {}
     for name, own in spelled.items():
@@ -204,7 +207,6 @@ def worst(sources: Sources) -> list[dict[str, str]]:
         values = [float(x).hex() for x in (logits.ravel() if logits.ndim else [logits])]
         rows.append(
             {
-                "cell": str(c.cell),
                 "variant": c.cell.variant,
                 "framework": c.cell.framework,
                 "ulp": f"{c.ulp_loss:.1f}",
@@ -219,8 +221,7 @@ def worst(sources: Sources) -> list[dict[str, str]]:
 
 def lines(own: Sequence[Spelling]) -> list[dict[str, Any]]:
     """What stands in a square of the Rosetta table: the framework's own functions, else that it has to be composed."""
-    shown = facts.offered(own)
-    return [{"spelling": s.spelling, "recipe": s.recipe, **fact(s)} for s in shown]
+    return [fact(s) for s in facts.offered(own)]
 
 
 def composed(own: Sequence[Spelling]) -> int:
@@ -238,7 +239,6 @@ def fact(s: Spelling) -> dict[str, Any]:
         "ignore_index": s.ignore_index,
         "deviations": sorted(s.deviations),
         "agrees": s.agrees,
-        "deviates": sum(s.deviations.values()),
         "class": s.accuracy or "-",
         "ulp": ulps(s.ulp),
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from lossvet.benchmarks.table import Fastest, Row, fastest, growth
+from lossvet.benchmarks.table import Fastest, Row, fastest
 from lossvet.reports import speed
 from lossvet.reports.site.rosetta import title
 from lossvet.reports.site.sources import Sources
@@ -101,12 +101,7 @@ def _native(rows: Sequence[Row], at: object) -> Iterator[dict[str, str]]:
 
 
 def _growth(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
-    by: dict[tuple[str, str], list[float]] = {}
-    for g in growth(rows):
-        if g.large.subject.task == "train":
-            cell = g.large.subject.cell
-            by.setdefault((g.axis, f"{cell.framework} {cell.mode}"), []).append(g.exponent)
-    for (axis, name), bs in sorted(by.items()):
+    for (axis, name), bs in speed.exponents(rows).items():
         yield {
             "axis": axis,
             "framework": name,

@@ -30,10 +30,9 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--check", type=FOLDER, help="Make this site anew from its data, and compare every byte.")
 def command(**given: Any) -> None:
     """Make the site: findings, matrix, accuracy, speed, how to write each loss, and the data behind them."""
-    for module, extra in (("jinja2", "report"), ("matplotlib", "report"), ("scipy", "bench")):
-        needs(module, extra)
+    for module in ("jinja2", "matplotlib", "scipy"):
+        needs(module, "report")
     from lossvet.conformance.journal import JournalError
-    from lossvet.conformance.run import CannotResume
     from lossvet.reports import markdown
     from lossvet.reports.site import build, sources
 
@@ -49,11 +48,11 @@ def command(**given: Any) -> None:
             end(0, f"{run} as Markdown")
         against = None if given["against"] is None else sources.packed(given["against"])
         click.echo("making the pages ...", err=True)
-        files = build.complete(build.site(found, against, given["partial"]))
+        files = build.site(found, against, given["partial"])
         build.write(files, given["out"])
     except build.CannotReport as error:
         end(3, f"no report: {error}")
-    except (JournalError, CannotResume) as error:
+    except JournalError as error:
         end(4, str(error))
     except OSError as error:
         end(2, f"{error.filename or given['out']}: {error.strerror}; a site that was there is as it was")
