@@ -91,7 +91,7 @@ def gate(folder: Path, base: str, head: str, *more: str, shape: str = SMALL, **v
 @pytest.fixture(scope="module")
 def slower(tmp_path_factory: pytest.TempPathFactory) -> Done:
     """Alone, for it is timed. A machine may drift for once, and then the run is void."""
-    for attempt in range(6):
+    for attempt in range(3):
         folder = tmp_path_factory.mktemp(f"slower{attempt}")
         summary = str(folder / "summary.md")
         done = gate(folder, GOOD, SLOW, "--format", "github", shape=LARGE, GITHUB_STEP_SUMMARY=summary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import mmap
 from statistics import median
 from time import perf_counter_ns
 
@@ -136,3 +137,15 @@ def test_bandwidth_is_between_what_machines_have() -> None:
     for nbytes in (1, 2**20, 2**26):
         for per_byte in limit.bandwidth(nbytes):
             assert 1e9 < 1e9 / per_byte < 2e12, f"{1e9 / per_byte:.3g} bytes a second at {nbytes}"
+
+
+def test_the_fixed_workload_lies_where_no_heap_can_put_it() -> None:
+    """Its time would otherwise depend on what the process did before: on the subject, and so on the side."""
+    places = set()
+    for size in (1, 1000, 2**14, 2**20):
+        before = np.ones(size)
+        sums = limit.drift()()
+        places.add(sums.ctypes.data % mmap.PAGESIZE)
+        assert sums[-1] == len(sums)
+        del before
+    assert len(places) == 1
