@@ -80,7 +80,7 @@ def _native(own: OwnLoss, adapter: Adapter) -> Native:
     return Native(
         call,
         f"{own.module}.{own.function}({', '.join(('logits', 'labels', *(f'{name}={name}' for name in passed)))})",
-        reductions=(own.reduction,),
+        reductions={own.reduction: ""},
         ignore_index="ignore_index" in passed,
         dtypes=adapter.dtypes,
     )

@@ -58,4 +58,4 @@ def _native(adapter: Adapter, name: str, share: float) -> Native:
             return own.call(logits, labels, params, reduction)
         return variant.losses(adapter.ops, logits, labels, params)
 
-    return Native(call, f"{own.spelling if own else 'composed'}, slowed", own.reductions if own else ("none",))
+    return Native(call, f"{own.spelling if own else 'composed'}, slowed", own.reductions if own else {"none": ""})

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lossvet.adapters import reduced
 from lossvet.adapters.types import Adapter, Missing, Ops, Recipe
 from lossvet.reference.types import Case, Reduction, array_params
 
@@ -25,7 +26,7 @@ def missing(recipe: Recipe, case: Case, reduction: Reduction) -> Missing | None:
         and (case.labels == case.params.ignore_index).any()
     ):
         return Missing(f"{native.spelling} cannot leave rows out")
-    if reduction not in native.reductions and native.reductions != ("none",):
+    if reduction not in native.reductions and set(native.reductions) != {"none"}:
         # Over a function that does not reduce, users write the reduction; one that does is judged by its own.
         return Missing(f"{native.spelling} has no reduction {reduction}")
     return None
@@ -53,7 +54,7 @@ def losses(
         y = ops.stop_gradient(y) if "labels" in native.no_gradient else y
     weights = variant.weights and _apply(ops, variant.weights(ops, x, y, params), ignored, params)
     rest = tuple(r for r in reductions if r not in own)
-    return {**own, **_reduce(ops, unreduced, weights, _count(recipe, ops, logits, ignored), ops.ones(logits), rest)}
+    return {**own, **_reduce(ops, unreduced, weights, _count(recipe, ops, logits, ignored), logits, rest)}
 
 
 def unexpected(adapter: Adapter, recipe: Recipe, case: Case, mode: str, output: str) -> bool:
@@ -112,46 +113,41 @@ def with_tensors(recipe: Recipe, values: Mapping[str, Any]) -> Any:
 
 
 def _clean(recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any) -> tuple[Any, Any, Any]:
-    """Which rows are ignored, as booleans [N] (None for dense labels), and logits and labels with 0 in their place.
-
-    They are chosen away before the loss: 0 times whatever stands in an ignored row may be NaN, and so may its gradient.
-    """
+    """Which rows are ignored, as booleans [N] (None for dense labels), and logits and labels with 0 in their place."""
     if recipe.variant.family != "sparse":
         return None, logits, labels
-    ignored = ops.equal(labels, params.ignore_index)
-    return ignored, ops.where(ignored[:, None], 0.0, logits), ops.where(ignored, 0, labels)
+    ignored = reduced.left_out(ops, labels, params.ignore_index)
+    return ignored, reduced.clean_logits(ops, logits, ignored), reduced.clean_labels(ops, labels, ignored)
 
 
 def _apply(ops: Ops, rows: Any, ignored: Any, params: Any) -> Any:
     """Sample weights multiplied in, ignored rows set to 0."""
     weight = getattr(params, "sample_weight", None)
     rows = rows if weight is None else rows * weight
-    return rows if ignored is None else ops.where(ignored, 0.0, rows)
+    return rows if ignored is None else reduced.kept(ops, rows, ignored)
 
 
 def _count(recipe: Recipe, ops: Ops, logits: Any, ignored: Any) -> Any:
     """The number of losses that count, in the dtype of the logits: kept rows, or all elements of a binary loss."""
     if recipe.variant.family == "binary":
         return ops.size(logits, 0) * ops.size(logits, 1)
-    return ops.size(logits, 0) if ignored is None else ops.sum(ops.where(ignored, 0.0, ops.ones(logits)))
+    return ops.size(logits, 0) if ignored is None else reduced.count(ops, logits, ignored)
 
 
 def _reduce(
-    ops: Ops, unreduced: Any, weights: Any, count: Any, ones: Any, reductions: tuple[Reduction, ...]
+    ops: Ops, unreduced: Any, weights: Any, count: Any, logits: Any, reductions: tuple[Reduction, ...]
 ) -> dict[Reduction, Any]:
-    total = ops.sum(unreduced)
-
     def one(reduction: Reduction) -> Any:
         match reduction:
             case "none":
                 return unreduced
             case "sum":
-                return total
+                return ops.sum(unreduced)
             case "mean":
-                return total / count
+                return reduced.mean(ops, unreduced, count)
             case "weighted_mean":
-                return total / ops.sum(weights)
+                return reduced.weighted_mean(ops, unreduced, weights)
             case "nonzero_mean":
-                return total / ops.sum(ops.where(ops.equal(weights, 0.0), 0.0, ones))
+                return reduced.nonzero_mean(ops, unreduced, weights, logits)
 
     return {reduction: one(reduction) for reduction in reductions}

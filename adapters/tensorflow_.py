@@ -23,6 +23,10 @@ KERAS_REDUCTIONS: dict[Reduction, str] = {
     "mean": "sum_over_batch_size",
     "weighted_mean": "mean_with_sample_weight",
 }
+KERAS_ASKED: Mapping[Reduction, str] = {
+    reduction: "" if name == "sum_over_batch_size" else f"reduction={name!r}"
+    for reduction, name in KERAS_REDUCTIONS.items()
+}
 
 
 def adapter() -> Adapter:
@@ -96,7 +100,7 @@ def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:
                 {},
                 "t, x",
                 lambda x, t, p: (t, None),
-                reductions=("mean",),
+                reductions={"mean": ""},
                 sample_weight=False,
             ),
         },
@@ -157,7 +161,7 @@ def _keras(
     settings: Mapping[str, str],
     arguments: str,
     labels_and_weights: Callable[[Any, Any, Any], tuple[Any, Any]],
-    reductions: tuple[Reduction, ...] = tuple(KERAS_REDUCTIONS),
+    reductions: Mapping[Reduction, str] = KERAS_ASKED,
     sample_weight: bool = True,
     ignore_index: bool = False,
 ) -> Native:

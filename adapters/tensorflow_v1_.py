@@ -25,6 +25,10 @@ LOSSES_REDUCTIONS: dict[Reduction, str] = {
     "weighted_mean": "MEAN",
     "nonzero_mean": "SUM_BY_NONZERO_WEIGHTS",
 }
+LOSSES_ASKED: Mapping[Reduction, str] = {
+    reduction: "" if name == "SUM_BY_NONZERO_WEIGHTS" else f"reduction=Reduction.{name}"
+    for reduction, name in LOSSES_REDUCTIONS.items()
+}
 
 
 def adapter() -> Adapter:
@@ -155,7 +159,7 @@ def _losses(
     return Native(
         call,
         f"tf.compat.v1.losses.{name}({arguments})",
-        reductions=tuple(LOSSES_REDUCTIONS),
+        reductions=LOSSES_ASKED,
         sample_weight=sample_weight,
         dtypes=("float32",),
         no_gradient=no_gradient,

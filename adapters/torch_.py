@@ -13,9 +13,9 @@ from lossvet.adapters.devices import UNKNOWN_CACHE, EventClock
 from lossvet.adapters.types import Adapter, Device, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case, Reduction
 
-PLAIN: tuple[Reduction, ...] = ("none", "sum", "mean")
-WEIGHTED: tuple[Reduction, ...] = ("none", "sum", "weighted_mean")
-NATIVE: Mapping[str, tuple[str, tuple[str, ...], tuple[Reduction, ...]]] = {
+PLAIN: Mapping[Reduction, str] = {"none": "reduction='none'", "sum": "reduction='sum'", "mean": ""}
+WEIGHTED: Mapping[Reduction, str] = {"none": "reduction='none'", "sum": "reduction='sum'", "weighted_mean": ""}
+NATIVE: Mapping[str, tuple[str, tuple[str, ...], Mapping[Reduction, str]]] = {
     "sigmoid": ("binary_cross_entropy_with_logits", (), PLAIN),
     "pos_weight": ("binary_cross_entropy_with_logits", ("pos_weight",), PLAIN),
     "softmax": ("cross_entropy", (), PLAIN),
@@ -107,7 +107,11 @@ def _natives(torch: Any) -> dict[str, dict[str, Native]]:
 
 
 def _native(
-    functional: Any, name: str, taken: tuple[str, ...], reductions: tuple[Reduction, ...], no_gradient: tuple[str, ...]
+    functional: Any,
+    name: str,
+    taken: tuple[str, ...],
+    reductions: Mapping[Reduction, str],
+    no_gradient: tuple[str, ...],
 ) -> Native:
     function = getattr(functional, name)
     arguments = {ARGUMENT.get(param, param): param for param in taken}

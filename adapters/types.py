@@ -64,7 +64,8 @@ class Native:
 
     call: Callable[[Any, Any, Any, Reduction], Any]
     spelling: str
-    reductions: tuple[Reduction, ...] = ("none",)
+    reductions: Mapping[Reduction, str] = field(default_factory=lambda: {"none": ""}, hash=False)
+    """Those that the function has itself, and how users ask for each; empty for the one that it does unasked."""
     sample_weight: bool = False
     ignore_index: bool = False
     dtypes: tuple[str, ...] = ("float32", "float64")

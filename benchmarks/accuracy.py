@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,13 @@ from lossvet.adapters.types import Outcome
 from lossvet.benchmarks import subjects, workloads
 from lossvet.benchmarks.messages import Sampled
 from lossvet.benchmarks.samples import Accuracy
-from lossvet.benchmarks.subjects import Programme, Subject
+from lossvet.benchmarks.subjects import Subject
 from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance import messages, records
 from lossvet.conformance.judge import judge
 from lossvet.conformance.run import CannotJudge
 from lossvet.conformance.types import Absent, Verdict
+from lossvet.conformance.worker import end_with_parent
 from lossvet.reference import closed, variants
 from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.evaluate import all_outputs
@@ -33,12 +34,13 @@ Truth = Mapping[str, tuple[Array, Mapping[str, Bound]]]
 """By output: what is true, and by dtype how far an answer may be from it."""
 
 
-def judge_all(programme: Programme, answers: Mapping[Subject, Sampled], processes: int) -> Iterator[Accuracy]:
+def judge_all(
+    reductions: Mapping[Subject, Reduction], answers: Mapping[Subject, Sampled], processes: int
+) -> Iterator[Accuracy]:
     """One record for each subject that answered. What is true of a workload is found once for all that computed it.
 
     Raises CannotJudge where a worker made another workload than this process does.
     """
-    reductions = {subject: own[subject] for own in programme.subjects.values() for subject in own}
     wanted: dict[tuple[str, Shape, Reduction], set[str]] = {}
     for subject in answers:
         key = (subject.cell.variant, subject.shape, reductions[subject])
@@ -46,9 +48,8 @@ def judge_all(programme: Programme, answers: Mapping[Subject, Sampled], processe
     by_key: dict[object, list[Subject]] = {}
     for subject in answers:
         by_key.setdefault((subject.cell.variant, subject.shape, reductions[subject]), []).append(subject)
-    # spawned: a fork of a process that has threads may wait for ever
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        tasks = {key: pool.submit(truth, *key, tuple(sorted(dtypes))) for key, dtypes in wanted.items()}
+    with pool(processes) as workers:
+        tasks = {key: workers.submit(truth, *key, tuple(sorted(dtypes))) for key, dtypes in wanted.items()}
         for key, task in tasks.items():
             true, judged, digest = task.result()
             for subject in by_key[key]:
@@ -58,6 +59,17 @@ def judge_all(programme: Programme, answers: Mapping[Subject, Sampled], processe
                 verdicts = {name: _verdict(subject, name, o, true) for name, o in found.items()}
                 compact = {name: records.compact(verdict) for name, verdict in verdicts.items()}
                 yield Accuracy(str(subject), key[2], judged, compact)
+
+
+def pool(processes: int) -> ProcessPoolExecutor:
+    """Processes that end with this one, however it ends. Spawned: a fork of one that has threads may wait for ever."""
+    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None, "a process of a pool has a parent"
+    end_with_parent(parent.sentinel)
 
 
 def _verdict(subject: Subject, output: str, outcome: Outcome, true: Truth) -> Verdict:

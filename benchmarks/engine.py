@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,16 +15,21 @@ import lossvet
 from lossvet import adapters
 from lossvet.benchmarks import accuracy, limit, machine, samples, subjects
 from lossvet.benchmarks.client import Client, Side, cores
-from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, Sampled
+from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, Reply, Sampled
 from lossvet.benchmarks.samples import Header, Lost, Moved, NotThere, Sample
 from lossvet.benchmarks.subjects import Programme, Subject, Wanted
 from lossvet.conformance import messages, plan
 from lossvet.conformance.journal import Journal
 from lossvet.conformance.messages import Greeting, Hello
 from lossvet.conformance.run import CannotJudge
+from lossvet.reference.types import Reduction
 
 BUDGET_NS = 12_000_000
-"""What the blocks of a sample take together: the spread between processes is larger than that within one."""
+"""What the blocks of a subject take together in a process: the spread between processes is larger than that in one."""
+PASSES = 3
+"""A process goes so often through what it measures of a workload, with a share of the budget for each, so that what
+disturbs the machine for a tenth of a second is not all that is known of a subject. What is too large to be kept ready
+meanwhile is gone through once."""
 REPLICATES = 6
 """As few processes as give an interval for the median at 95 %: from the least to the largest."""
 
@@ -134,7 +139,7 @@ class _Session:
             self.random.shuffle(frameworks)
             for framework in frameworks:
                 self.replicate(book, programme, framework, replicate, answers)
-        for done in accuracy.judge_all(programme, answers, len(cores())):
+        for done in accuracy.judge_all(programme.reductions, answers, len(cores())):
             book.append(done)
             self.observer.counted("judged")
 
@@ -155,27 +160,38 @@ class _Session:
                     case Bandwidth(copy=copy, read=read):
                         clocks = {} if device == "cpu" else machine.gpus()  # while it is not idle yet
                         book.append(Moved(framework, device, replicate, nbytes, copy, read, clocks))
-            for order, subject in enumerate(self.shuffled(list(own))):
-                asked = subjects.outputs(subject.task, own[subject])
-                match client.ask(Measure(str(subject), asked, whole=subject not in answers, budget=BUDGET_NS)):
+            for order, (subject, reply) in enumerate(self.measured(client, own, answers)):
+                match reply:
                     case Sampled() as found:
                         book.append(_sample(subject, found, replicate, order, core))
                         if found.outcomes:
                             answers[subject] = found
                     case Failed(error):
                         book.append(Lost(str(subject), replicate, error))
-                self.observer.counted(f"{framework} {replicate + 1}/{self.options.replicates}")
 
-    def shuffled(self, own: Sequence[Subject]) -> list[Subject]:
-        """Workloads in random order, and in random order what is measured of each: a workload takes time to make."""
+    def measured(
+        self, client: Client, own: Mapping[Subject, Reduction], answers: Mapping[Subject, Sampled]
+    ) -> Iterator[tuple[Subject, Reply]]:
+        """Workloads in random order, for one takes time to make; what is measured of it, in a new order in every pass.
+        Who fails is not asked again."""
         groups: dict[object, list[Subject]] = {}
         for subject in own:
             groups.setdefault((subject.cell.variant, subject.shape), []).append(subject)
         order = list(groups.values())
         self.random.shuffle(order)
         for group in order:
-            self.random.shuffle(group)
-        return [subject for group in order for subject in group]
+            passes = PASSES if sum(map(limit.moved, group)) <= limit.KEPT else 1
+            for left in reversed(range(passes)):
+                self.random.shuffle(group)
+                for subject in list(group):
+                    asked, whole = subjects.outputs(subject.task, own[subject]), not left and subject not in answers
+                    request = Measure(str(subject), asked, whole, keep=left > 0, budget=BUDGET_NS // passes)
+                    reply = client.ask(request)
+                    yield subject, reply
+                    if isinstance(reply, Failed):
+                        group.remove(subject)
+                    if not left or isinstance(reply, Failed):
+                        self.observer.counted(f"{subject.cell.framework}: {subject.cell.variant} {subject.shape}")
 
 
 def _sample(subject: Subject, found: Sampled, replicate: int, order: int, core: int) -> Sample:

@@ -13,7 +13,7 @@ from lossvet.benchmarks.gate_report import Difference, Observer, Options, Report
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.conformance import plan, run, summary
 from lossvet.conformance.plan import Selection
-from lossvet.conformance.types import Absent
+from lossvet.conformance.types import Absent, Verdict
 
 
 @dataclass
@@ -46,8 +46,8 @@ def compare_accuracy(
     differences = [
         Difference(
             str(finding.cell),
-            f"{finding.case} {finding.output}: {_words(finding)}",
-            _as_wrong(wrong["base"].get(key), finding),
+            f"{finding.case} {finding.output}: {words(finding.verdict)}",
+            as_wrong(wrong["base"][key].verdict if key in wrong["base"] else None, finding.verdict),
         )
         for key, finding in wrong["head"].items()
     ]
@@ -65,9 +65,9 @@ def compare_accuracy(
     ]
     return replace(
         report,
-        differences=tuple(differences),
+        differences=(*report.differences, *differences),
         worse=tuple(ratchet.compare(before, now)),
-        judged=judged,
+        judged=report.judged + judged,
         proposed=proposed,
         unjudged=(*report.unjudged, *given_up, *(() if judged else ("not one check was made",))),
     )
@@ -121,11 +121,11 @@ def _own_only(options: Options, found: summary.Summary) -> summary.Summary:
     return replace(found, seen=tuple(s for s in found.seen if s[0].recipe == own_loss.RECIPE))
 
 
-def _as_wrong(base: summary.Finding | None, head: summary.Finding) -> bool:
+def as_wrong(base: Verdict | None, head: Verdict) -> bool:
     """Whether base was wrong already, in the same way and not less."""
-    if base is None or type(base.verdict) is not type(head.verdict):
+    if type(base) is not type(head):
         return False
-    errors = [getattr(f.verdict, "ratio", 0.0) for f in (base, head)]
+    errors = [getattr(verdict, "ratio", 0.0) for verdict in (base, head)]
     return not errors[1] > 1.5 * errors[0]
 
 
@@ -133,6 +133,6 @@ def _key(finding: summary.Finding) -> tuple[str, str, str]:
     return str(finding.cell), finding.case, finding.output
 
 
-def _words(finding: summary.Finding) -> str:
-    verdict = finding.verdict
+def words(verdict: Verdict) -> str:
+    """What is wrong, of a verdict that says so."""
     return str(getattr(verdict, "why", "") or getattr(verdict, "message", "") or getattr(verdict, "how", "") or verdict)

@@ -18,37 +18,37 @@ from lossvet.conformance.journal import Journal
 from lossvet.conformance.messages import Greeting
 
 
-def compare_speed(
-    options: Options,
-    sides: Mapping[Name, Side],
-    caches: Mapping[Name, Path],
-    programmes: Mapping[Name, Programme],
-    greetings: Mapping[Name, Mapping[str, Greeting]],
-    observer: Observer,
-) -> tuple[list[Finding], str, Path]:
-    """Screen all, confirm who is suspicious. The findings, why the run is void, and where its samples are."""
+def matched(
+    sides: Mapping[Name, Side], caches: Mapping[Name, Path], programmes: Mapping[Name, Programme]
+) -> tuple[list[Match], list[Finding]]:
+    """By framework, what there is on both sides alike; and what is on one side alone, which cannot pass."""
     base, head = (programmes[name].subjects for name in NAMES)
-    found: dict[str, Finding] = {}
-    matches = []
+    matches, alone = [], []
     for framework in base.keys() | head.keys():
         old, new = base.get(framework, {}), head.get(framework, {})
         both = {s: new[s] for s in new if old.get(s) == new[s]}
         for s in old.keys() | new.keys():
             if s not in both:
                 why = "is gone from head" if s not in new else "has no base" if s not in old else "reduces otherwise"
-                found[str(s)] = Finding(str(s), "missing", why=why, blame="base" if s not in old else "head")
+                alone.append(Finding(str(s), "missing", why=why, blame="base" if s not in old else "head"))
         if both:
             matches.append(Match(framework, sides, both, caches))
-    matches.sort(key=lambda match: match.framework)
+    return sorted(matches, key=lambda match: match.framework), alone
+
+
+def compare_speed(
+    options: Options, matches: Sequence[Match], greetings: Mapping[str, Greeting], observer: Observer
+) -> tuple[list[Finding], str, Path]:
+    """Screen all, confirm who is suspicious. The findings, why the run is void, and where its samples are."""
     path = samples.FOLDER / f"gate-{datetime.now().strftime('%Y%m%d-%H%M%S-%f')}.jsonl"
     asked = engine.Options(options.wanted, path=path, replicates=gate.SCREEN)
-    book = Journal.create(path, engine.header(asked, greetings["head"]), again="lossvet gate")
+    book = Journal.create(path, engine.header(asked, greetings), again="lossvet gate")
     try:
         total = sum(len(match.subjects) for match in matches)
         observer.begin(pairs.PASSES * gate.SCREEN * len(matches))
         shots, void = _measure(book, matches, range(gate.SCREEN), observer)
         measured = pairs.ratios(shots)
-        found |= gate.missing(shots, [str(s) for m in matches for s in m.subjects], measured)
+        found = gate.missing(shots, [str(s) for m in matches for s in m.subjects], measured)
         suspects = {str(s) for m in matches for s in m.subjects if str(s) not in found}
         suspects = {s for s in suspects if gate.suspicious(measured[s])}
         again = [replace(m, subjects={s: r for s, r in m.subjects.items() if str(s) in suspects}) for m in matches]
@@ -71,7 +71,7 @@ def compare_speed(
         book.append(samples.End(engine.now()))
     finally:
         book.close()
-    return sorted(found.values(), key=lambda f: f.subject), void, path
+    return list(found.values()), void, path
 
 
 def _measure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from lossvet.benchmarks import ratchet, subjects
 from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_accuracy import compare_accuracy
-from lossvet.benchmarks.gate_report import Observer, Options, Report
-from lossvet.benchmarks.gate_speed import compare_speed
-from lossvet.benchmarks.pairs import NAMES, Name
+from lossvet.benchmarks.gate_answers import compare_answers
+from lossvet.benchmarks.gate_report import Difference, Observer, Options, Report
+from lossvet.benchmarks.gate_speed import compare_speed, matched
+from lossvet.benchmarks.pairs import NAMES, Match, Name
 from lossvet.conformance import plan
 from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.run import CannotJudge
@@ -44,13 +45,25 @@ def run_gate(options: Options, observer: Observer) -> Report:
         programmes = {name: subjects.choose({f: greetings[name][f] for f in there}, options.wanted) for name in NAMES}
         for mode, why in programmes["head"].left_out.items():
             observer.say(f"not timed: {mode} ({why}); ask for it with --mode")
-        findings, void, path = compare_speed(options, sides, caches, programmes, greetings, observer)
+        matches, alone = matched(sides, caches, programmes)
+        wrong, judged, unanswered = _answers(matches, observer)
+        findings, void, path = compare_speed(options, matches, greetings["head"], observer)
     versions = {f: {name: _version(greetings[name][f]) for name in NAMES} for f in there}
-    report = Report(versions, (*gone, *findings), (), (), void, path=path, unjudged=(*unjudged, *_untimed(programmes)))
+    findings = sorted((*gone, *alone, *findings), key=lambda finding: finding.subject)
+    unjudged = (*unjudged, *_untimed(programmes), *unanswered)
+    report = Report(versions, tuple(findings), tuple(wrong), (), void, judged, path, unjudged=unjudged)
     try:
         return compare_accuracy(report, options, sides, there, observer)
     except (CannotJudge, plan.NothingMatches) as error:  # what was measured is said all the same
         return replace(report, unjudged=(*report.unjudged, f"accuracy: {error}"))
+
+
+def _answers(matches: Sequence[Match], observer: Observer) -> tuple[list[Difference], int, tuple[str, ...]]:
+    """What `compare_answers` says, and why it says nothing, where it cannot judge."""
+    try:
+        return *compare_answers(matches, observer), ()
+    except CannotJudge as error:  # times are compared all the same
+        return [], 0, (f"answers: {error}",)
 
 
 def _distinct(options: Options, greetings: Mapping[Name, Mapping[str, Greeting]], there: Iterable[str]) -> None:

@@ -19,6 +19,8 @@ SMALLEST = 2**16
 """Below so many bytes a copy takes the time of a call, whatever it moves."""
 VOID = 1.10
 """Who is faster than the limit by more than this factor did not do the work, or was not waited for."""
+KEPT = 2 * 2**30
+"""How many bytes, by `moved`, the calls may need together that a process keeps ready from pass to pass."""
 BANDWIDTH_BUDGET_NS = 6_000_000
 
 

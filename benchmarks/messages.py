@@ -10,7 +10,7 @@ from lossvet.conformance.messages import OutcomeMessage
 
 class Measure(msgspec.Struct, frozen=True, tag=True):
     """Time this subject. `whole` asks for what the timed call computed, and for its peak memory, as well; `keep` keeps
-    the call for when the same is asked again."""
+    the call for when it is asked for again, and without it the call is let go."""
 
     subject: str
     outputs: tuple[str, ...]

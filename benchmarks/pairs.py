@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Literal, Protocol
 
-from lossvet.benchmarks import subjects
+from lossvet.benchmarks import limit, subjects
 from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.messages import Failed, Measure, MeasureDrift, Reply, Sampled
 from lossvet.benchmarks.subjects import Subject
@@ -62,10 +62,11 @@ class Match:
         for number in numbers:
             order = list(self.subjects)
             random.Random(f"{seed}/{number}").shuffle(order)
+            keep = sum(map(limit.moved, order)) <= limit.KEPT  # else each is made anew in every pass
             one_pass: list[tuple[str, Measure | MeasureDrift]] = [(DRIFT, MeasureDrift())]
             for subject in order:
                 outputs = subjects.outputs(subject.task, self.subjects[subject])
-                one_pass.append((str(subject), Measure(str(subject), outputs, keep=True, budget=BUDGET_NS)))
+                one_pass.append((str(subject), Measure(str(subject), outputs, keep=keep, budget=BUDGET_NS)))
             # a process that waits holds its share of a GPU's memory, so that there one is alive at a time
             alone = any(subject.cell.device != "cpu" for subject in order)
             yield from (self._apart if alone else self._in_turns)(number, one_pass, observer)
@@ -75,7 +76,7 @@ class Match:
     ) -> Iterator[Shot]:
         with contextlib.ExitStack() as alive:
             clients = {  # all begin to start before the first is waited for
-                (turn, name): alive.enter_context(self._client(name, core))
+                (turn, name): alive.enter_context(self.client(name, core))
                 for turn, core in enumerate((cores()[0], cores()[-1]))
                 for name in NAMES
             }
@@ -94,13 +95,14 @@ class Match:
     ) -> Iterator[Shot]:
         for turn in (0, 1):
             for name in _order(pair + turn):
-                with self._client(name, cores()[0]) as client:
+                with self.client(name, cores()[0]) as client:
                     for place, (subject, request) in enumerate([*one_pass] * PASSES):
                         yield Shot(subject, name, pair, turn, client.core, place, client.ask(request))
             for _ in range(PASSES // 2):
                 observer.counted(f"{self.framework} pair {pair + 1}, round {turn + 1}")
 
-    def _client(self, name: Name, core: int) -> Client:
+    def client(self, name: Name, core: int) -> Client:
+        """A worker of that side."""
         return Client(self.framework, self.sides[name], core, self.caches[name], lambda: False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -31,8 +32,8 @@ class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
 
 
 class Sample(msgspec.Struct, frozen=True, tag="sample", tag_field="kind"):
-    """One subject in one process. `order` is the place in which the process measured it, `blocks` are nanoseconds of
-    `number` calls each, `prepare` nanoseconds until the first answer, `peak` bytes above the inputs."""
+    """One pass over one subject in one process. `order` is the place in which the process measured it, `blocks` are
+    nanoseconds of `number` calls each, `prepare` nanoseconds until the first answer, `peak` bytes above the inputs."""
 
     subject: str
     replicate: int
@@ -103,6 +104,13 @@ class Samples:
     header: Header
     records: tuple[Record, ...]
     finished: bool
+
+    def times(self) -> dict[str, list[float]]:
+        """By subject, the nanoseconds of a call in each process, which are the median of its passes."""
+        passes: dict[str, dict[int, list[float]]] = {}
+        for sample in self.of(Sample):
+            passes.setdefault(sample.subject, {}).setdefault(sample.replicate, []).append(sample.nanoseconds)
+        return {subject: [median(own) for own in by.values()] for subject, by in passes.items()}
 
     def of(self, kind: type[Any]) -> Iterator[Any]:
         return (record for record in self.records if isinstance(record, kind))

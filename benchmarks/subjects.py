@@ -49,7 +49,7 @@ def subject(text: str) -> Subject:
 
 def reduction(native: NativeSpec | None) -> Reduction:
     """The one that is timed: the mean over what counts; for a function that has none, its own mean by weights."""
-    own: tuple[Reduction, ...] = ("none",) if native is None else native.reductions
+    own = {} if native is None else native.reductions
     return "weighted_mean" if "mean" not in own and "weighted_mean" in own else "mean"
 
 
@@ -79,8 +79,11 @@ class Programme:
     left_out: Mapping[str, str]
 
     def __iter__(self) -> Iterator[Subject]:
-        for own in self.subjects.values():
-            yield from own
+        yield from self.reductions
+
+    @property
+    def reductions(self) -> Mapping[Subject, Reduction]:
+        return {subject: by for own in self.subjects.values() for subject, by in own.items()}
 
 
 def choose(greetings: Mapping[str, Greeting], wanted: Wanted) -> Programme:

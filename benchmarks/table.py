@@ -75,27 +75,28 @@ class Row:
 
 def table(samples: Samples) -> tuple[Row, ...]:
     """Every subject that was asked for, those without a sample among them, in the order of their names."""
-    times: dict[str, list[Sample]] = {}
+    times = samples.times()
+    made: dict[str, list[Sample]] = {}
     for sample in samples.of(Sample):
-        times.setdefault(sample.subject, []).append(sample)
+        made.setdefault(sample.subject, []).append(sample)
     accuracy: dict[str, Accuracy] = {a.subject: a for a in samples.of(Accuracy)}
     lost: dict[str, str] = {x.subject: x.error for x in samples.of(Lost)}
     absent: dict[str, str] = {x.subject: x.reason for x in samples.of(NotThere)}
     bandwidth = _bandwidth(samples.of(Moved))
     rows = []
     for name in sorted({*times, *lost, *absent}):
-        found, asked = times.get(name, []), subject(name)
+        found, own, asked = times.get(name, []), made.get(name, []), subject(name)
         judged = accuracy.get(name)
         per_byte = bandwidth.get((asked.cell.device, limit.moved(asked)), math.nan)
-        peaks = [s.peak for s in found if s.peak is not None]
+        peaks = [s.peak for s in own if s.peak is not None]
         rows.append(
             Row(
                 subject=asked,
-                time=interval([s.nanoseconds for s in found]) if found else None,
+                time=interval(found) if found else None,
                 replicates=len(found),
                 limit=limit.moved(asked) * per_byte,
                 peak=median(peaks) if peaks else None,
-                compile=max((s.prepare for s in found), default=math.nan),
+                compile=max((s.prepare for s in own), default=math.nan),
                 verdicts={} if judged is None else {n: records.verdict(v) for n, v in judged.verdicts.items()},
                 reduction="" if judged is None else judged.reduction,
                 judged="" if judged is None else judged.judged,

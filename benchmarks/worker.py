@@ -57,7 +57,7 @@ def main(name: str, read_fd: int, write_fd: int) -> None:
         return
     gc.freeze()  # a framework's million objects stay as they are: to look through them again takes 0.2 s a sample
     frames.write(write_fd, frames.encode(messages.hello(adapter, python)))
-    splitter, kept = frames.Splitter(), dict[Measure, Ready]()
+    splitter, kept = frames.Splitter(), Kept()
     while (body := frames.read(read_fd, splitter)) is not None:
         reply = answer(adapter, frames.decode(body, Request), kept)  # type: ignore[arg-type]  # a union is a type to msgspec
         frames.write(write_fd, frames.encode(reply))
@@ -81,7 +81,11 @@ class Ready:
     digest: str
 
 
-def answer(adapter: Adapter, request: Request, kept: dict[Measure, Ready]) -> Reply:
+Kept = dict[tuple[str, tuple[str, ...]], Ready]
+"""By subject and outputs."""
+
+
+def answer(adapter: Adapter, request: Request, kept: Kept) -> Reply:
     """What was asked for, or why it cannot be had. `kept` holds what earlier requests wanted to be kept."""
     try:
         match request:
@@ -93,9 +97,10 @@ def answer(adapter: Adapter, request: Request, kept: dict[Measure, Ready]) -> Re
                 found = timing.measure([Prepared(limit.drift())], timing.cpu_clock)
                 return Sampled(found.number, found.blocks)
             case Measure():
-                ready = kept.get(request) or _ready(adapter, request)
+                key = (request.subject, request.outputs)
+                ready = kept.pop(key, None) or _ready(adapter, request)
                 if request.keep:
-                    kept[request] = ready
+                    kept[key] = ready
                 return _sampled(adapter, request, ready)
     except Refused as refused:
         return Failed(messages.text(str(refused)))

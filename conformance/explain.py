@@ -72,7 +72,7 @@ def _titled(name: str, kind: str, text: str) -> str:
 
 def _deviation(deviation: Deviation) -> str:
     where = f"a known deviation ({', '.join(deviation.framework)}, {deviation.versions})"
-    parts = (deviation.reason, deviation.example, deviation.link)
+    parts = (f"{deviation.title}.", deviation.reason, deviation.example, deviation.link)
     return _titled(deviation.id, where, "\n\n".join(part.strip() for part in parts if part))
 
 

@@ -45,11 +45,13 @@ class Observed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One known disagreement. Lists hold names or globs.
 
-    `elements` is a key of ELEMENTS, and says which may be wrong; `shows` says what they are instead: a key of
-    `deviant.MODELS`, "nan", or "whole" for an output of another shape or an exception.
+    `title` names the symptom, as who meets it would. `elements` is a key of ELEMENTS, and says which may be wrong;
+    `shows` says what they are instead: a key of `deviant.MODELS`, "nan", or "whole" for an output of another shape or
+    an exception.
     """
 
     id: str
+    title: str
     reason: str
     versions: str
     observed: tuple[Observed, ...]

@@ -24,7 +24,7 @@ class NativeSpec(msgspec.Struct, frozen=True):
     """`adapters.types.Native` without its call."""
 
     spelling: str
-    reductions: tuple[Reduction, ...]
+    reductions: dict[Reduction, str]
     sample_weight: bool
     ignore_index: bool
     dtypes: tuple[str, ...]
@@ -113,7 +113,7 @@ class Answer(msgspec.Struct, frozen=True):
 def hello(adapter: Adapter, python: str) -> Hello:
     natives = {
         variant: {
-            name: NativeSpec(n.spelling, n.reductions, n.sample_weight, n.ignore_index, n.dtypes, n.modes)
+            name: NativeSpec(n.spelling, dict(n.reductions), n.sample_weight, n.ignore_index, n.dtypes, n.modes)
             for name, n in recipes.items()
         }
         for variant, recipes in adapter.native.items()

@@ -193,7 +193,11 @@ def stored(site: Site, track: str) -> dict[str, Any]:
 
 
 def test_asv_stores_exactly_the_medians_of_the_processes(site: Site) -> None:
-    medians = [median(s["blocks"]) / s["number"] / 1e9 for s in raw(site, "sample")]
+    passes = {0: [], 1: []}
+    for s in raw(site, "sample"):
+        passes[s["replicate"]].append(median(s["blocks"]) / s["number"])
+    medians = [median(own) / 1e9 for own in passes.values()]
+    assert min(map(len, passes.values())) > 1
     found = stored(site, "asv_suite.Engine.track_time")
     assert len(medians) == 2
     assert found["params"] == [[repr(SUBJECT)]]

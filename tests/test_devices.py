@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -483,10 +484,11 @@ def test_a_subject_that_is_kept_is_prepared_once() -> None:
     adapter = stand_in.adapter(gpu)
     prepared: list[object] = []
     counting = dataclasses.replace(adapter, prepare=lambda *a: prepared.append(a) or adapter.prepare(*a))
-    kept: dict[Measure, worker.Ready] = {}
+    kept: worker.Kept = {}
     request = Measure(subject_name(), ("loss/mean",), keep=True)
-    for _ in range(3):
-        assert isinstance(worker.answer(counting, request, kept), Sampled)
+    for keep in (True, True, False):
+        assert isinstance(worker.answer(counting, msgspec.structs.replace(request, keep=keep), kept), Sampled)
     once = len(prepared)
-    worker.answer(counting, Measure(subject_name(), ("loss/mean",)), {})
+    assert not kept
+    worker.answer(counting, request, kept)
     assert len(prepared) == 2 * once

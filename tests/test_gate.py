@@ -196,10 +196,9 @@ def speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gate:
         programmes = {name: _programme(chosen, (by or {}).get(name, "mean")) for name, chosen in _sides(base, head)}
         sides = {name: Side("python") for name in NAMES}
         watcher = Unseen()
-        options = Options(sides, Wanted())
-        greetings: Mapping[Name, Mapping[str, Hello]] = {"base": {}, "head": {}}
-        found, void, path = gate_speed.compare_speed(options, sides, {}, programmes, greetings, watcher)
-        return Report({}, tuple(found), (), (), void, judged=1, path=path), watcher
+        matches, alone = gate_speed.matched(sides, {}, programmes)
+        found, void, path = gate_speed.compare_speed(Options(sides, Wanted()), matches, {}, watcher)
+        return Report({}, (*alone, *found), (), (), void, judged=1, path=path), watcher
 
     return run
 
@@ -250,7 +249,7 @@ def test_a_pair_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
             return Sampled(1, (1000,))
 
     monkeypatch.setattr(pairs, "cores", lambda: (3, 5))
-    monkeypatch.setattr(Match, "_client", lambda self, name, core: Fake(name, core))
+    monkeypatch.setattr(Match, "client", lambda self, name, core: Fake(name, core))
     watcher = Unseen()
     sides = {name: Side("python") for name in NAMES}
     shots = list(Match("torch", sides, {ONE: "mean", TWO: "mean"}, {}).pairs(range(2), watcher))
@@ -342,7 +341,8 @@ def test_a_benchmark_that_head_skips_is_red(speed: Gate) -> None:
     skips = Failed("gradient/mean/logits: has no gradient")
     report, _ = speed(lambda shot: skips if shot.subject == str(ONE) and shot.side == "head" else 1)
     assert report.verdict == (1, "red: 1 gone or failing in head")
-    assert report.findings[1].why == "head: gradient/mean/logits: has no gradient"
+    (missing,) = (f for f in report.findings if f.verdict == "missing")
+    assert missing.why == "head: gradient/mean/logits: has no gradient"
 
 
 def test_a_benchmark_without_a_base_cannot_be_judged(speed: Gate) -> None:
@@ -551,7 +551,7 @@ def test_the_simulation_finds_a_gate_that_is_too_eager() -> None:
 # The self-test counts ------------------------------------------------------------------------------------------------
 
 SLOWED = {
-    slowed.recipe(p): NativeSpec("", ("none",), sample_weight=False, ignore_index=False, dtypes=("float32",))
+    slowed.recipe(p): NativeSpec("", {"none": ""}, sample_weight=False, ignore_index=False, dtypes=("float32",))
     for p in selftest.PERCENTS
 }
 HELLO = Hello(

@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from plugged import plug
 
 from lossvet.benchmarks import gate_accuracy, pairs, ratchet
-from lossvet.conformance.summary import Finding, Summary
+from lossvet.conformance.summary import Summary
 from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Errored, Verdict
 
 GOOD = """
@@ -47,6 +46,10 @@ BROKEN = WRONG.replace(
     "    kept =", "    if logits.shape == (1, 10):\n        raise RuntimeError('no\\n::error::kernel')\n    kept ="
 )
 """Wrong, and at the shape that is timed it raises."""
+WRONG_THERE = GOOD.replace(
+    "    return ", "    one = 1.01 if logits.shape == (1, 10) else 1.0\n    return logits.dtype.type(one) * "
+)
+"""Right on every case, and wrong at the shape that is timed."""
 CELL = "sparse/own/numpy/eager/float32/cpu"
 MAIN = "from lossvet.cli import main; main()"
 SMALL, LARGE = "1x10", "512x1000"
@@ -109,6 +112,8 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
     asked = {
         "same": (GOOD, GOOD, "--format", "json"),
         "broken": (GOOD, BROKEN, "--accuracy", str(accuracy)),
+        "wrong there": (GOOD, WRONG_THERE, "--format", "json"),
+        "as wrong": (WRONG_THERE, WRONG_THERE.replace("1.01", "1.012"), "--format", "json"),
     }
     return {name: gate(tmp_path_factory.mktemp(name), *args) for name, args in asked.items()}
 
@@ -185,6 +190,22 @@ def test_a_loss_that_is_wrong_is_named_with_the_case(others: Mapping[str, Done])
     assert "sparse/ignored_first loss/mean: is outside the bound" in broken.out
 
 
+def test_a_loss_that_is_wrong_only_where_it_is_timed_is_red(others: Mapping[str, Done]) -> None:
+    done = others["wrong there"]
+    assert done.code == 1, done
+    assert done.last == "red: 1 wrong in head alone (exit 1)"
+    (found,) = (d for d in json.loads(done.out)["differences"] if d["cell"] == f"{CELL}/{SMALL}/forward")
+    assert found["known"] is False
+    assert found["words"].startswith("loss/mean: ")
+
+
+def test_an_answer_that_base_has_as_wrong_is_known(others: Mapping[str, Done]) -> None:
+    differences = json.loads(others["as wrong"].out)["differences"]
+    (found,) = (d for d in differences if d["cell"] == f"{CELL}/{SMALL}/forward")
+    assert found["known"] is True, others["as wrong"]
+    assert others["as wrong"].code != 1
+
+
 def test_a_check_that_head_no_longer_answers_is_named() -> None:
     cell = Cell("sparse", "own", "f", "m", "float32")
     good = Agrees(0.1, 0.5, 0.5, "R", 0.1)
@@ -207,13 +228,8 @@ def test_a_check_that_head_no_longer_answers_is_named() -> None:
         (None, Differs("", ratio=2.0), False),
     ],
 )
-def test_who_was_wrong_before_may_not_become_wronger(base: Differs | None, head: Any, known: bool) -> None:
-    def finding(verdict: Any) -> Finding | None:
-        return None if verdict is None else Finding(Cell("v", "r", "f", "m", "float32"), "c", "loss/none", verdict)
-
-    later = finding(head)
-    assert later is not None
-    assert gate_accuracy._as_wrong(finding(base), later) is known
+def test_who_was_wrong_before_may_not_become_wronger(base: Verdict | None, head: Verdict, known: bool) -> None:
+    assert gate_accuracy.as_wrong(base, head) is known
 
 
 def test_a_loss_less_accurate_than_its_baseline_is_named(others: Mapping[str, Done]) -> None:

@@ -57,7 +57,7 @@ def verdicts(words: str, outputs: Sequence[str]) -> dict[str, Verdict]:
 
 def made(words: str, folder: Path) -> Result:
     """A run of one variant, written and read again, in which every word of a framework is these."""
-    native = NativeSpec(words, ("none", "mean"), False, False, ("float32",))
+    native = NativeSpec(words, {"none": words, "mean": ""}, False, False, ("float32",))
     hello = Hello(
         name="torch",
         version=words,

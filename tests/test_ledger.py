@@ -23,6 +23,7 @@ CASE, OUTPUT = "pos_weight/one_zero", "gradient/sum/logits"  # one logit of 12 i
 
 ENTRY = Deviation(
     id="at_zero",
+    title="a wrong gradient",
     reason="a kink",
     versions="1",
     framework=("tensorflow",),

@@ -317,20 +317,52 @@ def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
     own = facts.spellings(result)
     (torch,) = [s for s in own["sparse_class_weight"]["torch"] if s.recipe == "native"]
     (tf1,) = [s for s in own["sparse_class_weight"]["tensorflow_v1"] if s.recipe == "native_losses"]
-    assert (torch.without, torch.divides) == (("class_weight",), ("the sum of the weights",))
+    assert (torch.without, torch.divides) == (("class_weight",), {"the sum of the weights": ""})
     assert tf1.without == ()
+    assert tf1.divides == {
+        "the number of weights that are not 0": "",
+        "the number of losses that count": "reduction=Reduction.SUM_OVER_BATCH_SIZE",
+        "the sum of the weights": "reduction=Reduction.MEAN",
+    }
     moves = {(m.old.framework, m.new.framework): m.changes for m in facts.moves(own["sparse_class_weight"])}
     there = moves["tensorflow_v1", "torch"]
     assert "no gradient into class_weight any more" in there
     assert "sample weights are not taken" in there
     assert "rows can be left out" in there
-    assert any(
-        words.startswith("the mean divides by the sum of the weights, and no longer by the number of")
-        for words in there
-    )
+    assert "its mean divides by the sum of the weights, and no longer by the number of weights that are not 0" in there
+    assert "no mean divides by the number of losses that count any more" in there
     (bce,) = [s for s in own["pos_weight"]["torch"] if s.recipe == "native"]
     assert bce.without == ("pos_weight",)
     assert bce.deviations.keys() == {"infinite_binary_logit_is_nan"}
+
+
+KERAS = {"the rows": "", "the weights": "reduction='mean_with_sample_weight'"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            {"the weights": ""},
+            KERAS,
+            [f"its mean divides by the rows, and no longer by the weights ({KERAS['the weights']} does)"],
+        ),
+        (KERAS, {"the weights": ""}, ["its mean divides by the weights, and no longer by the rows"]),
+        (KERAS, {"the rows": ""}, ["no mean divides by the weights any more"]),
+        (KERAS, {}, ["the reduction is yours to write; the mean divided by the rows"]),
+        ({}, KERAS, ["its mean divides by the rows"]),
+        ({}, {}, []),
+        (KERAS, KERAS, []),
+    ],
+)
+def test_a_move_says_by_what_the_mean_divides_unasked(
+    old: dict[str, str], new: dict[str, str], words: list[str]
+) -> None:
+    def offer(framework: str, divides: dict[str, str]) -> list[facts.Spelling]:
+        return [facts.Spelling("v", framework, "native", "f()", divides, True, True, accuracy="R")]
+
+    (move,) = facts.moves({"a": offer("a", old), "b": offer("b", new)})
+    assert list(move.changes) == words
 
 
 # In a browser --------------------------------------------------------------------------------------------------------

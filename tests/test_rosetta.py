@@ -23,8 +23,7 @@ from lossvet.reports.site import rosetta
 name = sys.argv[1]
 adapter = adapters.load(name)
 
-def answer(function, case):
-    given = [case.logits, case.labels, *(getattr(case.params, p) for p in rosetta.taken(variant.losses))]
+def answer(function, given):
     cast = [a.astype("float32") if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in given]
     if name == "torch":
         import torch
@@ -59,10 +58,40 @@ for variant in map(variants.load, variants.names()):
             continue
         call = adapter.prepare(recipe, case, mode, "float32", "cpu", ("loss/none",))
         judged = adapter.read(call())["loss/none"].value
-        pasted = answer(space[variant.name], case)
+        given = [case.logits, case.labels, *(getattr(case.params, p) for p in rosetta.taken(variant.losses))]
+        pasted = answer(space[variant.name], given)
         np.testing.assert_array_equal(pasted, judged, err_msg=case.id)
         same += 1
     found[variant.name] = same
+
+variant, space = variants.load("sparse_class_weight"), {}
+exec(rosetta.code(variant.name, name) + rosetta.reductions(name), space)
+
+def reduced(reduction):
+    def whole(logits, labels, w, v, ignore_index):
+        ignored = space["left_out"](labels, ignore_index)
+        logits, labels = (space[f"clean_{k}"](x, ignored) for k, x in (("logits", logits), ("labels", labels)))
+        losses = space["kept"](space["sparse_class_weight"](logits, labels, w) * v, ignored)
+        if reduction == "mean":
+            return space["mean"](losses, space["count"](logits, ignored))
+        weights = space["kept"](space["sparse_class_weight_weights"](logits, labels, w) * v, ignored)
+        more = (logits,) if reduction == "nonzero_mean" else ()
+        return space[reduction](losses, weights, *more)
+    return whole
+
+for reduction in ("mean", "weighted_mean", "nonzero_mean"):
+    found[reduction] = 0
+    for golden in vectors.load(variant.name):
+        case, p = golden.case, golden.case.params
+        if case.bits > 24 or p.sample_weight is None and not (case.labels == p.ignore_index).any():
+            continue
+        output = f"loss/{reduction}"
+        call = adapter.prepare(recipes(adapter, variant)["composed"], case, mode, "float32", "cpu", (output,))
+        judged = adapter.read(call())[output].value
+        v = np.ones(len(case.logits)) if p.sample_weight is None else p.sample_weight
+        given = [case.logits, case.labels, p.class_weight, v, p.ignore_index]
+        np.testing.assert_array_equal(answer(reduced(reduction), given), judged, err_msg=f"{case.id} {reduction}")
+        found[reduction] += 1
 print(json.dumps(found))
 """
 
@@ -74,17 +103,17 @@ def test_what_is_printed_computes_what_was_judged(framework: str) -> None:
     done = subprocess.run([sys.executable, "-c", PASTED, framework], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     compared: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    assert set(compared) == set(variants.names())
+    assert set(compared) == {*variants.names(), "mean", "weighted_mean", "nonzero_mean"}
     assert all(count > 0 for count in compared.values()), compared
 
 
 @pytest.mark.parametrize("framework", rosetta.LANGUAGES)
 def test_nothing_of_ours_is_left_in_it(framework: str) -> None:
-    for name in variants.names():
-        text = rosetta.code(name, framework)
+    for name in (*variants.names(), ""):
+        text = rosetta.code(name, framework) if name else rosetta.reductions(framework)
         for words in ("ops", "params", "self", "composed", "lossvet", "Any"):
             assert not any(token == words for token in text.replace(".", " ").replace("(", " ").split()), text
-        assert f"def {name}(logits, labels" in text
+        assert f"def {name}(logits, labels" in text or (not name and "def weighted_mean(losses, weights)" in text)
 
 
 def test_the_code_follows_the_source(monkeypatch: pytest.MonkeyPatch) -> None:

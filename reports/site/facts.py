@@ -25,7 +25,8 @@ DIVIDES: Mapping[Reduction, str] = {
 class Spelling:
     """One recipe of a variant in a framework, over all its cells: `spelling` as users write it.
 
-    `divides` says by what its own mean divides; `without` names the inputs into which it has no gradient;
+    `divides` says by what its own means divide, and how each is asked for, what it does unasked first; `without` names
+    the inputs into which it has no gradient;
     `deviations` are ids of the ledger with the number of checks that show them; `agrees` counts checks.
     """
 
@@ -33,7 +34,7 @@ class Spelling:
     framework: str
     recipe: str
     spelling: str
-    divides: tuple[str, ...]
+    divides: Mapping[str, str]
     sample_weight: bool
     ignore_index: bool
     without: tuple[str, ...] = ()
@@ -108,8 +109,7 @@ def offered(own: Sequence[Spelling]) -> list[Spelling]:
 
 
 def _changes(old: Spelling, new: Spelling) -> Iterator[str]:
-    if old.divides != new.divides:
-        yield f"the mean divides by {_division(new)}, and no longer by {_division(old)}"
+    yield from _divisions(old, new)
     if lost := set(new.without) - set(old.without):
         yield f"no gradient into {', '.join(sorted(lost))} any more"
     if gained := set(old.without) - set(new.without):
@@ -123,10 +123,22 @@ def _changes(old: Spelling, new: Spelling) -> Iterator[str]:
         yield f"{name} is new"
 
 
-def _division(s: Spelling) -> str:
-    if s.recipe == "composed":
-        return "what you write"
-    return " or ".join(s.divides) or "nothing: it does not reduce"
+def unasked(s: Spelling) -> str:
+    """By what its mean divides when no other is asked for; empty where it does not reduce."""
+    return next(iter(s.divides), "")
+
+
+def _divisions(old: Spelling, new: Spelling) -> Iterator[str]:
+    before, after = unasked(old), unasked(new)
+    if before and not after:
+        yield f"the reduction is yours to write; the mean divided by {before}"
+    elif after and not before:
+        yield f"its mean divides by {after}"
+    elif before != after:
+        again = f" ({new.divides[before]} does)" if before in new.divides else ""
+        yield f"its mean divides by {after}, and no longer by {before}{again}"
+    for lost in [words for words, asked in old.divides.items() if asked and new.divides and words not in new.divides]:
+        yield f"no mean divides by {lost} any more"
 
 
 def _spelling(result: Result, cell: Cell) -> Spelling:
@@ -136,8 +148,9 @@ def _spelling(result: Result, cell: Cell) -> Spelling:
     if native is None:
         family = variants.load(cell.variant).family
         takes = family != "binary", family == "sparse"
-        return Spelling(cell.variant, cell.framework, cell.recipe, "composed, see the code", (), *takes)
-    divides = tuple(DIVIDES[r] for r in native.reductions if r in DIVIDES)
+        return Spelling(cell.variant, cell.framework, cell.recipe, "composed, see the code", {}, *takes)
+    own = sorted(native.reductions.items(), key=lambda item: item[1] != "")
+    divides = {DIVIDES[reduction]: asked for reduction, asked in own if reduction in DIVIDES}
     return Spelling(
         cell.variant, cell.framework, cell.recipe, native.spelling, divides, native.sample_weight, native.ignore_index
     )

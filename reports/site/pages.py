@@ -42,7 +42,7 @@ def index(
         "new": [d.lines for d in smallest(result.summary.findings, result.plan)],
         "problems": list(result.problems),
         "known": known,
-        "divided": list(divided(spelled)),
+        "divided": divided(spelled),
         "faster": list(timings.faster_by_hand(sources.rows)),
         "totals": dict(result.summary.totals),
         "frameworks": frameworks(sources),
@@ -58,6 +58,7 @@ def index(
         "classes": CLASSES,
         "speed": timings.timings(sources),
         "rosetta": {v: {f: lines(own.get(f, [])) for f in result.greetings} for v, own in spelled.items()},
+        "reductions": {TITLES[f]: rosetta.reductions(f) for f in TITLES if f in result.greetings},
         "formulas": {name: variants.load(name).formula for name in spelled},
         "changes": changes,
         "method": method(sources, raw),
@@ -88,6 +89,7 @@ def variant(sources: Sources, spelled: Spelled, name: str) -> dict[str, Any]:
             }
             for m in facts.moves(own)
         ],
+        "recipes": {s.recipe for spellings in own.values() for s in spellings},
         "facts": [fact(s) for spellings in own.values() for s in spellings],
         "cells": {f: [cell(c) for c in cells if c.cell.framework == f] for f in own},
         "cases": list(cases(sources, name)),
@@ -123,7 +125,7 @@ def _deviation(entry: Deviation, count: int, where: Mapping[str, Counter[str]]) 
     reason = " ".join(entry.reason.split())
     return {
         "id": entry.id,
-        "words": entry.id.replace("_", " "),
+        "title": entry.title,
         "headline": reason.split(". ")[0].rstrip(".") + ".",
         "reason": reason,
         "example": entry.example.strip("\n"),
@@ -145,18 +147,19 @@ def decimal(value: str) -> str:
         return value
 
 
-def divided(spelled: Spelled) -> Iterator[str]:
-    """The losses whose weighted mean is another number in another framework."""
-    weighted, plain = facts.DIVIDES["weighted_mean"], facts.DIVIDES["mean"]
+def divided(spelled: Spelled) -> list[dict[str, Any]]:
+    """The losses with weights whose mean, when no other is asked for, is another number in another framework; those
+    with one answer together."""
+    found: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, own in spelled.items():
         natives = [s for spellings in own.values() for s in spellings if s.recipe.startswith("native") and s.divides]
-        by_weights = sorted({rosetta.title(s.framework) for s in natives if plain not in s.divides})
-        by_number = sorted({rosetta.title(s.framework) for s in natives if plain in s.divides})
-        if by_weights and by_number:
-            yield (
-                f"{name}: the mean of {' and '.join(by_weights)} divides by {weighted}, "
-                f"that of {' and '.join(by_number)} can divide by {plain}."
-            )
+        by = tuple(dict.fromkeys((facts.unasked(s), rosetta.title(s.framework)) for s in natives))
+        if variants.load(name).family != "binary" and len({division for division, _ in by}) > 1:
+            found.setdefault(by, []).append(name)
+    return [
+        {"losses": names, "words": ", ".join(f"in {framework} by {division}" for division, framework in by)}
+        for by, names in found.items()
+    ]
 
 
 def accuracy(spelled: Spelled) -> dict[str, list[dict[str, Any]]]:
@@ -233,7 +236,8 @@ def fact(s: Spelling) -> dict[str, Any]:
         "framework": s.framework,
         "recipe": s.recipe,
         "spelling": s.spelling,
-        "divides": " or ".join(s.divides) or ("whatever you write" if s.recipe == "composed" else "does not reduce"),
+        "divides": facts.unasked(s) or ("whatever you write" if s.recipe == "composed" else "does not reduce"),
+        "asked": dict(list(s.divides.items())[1:]),
         "without": ", ".join(s.without) or "-",
         "sample_weight": s.sample_weight,
         "ignore_index": s.ignore_index,

@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
-from lossvet.adapters import jax_, tensorflow_ops, torch_
+from lossvet.adapters import jax_, reduced, tensorflow_ops, torch_
 from lossvet.reference import composed, variants
 
 INFINITY = float("inf")
@@ -57,25 +57,38 @@ def title(framework: str) -> str:
 
 @cache
 def code(variant: str, framework: str) -> str:
-    """The unreduced loss as a function to paste: logits, labels and the variant's own arrays and numbers.
+    """The unreduced loss as a function to paste: logits, labels and the variant's own arrays and numbers; before it,
+    where it has such, the weights of its rows, by whose sum a mean may divide.
 
     Raises KeyError for a framework that has no language here.
     """
-    language = LANGUAGES[framework]
-    module = inspect.getmodule(variants.load(variant).losses)
-    assert module is not None
-    writer = _Writer(language)
-    main = writer.function(variants.load(variant).losses, variant)
-    functions = [*writer.written.values(), main]
-    texts = ["\n".join(language.imports), *map(ast.unparse, functions)]
-    return "\n\n\n".join(texts) + "\n"
+    language, found = LANGUAGES[framework], variants.load(variant)
+    writer = _Writer(language, {found.weights: f"{variant}_weights"})
+    losses = writer.function(found.losses, variant)
+    if found.weights is not None:
+        writer.helper(found.weights)
+    return _text(language, [*writer.written.values(), losses])
+
+
+@cache
+def reductions(framework: str) -> str:
+    """How rows are left out and losses are reduced, as functions to paste. Raises KeyError as `code` does."""
+    writer = _Writer(LANGUAGES[framework], {})
+    main = [writer.function(function, function.__name__) for function in reduced.SPELLED]
+    return _text(LANGUAGES[framework], [*writer.written.values(), *main])
+
+
+def _text(language: Language, functions: Sequence[ast.FunctionDef]) -> str:
+    return "\n\n\n".join(["\n".join(language.imports), *map(ast.unparse, functions)]) + "\n"
 
 
 @dataclass
 class _Writer:
-    """Translates functions; `written` holds the helpers that they call, in the order in which they must stand."""
+    """Translates functions; `written` holds the helpers that they call, in the order in which they must stand. `names`
+    are of those that users call too."""
 
     language: Language
+    names: Mapping[Any, str]
     written: dict[str, ast.FunctionDef] = field(default_factory=dict)
 
     def function(self, function: Any, name: str) -> ast.FunctionDef:
@@ -86,7 +99,8 @@ class _Writer:
         return _define(name, [*arguments, *taken(function)], body)
 
     def helper(self, function: Any) -> str:
-        name = f"_{function.__name__.lstrip('_')}"  # a local variable may be called as the function is
+        # not as in the source: there, a local variable may be called as the function is
+        name = self.names.get(function) or f"_{function.__name__.lstrip('_')}"
         if name not in self.written:
             self.written[name] = self.function(function, name)
         return name

@@ -15,7 +15,7 @@ from lossvet.reports.site.sources import Sources
 
 
 def timings(sources: Sources) -> dict[str, Any] | None:
-    """The section on speed: the fastest at the largest shape, native against composed, growth."""
+    """The section on speed: the fastest, above all at the largest shape; native against composed, growth."""
     if sources.samples is None:
         return None
     rows = [row for row in sources.rows if row.time]
@@ -23,12 +23,17 @@ def timings(sources: Sources) -> dict[str, Any] | None:
         return None
     at = max((row.subject.shape for row in rows), key=lambda s: (s.n * s.c, s))
     best = fastest(rows, at, "train")
+    others = {str(s): fastest(rows, s, "train") for s in sorted({row.subject.shape for row in rows}) if s != at}
     return {
         "at": f"{at.n:,} x {at.c:,}{' with rows left out' if at.ignored else ''}",
         "dtypes": ", ".join(sorted({row.subject.cell.dtype for row in rows})),
         "shapes": ", ".join(str(s) for s in sorted({row.subject.shape for row in rows})),
         "shape": str(at),
-        "fastest": [_fastest(name, f, found) for (name, f), found in sorted(best.items())],
+        "others": list(others),
+        "fastest": [
+            {**_fastest(name, f, found), "others": [_short(at_other.get((name, f))) for at_other in others.values()]}
+            for (name, f), found in sorted(best.items())
+        ],
         "native": list(_native(rows, at)),
         "growth": list(_growth(rows)),
         "machine": sources.samples.header.machine,
@@ -54,6 +59,13 @@ def _fastest(name: str, framework: str, found: Fastest) -> dict[str, str]:
         "accuracy": speed.accuracy([row]),
         "next": _next(found),
     }
+
+
+def _short(found: Fastest | None) -> str:
+    """Which is the fastest at a size that is not in the foreground, in which mode, and its time."""
+    if found is None or found.row.time is None:
+        return "-"
+    return f"{found.row.subject.cell.recipe} ({found.row.subject.cell.mode}) {speed.duration(found.row.time.median)}"
 
 
 def _next(found: Fastest) -> str:

@@ -82,7 +82,7 @@ class Cage:
     ) -> Loss:
         name = f.__name__
         assert name not in self.suspects, name
-        native = Native(call, name, reductions, sample_weight=True, ignore_index=True)
+        native = Native(call, name, dict.fromkeys(reductions, ""), sample_weight=True, ignore_index=True)
         self.suspects[name] = Suspect(name, variant, (f.__doc__ or "").strip(), native, dtypes)
         return f
 
