@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -122,10 +123,12 @@ def _own_only(options: Options, found: summary.Summary) -> summary.Summary:
 
 
 def as_wrong(base: Verdict | None, head: Verdict) -> bool:
-    """Whether base was wrong already, in the same way and not less."""
+    """Whether base was wrong already, in the same way and not less; in the same words, if no number says how much."""
     if type(base) is not type(head):
         return False
     errors = [getattr(verdict, "ratio", 0.0) for verdict in (base, head)]
+    if math.inf in errors:
+        return words(head) == words(base)
     return not errors[1] > 1.5 * errors[0]
 
 

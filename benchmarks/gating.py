@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from lossvet.benchmarks import ratchet, subjects
 from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_accuracy import compare_accuracy
-from lossvet.benchmarks.gate_answers import compare_answers
-from lossvet.benchmarks.gate_report import Difference, Observer, Options, Report
+from lossvet.benchmarks.gate_answers import Compared, compare_answers
+from lossvet.benchmarks.gate_report import Observer, Options, Report
 from lossvet.benchmarks.gate_speed import compare_speed, matched
 from lossvet.benchmarks.pairs import NAMES, Match, Name
 from lossvet.conformance import plan
@@ -46,24 +47,30 @@ def run_gate(options: Options, observer: Observer) -> Report:
         for mode, why in programmes["head"].left_out.items():
             observer.say(f"not timed: {mode} ({why}); ask for it with --mode")
         matches, alone = matched(sides, caches, programmes)
-        wrong, judged, unanswered = _answers(matches, observer)
+        compared, unanswered = _answers(matches, observer)
         findings, void, path = compare_speed(options, matches, greetings["head"], observer)
     versions = {f: {name: _version(greetings[name][f]) for name in NAMES} for f in there}
     findings = sorted((*gone, *alone, *findings), key=lambda finding: finding.subject)
-    unjudged = (*unjudged, *_untimed(programmes), *unanswered)
-    report = Report(versions, tuple(findings), tuple(wrong), (), void, judged, path, unjudged=unjudged)
+    unjudged = (*unjudged, *_untimed(programmes), *unanswered, *_unanswered(compared, findings))
+    report = Report(versions, tuple(findings), compared.differences, (), void, compared.number, path, unjudged=unjudged)
     try:
         return compare_accuracy(report, options, sides, there, observer)
     except (CannotJudge, plan.NothingMatches) as error:  # what was measured is said all the same
         return replace(report, unjudged=(*report.unjudged, f"accuracy: {error}"))
 
 
-def _answers(matches: Sequence[Match], observer: Observer) -> tuple[list[Difference], int, tuple[str, ...]]:
+def _answers(matches: Sequence[Match], observer: Observer) -> tuple[Compared, tuple[str, ...]]:
     """What `compare_answers` says, and why it says nothing, where it cannot judge."""
     try:
-        return *compare_answers(matches, observer), ()
-    except CannotJudge as error:  # times are compared all the same
-        return [], 0, (f"answers: {error}",)
+        return compare_answers(matches, observer), ()
+    except (CannotJudge, BrokenProcessPool) as error:  # times are compared all the same
+        return Compared(), (f"answers: {error}",)
+
+
+def _unanswered(compared: Compared, findings: Sequence[Finding]) -> list[str]:
+    """Subjects of head that gave times and no answer; those without times are findings of their own."""
+    missing = {finding.subject for finding in findings if finding.verdict == "missing"}
+    return [f"no answer of {s}: {why}" for s, why in compared.unanswered.items() if s not in missing]
 
 
 def _distinct(options: Options, greetings: Mapping[Name, Mapping[str, Greeting]], there: Iterable[str]) -> None:

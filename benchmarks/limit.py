@@ -59,12 +59,13 @@ def _per_byte(calls: Sequence[Prepared], clock: Clock, nbytes: int) -> float:
 def drift() -> Callable[[], Any]:
     """The fixed workload: a chain of additions, each of which waits for the one before it.
 
-    What it takes depends on the core, and neither on what the process did before nor on the version of NumPy. Where
-    the heap puts an array depends on that: with arrays from there, two equal processes differed by up to 2 %. So the
-    chain lies at a fixed place in pages of its own, small enough for the cache next to the core.
+    What it takes depends on the core, and not on what the process did before. Where the heap puts an array does depend
+    on that: with arrays from there, two equal processes differed by up to 2 %. So the chain lies at a fixed place in
+    pages of its own, small enough for the cache next to the core; it is long beside the call, whose cost is that of
+    this version of NumPy.
     """
-    length = 512
-    own = np.frombuffer(mmap.mmap(-1, 4 * 8 * length), np.float64)
+    length = 1536
+    own = np.frombuffer(mmap.mmap(-1, 2 * 8 * length), np.float64)
     own[:] = 1.0
-    values, sums = own[:length], own[length + 8 : 2 * length + 8]  # not a page apart: a store would look like a load
+    values, sums = own[:length], own[length:]
     return lambda: np.add.accumulate(values, out=sums)

@@ -15,7 +15,7 @@ from lossvet.conformance import journal
 from lossvet.conformance.journal import JournalError
 from lossvet.conformance.records import Compact
 
-SCHEMA = 1
+SCHEMA = 2
 FOLDER = journal.FOLDER
 
 
@@ -118,7 +118,7 @@ class Samples:
 
 def read(path: Path) -> Samples:
     """Raises JournalError for a file that is no such, naming the damaged line; OSError where it cannot be read."""
-    numbered = tuple(journal.records(path, Record))
+    numbered = tuple(journal.records(path, Record, SCHEMA))
     header, *rest = numbered or (None,)
     if not isinstance(header, Header):
         raise JournalError(f"{path}:1: expected the header of a benchmark run")

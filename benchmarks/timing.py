@@ -62,7 +62,7 @@ def _warm(calls: Sequence[Prepared], clock: Clock, budget_ns: int) -> int:
         each = elapsed / number
         long_enough = elapsed >= BLOCK_NS
         settled = spent >= min(WARM_UP_NS, budget_ns) and each >= best / SETTLED
-        if long_enough and (settled or spent >= budget_ns):
+        if long_enough and (settled or spent >= max(WARM_UP_NS, budget_ns)):
             return number
         if long_enough:
             best = min(best, each)

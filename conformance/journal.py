@@ -70,10 +70,11 @@ def read(path: Path) -> Contents | None:
     return Contents(header, tuple(judged.values()), finished, _whole(_data(path)))
 
 
-def records(path: Path, kind: Any) -> Iterator[Any]:
+def records(path: Path, kind: Any, schema: int = SCHEMA) -> Iterator[Any]:
     """The records of a file of such lines, of this type or union; a torn end is left out. The file may be packed (.xz).
 
-    Raises JournalError for a damaged line, naming it, and OSError where the file cannot be read.
+    Raises JournalError for a damaged line, naming it, or where the header is of another schema; OSError where the file
+    cannot be read.
     """
     decoder, data = msgspec.json.Decoder(kind), _data(path)
     for number, text in enumerate(data[: _whole(data)].splitlines(), 1):
@@ -86,7 +87,23 @@ def records(path: Path, kind: Any) -> Iterator[Any]:
         try:
             yield decoder.decode(body)
         except msgspec.DecodeError as error:
-            raise JournalError(f"{path}:{number}: {error}") from None
+            raise JournalError(_other_schema(path, body, schema) or f"{path}:{number}: {error}") from None
+
+
+def _other_schema(path: Path, body: bytes, schema: int) -> str:
+    """What is wrong with a header that another version wrote, and that may lack what this one looks for; else empty."""
+    try:
+        found = msgspec.json.decode(body, type=_Any).schema
+    except msgspec.DecodeError:
+        return ""
+    wrong = found is not None and found != schema
+    return f"{path} has schema {found}; this version of lossvet reads schema {schema}" if wrong else ""
+
+
+class _Any(msgspec.Struct, frozen=True):
+    """What a header of any schema has."""
+
+    schema: int | None = None
 
 
 def _data(path: Path) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import pytest
 
+from lossvet.benchmarks import samples
 from lossvet.conformance import journal, records
 from lossvet.conformance.journal import Journal, JournalError
 from lossvet.conformance.records import Finished, Header, Judged
@@ -103,6 +105,15 @@ def test_any_flipped_bit_before_the_end_is_found_and_named(tmp_path: Path) -> No
         line = whole[:position].count(b"\n") + 1
         with pytest.raises(JournalError, match=rf":{line}:|schema"):
             journal.read(path)
+
+
+def test_a_header_of_another_schema_is_refused_as_such_whatever_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "run-1.jsonl"
+    for reader, schema in ((journal.read, journal.SCHEMA), (samples.read, samples.SCHEMA)):
+        body = b'{"kind":"header","schema":1,"greetings":[["another","shape"]]}'
+        path.write_bytes(b'{"crc":"%08x","record":%s}\n' % (zlib.crc32(body), body))
+        with pytest.raises(JournalError, match=rf"has schema 1; this version of lossvet reads schema {schema}"):
+            reader(path)
 
 
 def test_a_record_twice_is_refused(tmp_path: Path) -> None:

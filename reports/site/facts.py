@@ -25,7 +25,7 @@ DIVIDES: Mapping[Reduction, str] = {
 class Spelling:
     """One recipe of a variant in a framework, over all its cells: `spelling` as users write it.
 
-    `divides` says by what its own means divide, and how each is asked for, what it does unasked first; `without` names
+    `divides` says by what its own means divide, and how each is asked for, empty where it need not be; `without` names
     the inputs into which it has no gradient;
     `deviations` are ids of the ledger with the number of checks that show them; `agrees` counts checks.
     """
@@ -124,8 +124,8 @@ def _changes(old: Spelling, new: Spelling) -> Iterator[str]:
 
 
 def unasked(s: Spelling) -> str:
-    """By what its mean divides when no other is asked for; empty where it does not reduce."""
-    return next(iter(s.divides), "")
+    """By what its mean divides when no other is asked for; empty where it does not reduce unasked."""
+    return next((words for words, asked in s.divides.items() if not asked), "")
 
 
 def _divisions(old: Spelling, new: Spelling) -> Iterator[str]:
@@ -149,8 +149,7 @@ def _spelling(result: Result, cell: Cell) -> Spelling:
         family = variants.load(cell.variant).family
         takes = family != "binary", family == "sparse"
         return Spelling(cell.variant, cell.framework, cell.recipe, "composed, see the code", {}, *takes)
-    own = sorted(native.reductions.items(), key=lambda item: item[1] != "")
-    divides = {DIVIDES[reduction]: asked for reduction, asked in own if reduction in DIVIDES}
+    divides = {DIVIDES[reduction]: asked for reduction, asked in native.reductions.items() if reduction in DIVIDES}
     return Spelling(
         cell.variant, cell.framework, cell.recipe, native.spelling, divides, native.sample_weight, native.ignore_index
     )

@@ -154,7 +154,8 @@ def divided(spelled: Spelled) -> list[dict[str, Any]]:
     for name, own in spelled.items():
         natives = [s for spellings in own.values() for s in spellings if s.recipe.startswith("native") and s.divides]
         by = tuple(dict.fromkeys((facts.unasked(s), rosetta.title(s.framework)) for s in natives))
-        if variants.load(name).family != "binary" and len({division for division, _ in by}) > 1:
+        weighted = {"class_weight", "cost_matrix"} & variants.load(name).params.__annotations__.keys()
+        if weighted and variants.load(name).family != "binary" and len({division for division, _ in by}) > 1:
             found.setdefault(by, []).append(name)
     return [
         {"losses": names, "words": ", ".join(f"in {framework} by {division}" for division, framework in by)}
@@ -237,7 +238,7 @@ def fact(s: Spelling) -> dict[str, Any]:
         "recipe": s.recipe,
         "spelling": s.spelling,
         "divides": facts.unasked(s) or ("whatever you write" if s.recipe == "composed" else "does not reduce"),
-        "asked": dict(list(s.divides.items())[1:]),
+        "asked": {words: asked for words, asked in s.divides.items() if asked},
         "without": ", ".join(s.without) or "-",
         "sample_weight": s.sample_weight,
         "ignore_index": s.ignore_index,

@@ -176,6 +176,15 @@ class _Spell(ast.NodeTransformer):
             return ast.parse(self._fields[node.attr], mode="eval").body
         return ast.Attribute(self.visit(node.value), node.attr)
 
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Without an axis of None, which nobody writes."""
+        call = ast.Call(self.visit(node.func), [self.visit(a) for a in node.args], [])
+        given = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
+        call.keywords = [k for k in given if not _is_none(k.value)]
+        while call.args and _is_none(call.args[-1]):
+            call.args.pop()
+        return call
+
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._given.get(node.id, node)
 
@@ -185,6 +194,10 @@ class _Spell(ast.NodeTransformer):
             case ast.USub(), ast.UnaryOp(op=ast.USub(), operand=twice):  # - -x
                 return twice
         return ast.UnaryOp(node.op, operand)
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
 
 
 @cache
