@@ -13,7 +13,7 @@ from typing import Protocol
 
 import lossvet
 from lossvet import adapters
-from lossvet.benchmarks import accuracy, limit, machine, samples, subjects
+from lossvet.benchmarks import accuracy, limit, machine, samples, subjects, timing
 from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, Reply, Sampled
 from lossvet.benchmarks.samples import Header, Lost, Moved, NotThere, Sample
@@ -24,12 +24,12 @@ from lossvet.conformance.messages import Greeting, Hello
 from lossvet.conformance.run import CannotJudge
 from lossvet.reference.types import Reduction
 
-BUDGET_NS = 12_000_000
+BUDGET_NS = 9_000_000
 """What the blocks of a subject take together in a process: the spread between processes is larger than that in one."""
 PASSES = 3
-"""A process goes so often through what it measures of a workload, with a share of the budget for each, so that what
-disturbs the machine for a tenth of a second is not all that is known of a subject. What is too large to be kept ready
-meanwhile is gone through once."""
+"""A process goes so often through its subjects, with a share of the budget for each, so that what disturbs the machine
+for some seconds is not all that is known of one. Where they are too large to be kept ready, it goes through them
+once."""
 REPLICATES = 6
 """As few processes as give an interval for the median at 95 %: from the least to the largest."""
 
@@ -172,20 +172,26 @@ class _Session:
     def measured(
         self, client: Client, own: Mapping[Subject, Reduction], answers: Mapping[Subject, Sampled]
     ) -> Iterator[tuple[Subject, Reply]]:
-        """Workloads in random order, for one takes time to make; what is measured of it, in a new order in every pass.
-        Who fails is not asked again."""
+        """In every pass in a new order, but one workload after another, for one takes time to make. Who fails is not
+        asked again."""
         groups: dict[object, list[Subject]] = {}
         for subject in own:
             groups.setdefault((subject.cell.variant, subject.shape), []).append(subject)
         order = list(groups.values())
-        self.random.shuffle(order)
-        for group in order:
-            passes = PASSES if sum(map(limit.moved, group)) <= limit.KEPT else 1
-            for left in reversed(range(passes)):
+        passes = PASSES if sum(map(limit.moved, own)) <= limit.KEPT else 1
+        for left in reversed(range(passes)):
+            self.random.shuffle(order)
+            for group in order:
                 self.random.shuffle(group)
                 for subject in list(group):
-                    asked, whole = subjects.outputs(subject.task, own[subject]), not left and subject not in answers
-                    request = Measure(str(subject), asked, whole, keep=left > 0, budget=BUDGET_NS // passes)
+                    request = Measure(
+                        str(subject),
+                        subjects.outputs(subject.task, own[subject]),
+                        whole=not left and subject not in answers,
+                        keep=left > 0,
+                        budget=BUDGET_NS // passes,
+                        fewest=max(1, timing.FEWEST // passes),
+                    )
                     reply = client.ask(request)
                     yield subject, reply
                     if isinstance(reply, Failed):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import re
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -18,6 +19,8 @@ from typing import Any
 _STATUS, _MAPS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/smaps"), Path("/proc/self/clear_refs")
 _FORGET_REFERENCES, _FORGET_PEAK = "1", "5"
 """What proc(5) has written to clear_refs."""
+_LINES = re.compile(r"^(?:([0-9a-f]+-[0-9a-f]+) \S+ \S+ \S+ \d+ *(\S*)|Referenced: +(\d+))", re.MULTILINE)
+"""Of smaps: where a mapping begins, with the file that it is of, and how much of it was referenced, in KiB."""
 
 
 def peak(call: Callable[[], Any], inputs: int) -> int | None:
@@ -60,12 +63,11 @@ def _touched(call: Callable[[], Any]) -> int:
     _CLEAR.write_text(_FORGET_REFERENCES)
     answers = call()
     total, anonymous = 0, False
-    for line in _MAPS.read_text().splitlines():
-        first, *rest = line.split(maxsplit=5)
-        if not first.endswith(":"):
-            anonymous = len(rest) < 5 or rest[4].startswith("[")
-        elif anonymous and first == "Referenced:":
-            total += int(rest[0]) * 1024
+    for mapping, file, kibibytes in _LINES.findall(_MAPS.read_text()):
+        if mapping:
+            anonymous = not file or file.startswith("[")
+        elif anonymous:
+            total += int(kibibytes) * 1024
     del answers
     return total
 

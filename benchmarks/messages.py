@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from lossvet.benchmarks.timing import BUDGET_NS
+from lossvet.benchmarks.timing import BUDGET_NS, FEWEST
 from lossvet.conformance.messages import OutcomeMessage
 
 
@@ -18,6 +18,8 @@ class Measure(msgspec.Struct, frozen=True, tag=True):
     keep: bool = False
     budget: int = BUDGET_NS
     """Nanoseconds that its blocks may take together."""
+    fewest: int = FEWEST
+    """Blocks, even where these take longer."""
 
 
 class MeasureBandwidth(msgspec.Struct, frozen=True, tag=True):

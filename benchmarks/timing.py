@@ -39,14 +39,14 @@ def cpu_clock(calls: Sequence[Prepared], number: int) -> int:
     return perf_counter_ns() - start
 
 
-def measure(calls: Sequence[Prepared], clock: Clock, budget_ns: int = BUDGET_NS) -> Timing:
+def measure(calls: Sequence[Prepared], clock: Clock, budget_ns: int = BUDGET_NS, fewest: int = FEWEST) -> Timing:
     """Warm up until it is stable, then time blocks. The garbage collector waits meanwhile."""
     gc.collect()
     gc.disable()
     try:
         number = _warm(calls, clock, budget_ns)
         blocks: list[int] = []
-        while len(blocks) < FEWEST or (len(blocks) < MOST and sum(blocks) < budget_ns):
+        while len(blocks) < fewest or (len(blocks) < MOST and sum(blocks) < budget_ns):
             blocks.append(clock(calls, number))
         return Timing(number, tuple(blocks))
     finally:

@@ -93,6 +93,12 @@ def feasible(variant: Variant, at: Shape) -> str:
     return ""
 
 
+@lru_cache(maxsize=256)
+def digest_of(variant: str, at: Shape) -> str:
+    """That of a workload, found once for all who compute it."""
+    return digest(workload(variant, at))
+
+
 def digest(case: Case) -> str:
     """Of all inputs: two processes that were to make the same workload did."""
     found = hashlib.sha256(case.logits.tobytes() + case.labels.tobytes())
