@@ -329,13 +329,15 @@ def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
     assert "no gradient into class_weight any more" in there
     assert "sample weights are not taken" in there
     assert "rows can be left out" in there
-    assert "its mean divides by the sum of the weights, and no longer by the number of weights that are not 0" in there
+    before = "the number of weights that are not 0"
+    assert f"its mean divides by the sum of the weights, and no longer by {before}{YOURSELF}" in there
     assert "no mean divides by the number of losses that count any more" in there
     (bce,) = [s for s in own["pos_weight"]["torch"] if s.recipe == "native"]
     assert bce.without == ("pos_weight",)
     assert bce.deviations.keys() == {"infinite_binary_logit_is_nan"}
 
 
+YOURSELF = "; to keep that, divide the sum yourself"
 KERAS = {"the rows": "", "the weights": "reduction='mean_with_sample_weight'"}
 
 
@@ -347,7 +349,11 @@ KERAS = {"the rows": "", "the weights": "reduction='mean_with_sample_weight'"}
             KERAS,
             [f"its mean divides by the rows, and no longer by the weights ({KERAS['the weights']} does)"],
         ),
-        (KERAS, {"the weights": ""}, ["its mean divides by the weights, and no longer by the rows"]),
+        (
+            KERAS,
+            {"the weights": ""},
+            [f"its mean divides by the weights, and no longer by the rows{YOURSELF}"],
+        ),
         (KERAS, {"the rows": ""}, ["no mean divides by the weights any more"]),
         (KERAS, {}, ["the reduction is yours to write; the mean divided by the rows"]),
         ({}, KERAS, ["its mean divides by the rows"]),

@@ -135,7 +135,7 @@ def _divisions(old: Spelling, new: Spelling) -> Iterator[str]:
     elif after and not before:
         yield f"its mean divides by {after}"
     elif before != after:
-        again = f" ({new.divides[before]} does)" if before in new.divides else ""
+        again = f" ({new.divides[before]} does)" if before in new.divides else "; to keep that, divide the sum yourself"
         yield f"its mean divides by {after}, and no longer by {before}{again}"
     for lost in [words for words, asked in old.divides.items() if asked and new.divides and words not in new.divides]:
         yield f"no mean divides by {lost} any more"

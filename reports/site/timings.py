@@ -65,27 +65,36 @@ def _short(found: Fastest | None) -> str:
     """Which is the fastest at a size that is not in the foreground, in which mode, and its time."""
     if found is None or found.row.time is None:
         return "-"
-    return f"{found.row.subject.cell.recipe} ({found.row.subject.cell.mode}) {speed.duration(found.row.time.median)}"
+    cell, tie = found.row.subject.cell, ", a tie" if _tie(found) else ""
+    return f"{cell.recipe} ({cell.mode}) {speed.duration(found.row.time.median)}{tie}"
+
+
+def _tie(found: Fastest) -> bool:
+    """Whether the intervals of the fastest and the next meet."""
+    return bool(found.next and found.next.time and found.row.time and found.row.time.high >= found.next.time.low)
 
 
 def _next(found: Fastest) -> str:
-    """How much longer the next recipe takes; a tie where the intervals of both meet."""
+    """How much longer the next recipe takes, and whether that is a tie."""
     if not (found.ratio and found.next and found.next.time and found.row.time):
         return "-"
     cell = found.next.subject.cell
-    tie = ", a tie" if found.row.time.high >= found.next.time.low else ""
+    tie = ", a tie" if _tie(found) else ""
     return f"{found.ratio:.2f} x {cell.recipe} ({cell.mode}){tie}"
 
 
 def _by_recipe(best: Mapping[tuple[str, str], Fastest]) -> list[dict[str, str]]:
     """In each framework, which recipe is the fastest, and for how many losses."""
     counts: dict[str, Counter[str]] = {}
+    ties: Counter[str] = Counter()
     for (_, framework), found in best.items():
         counts.setdefault(framework, Counter())[found.row.subject.cell.recipe] += 1
+        ties[framework] += _tie(found)
     return [
         {
             "framework": f,
-            "words": ", ".join(f"{recipe} for {n} of {sum(own.values())} losses" for recipe, n in own.most_common()),
+            "words": ", ".join(f"{recipe} for {n} of {sum(own.values())} losses" for recipe, n in own.most_common())
+            + (f"; {ties[f]} of these tie with the next" if ties[f] else ""),
         }
         for f, own in sorted(counts.items())
     ]
