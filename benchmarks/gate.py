@@ -1,7 +1,8 @@
 """The gate's decisions: from the log ratios of pairs to a verdict, in two stages with known error rates.
 
 Screening: few pairs of every subject. Who shows a difference there, or could hide one, is measured afresh with more
-pairs, and only that decides, at a level divided among all subjects. Nothing here measures anything.
+pairs, and once more where these leave it open; only that decides, at a level divided among all subjects. Nothing here
+measures anything.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from lossvet.benchmarks.statistics import Interval, interval, signed_rank
 Verdict = Literal["unchanged", "slower", "faster", "inconclusive", "void", "missing"]
 
 SCREEN, CONFIRM = 8, 20
-"""Pairs of each stage, the second at least. 20 do for a level divided among 262 subjects with a bit to spare:
-2 / 2^20 < 0.001 / 524."""
+"""Pairs of each stage, the second at least. 20 do for a level divided among 131 subjects and two looks with a bit to
+spare: 2 / 2^20 < 0.001 / 524."""
+LOOKS = 2
+"""Who is inconclusive after the pairs of the second stage gets as many again, and is judged by all; each look has an
+equal part of the level."""
 SCREEN_LEVEL, CONFIRM_LEVEL = 0.05, 0.001
 SCREEN_CHANGE, CONFIRM_CHANGE = math.log(1.01), math.log(1.02)
 MARGIN = math.log(1.05)
@@ -47,7 +51,7 @@ class Finding:
 
 def confirming(subjects: int) -> int:
     """How many pairs confirm, of so many subjects: the fewest, from 20 on, whose least p reaches the divided level."""
-    return max(CONFIRM, math.ceil(math.log2(2 * subjects / CONFIRM_LEVEL)) + 1)
+    return max(CONFIRM, math.ceil(math.log2(2 * LOOKS * subjects / CONFIRM_LEVEL)) + 1)
 
 
 def suspicious(ratios: Ratios) -> bool:
@@ -64,10 +68,10 @@ def screened(subject: str, ratios: Ratios) -> Finding:
 
 
 def confirmed(subject: str, ratios: Ratios, subjects: int) -> Finding:
-    """The verdict of the fresh pairs, one of so many subjects."""
+    """The verdict of the fresh pairs, at one of the looks, on one of so many subjects."""
     logs = ratios.logs
     found, p = interval(logs), signed_rank(logs)
-    shows = p < CONFIRM_LEVEL / subjects and abs(found.median) > CONFIRM_CHANGE
+    shows = p < CONFIRM_LEVEL / LOOKS / subjects and abs(found.median) > CONFIRM_CHANGE
     if shows and _matters(found.median, ratios):
         verdict: Verdict = "slower" if found.median > 0 else "faster"
     else:

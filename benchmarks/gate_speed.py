@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,9 @@ from lossvet.benchmarks.pairs import NAMES, Match, Name, Shot
 from lossvet.benchmarks.subjects import Programme
 from lossvet.conformance.journal import Journal
 from lossvet.conformance.messages import Greeting
+
+SAID = ("suspicious and are measured afresh", "inconclusive and are measured once more")
+"""At each look of `gate.LOOKS`."""
 
 
 def matched(
@@ -49,29 +52,46 @@ def compare_speed(
         shots, void = _measure(book, matches, range(gate.SCREEN), observer)
         measured = pairs.ratios(shots)
         found = gate.missing(shots, [str(s) for m in matches for s in m.subjects], measured)
-        suspects = {str(s) for m in matches for s in m.subjects if str(s) not in found}
-        suspects = {s for s in suspects if gate.suspicious(measured[s])}
-        again = [replace(m, subjects={s: r for s, r in m.subjects.items() if str(s) in suspects}) for m in matches]
-        again = [match for match in again if match.subjects]
-        found |= {
-            s: gate.screened(s, ratios)
-            for s, ratios in measured.items()
-            if s not in found and s not in suspects and s != pairs.DRIFT
-        }
-        if again and not void:
-            observer.say(f"{len(suspects)} of {total} are suspicious and are measured afresh")
-            confirm = gate.confirming(total)
-            observer.begin(pairs.PASSES * confirm * len(again))
-            shots, void = _measure(book, again, range(gate.SCREEN, gate.SCREEN + confirm), observer)
-            measured = pairs.ratios(shots)
-            found |= gate.missing(shots, sorted(suspects), measured)
-        for subject in suspects - found.keys():
-            ratios = measured[subject]
-            found[subject] = Finding(subject, "void") if void else gate.confirmed(subject, ratios, total)
+        kept = {s: ratios for s, ratios in measured.items() if s not in found and s != pairs.DRIFT}
+        suspects = {s for s, ratios in kept.items() if gate.suspicious(ratios)}
+        found |= {s: gate.screened(s, ratios) for s, ratios in kept.items() if s not in suspects}
+        if void:
+            found |= {s: Finding(s, "void") for s in suspects}
+        elif suspects:
+            confirmed, void = _confirm(book, _only(matches, suspects), total, observer)
+            found |= confirmed
         book.append(samples.End(engine.now()))
     finally:
         book.close()
     return list(found.values()), void, path
+
+
+def _confirm(book: Journal, matches: Sequence[Match], total: int, observer: Observer) -> tuple[dict[str, Finding], str]:
+    """Of these, fresh pairs, and of those that they leave open as many again; the findings, and why the run is void."""
+    found: dict[str, Finding] = {}
+    shots: list[Shot] = []
+    count, void = gate.confirming(total), ""
+    for look, words in zip(range(gate.LOOKS), SAID, strict=True):
+        names = [str(s) for m in matches for s in m.subjects]
+        observer.say(f"{len(names)} of {total} are {words}")
+        observer.begin(pairs.PASSES * count * len(matches))
+        first = gate.SCREEN + look * count
+        more, void = _measure(book, matches, range(first, first + count), observer)
+        shots += more
+        measured = pairs.ratios(shots)
+        missing = gate.missing(shots, names, measured)
+        judged = [s for s in names if s not in missing]
+        found |= missing | {s: Finding(s, "void") if void else gate.confirmed(s, measured[s], total) for s in judged}
+        matches = _only(matches, {s for s in names if found[s].verdict == "inconclusive"})
+        if void or not matches:
+            break
+    return found, void
+
+
+def _only(matches: Sequence[Match], names: Collection[str]) -> list[Match]:
+    """What is called so, of those matches where anything is."""
+    found = [replace(m, subjects={s: r for s, r in m.subjects.items() if str(s) in names}) for m in matches]
+    return [match for match in found if match.subjects]
 
 
 def _measure(

@@ -2,7 +2,8 @@
 
 A pool of pairs is measured once, of some losses, each under four names. On the side of base all four are the same; on
 that of head, one is as in base and the others have 2, 5 and 10 % of work added: rows multiplied by themselves before
-the loss, as many as calibration asks for. Runs of the gate are then drawn from the pool: 8 pairs screen, 20 confirm.
+the loss, as many as calibration asks for. Runs of the gate are then drawn from the pool: 8 pairs screen, 20 confirm,
+and 20 more where these leave it open.
 """
 
 from __future__ import annotations
@@ -203,16 +204,16 @@ class _Drawn:
     def screen(self, pool: Ratios) -> Ratios:
         return self._of(pool, self.first)
 
-    def confirm(self, pool: Ratios) -> Ratios:
-        return self._of(pool, self.fresh)
+    def confirm(self, pool: Ratios, look: int) -> Ratios:
+        return self._of(pool, self.fresh[: (look + 1) * gate.CONFIRM])
 
     def _of(self, pool: Ratios, chosen: Sequence[int]) -> Ratios:
         return replace(pool, logs=tuple(-pool.logs[i] if i in self.swapped else pool.logs[i] for i in chosen))
 
 
 def _drawn(draw: random.Random, count: int, swap: bool) -> _Drawn:
-    """8 pairs and 20 others. Of a loss against itself the sides may be swapped: that makes more of one pool."""
-    chosen = draw.sample(range(count), gate.SCREEN + gate.CONFIRM)
+    """8 pairs and 40 others. Of a loss against itself the sides may be swapped: that makes more of one pool."""
+    chosen = draw.sample(range(count), gate.SCREEN + gate.LOOKS * gate.CONFIRM)
     swapped = frozenset(pair for pair in chosen if swap and draw.random() < 0.5)
     return _Drawn(chosen[: gate.SCREEN], chosen[gate.SCREEN :], swapped)
 
@@ -221,4 +222,5 @@ def _said(name: str, pool: Ratios, drawn: _Drawn, subjects: int) -> str:
     first = drawn.screen(pool)
     if not gate.suspicious(first):
         return gate.screened(name, first).verdict
-    return gate.confirmed(name, drawn.confirm(pool), subjects).verdict
+    looks = (gate.confirmed(name, drawn.confirm(pool, look), subjects).verdict for look in range(gate.LOOKS))
+    return next((verdict for verdict in looks if verdict != "inconclusive"), "inconclusive")

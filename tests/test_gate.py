@@ -82,10 +82,10 @@ def test_screening_never_condemns() -> None:
 
 
 def test_20_pairs_reach_the_level_of_500_subjects_and_8_do_not() -> None:
-    assert gate.confirmed("s", steady(0.1, gate.CONFIRM), 500).verdict == "slower"
+    assert gate.confirmed("s", steady(0.1, gate.CONFIRM), 250).verdict == "slower"
     assert gate.confirmed("s", steady(0.1, gate.SCREEN), 500).verdict == "inconclusive"
     assert gate.confirmed("s", steady(0.1, gate.SCREEN), 1).verdict == "inconclusive"
-    assert gate.confirmed("s", steady(0.1, gate.CONFIRM), 525).verdict == "inconclusive"
+    assert gate.confirmed("s", steady(0.1, gate.CONFIRM), 263).verdict == "inconclusive"
 
 
 def test_the_confirming_level_is_divided_by_the_number_of_subjects() -> None:
@@ -94,7 +94,7 @@ def test_the_confirming_level_is_divided_by_the_number_of_subjects() -> None:
     ratios = Ratios(logs, BASE, 1.06 * BASE)
     p = gate.signed_rank(logs)
     assert p == pytest.approx(2 * 5 / 2**20)
-    most = math.floor(gate.CONFIRM_LEVEL / p)
+    most = math.floor(gate.CONFIRM_LEVEL / gate.LOOKS / p)
     assert gate.confirmed("s", ratios, most).verdict == "slower"
     assert gate.confirmed("s", ratios, most + 1).verdict == "inconclusive"
 
@@ -265,7 +265,7 @@ def test_a_pair_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_more_benchmarks_are_confirmed_with_more_pairs() -> None:
     """Or the level could not be reached, and slower could not be said."""
     for count in (1, 4, 262, 519, 2000):
-        assert 2 / 2 ** gate.confirming(count) < gate.CONFIRM_LEVEL / count
+        assert 2 / 2 ** gate.confirming(count) < gate.CONFIRM_LEVEL / gate.LOOKS / count
     assert gate.confirming(4) == gate.CONFIRM
 
 
@@ -282,6 +282,28 @@ def test_only_who_is_suspicious_is_measured_afresh(speed: Gate) -> None:
     assert watcher.steps == [pairs.PASSES * gate.SCREEN, pairs.PASSES * gate.CONFIRM]
     assert asked.count(str(ONE)) == 4 * (gate.SCREEN + gate.CONFIRM)
     assert asked.count(str(TWO)) == 4 * gate.SCREEN
+
+
+def test_what_is_open_after_that_is_measured_once_more(speed: Gate) -> None:
+    """And judged by the pairs of both looks: here, a slowdown that the first saw in half of its pairs alone."""
+
+    def answer(shot: Shot) -> float:
+        slow = shot.side == "head" and shot.subject == str(ONE) and not (8 <= shot.pair < 28 and shot.pair % 2)
+        return 1.1 if slow else 1.0
+
+    report, watcher = speed(answer)
+    assert verdicts(report) == {str(ONE): "slower", str(TWO): "unchanged"}
+    assert watcher.steps == [pairs.PASSES * n for n in (gate.SCREEN, gate.CONFIRM, gate.CONFIRM)]
+    assert {f.subject: f.pairs for f in report.findings}[str(ONE)] == gate.LOOKS * gate.CONFIRM
+
+
+def test_who_stays_open_after_all_looks_is_inconclusive(speed: Gate) -> None:
+    report, watcher = speed(
+        lambda shot: (1.1, 0.9)[shot.pair % 2] if shot.side == "head" and shot.subject == str(ONE) else 1.0
+    )
+    assert verdicts(report) == {str(ONE): "inconclusive", str(TWO): "unchanged"}
+    assert len(watcher.steps) == 1 + gate.LOOKS
+    assert report.verdict[0] == 3
 
 
 def test_what_only_screening_saw_is_not_held_against_head(speed: Gate) -> None:
@@ -493,8 +515,9 @@ def fast_suspicious(logs: np.ndarray) -> np.ndarray:
 def fast_confirmed(logs: np.ndarray, subjects: int) -> np.ndarray:
     """1 slower, -1 faster, 0 unchanged, 2 inconclusive."""
     middle, ordered = np.median(logs, -1), np.sort(logs, -1)
-    shows = (fast_p(logs) < gate.CONFIRM_LEVEL / subjects) & (np.abs(middle) > gate.CONFIRM_CHANGE)
-    within = (ordered[..., 5] > -gate.MARGIN) & (ordered[..., 14] < gate.MARGIN)
+    shows = (fast_p(logs) < gate.CONFIRM_LEVEL / gate.LOOKS / subjects) & (np.abs(middle) > gate.CONFIRM_CHANGE)
+    low, high = {20: (5, 14), 40: (13, 26)}[logs.shape[-1]]  # of the interval of the median, at 95 %
+    within = (ordered[..., low] > -gate.MARGIN) & (ordered[..., high] < gate.MARGIN)
     return np.where(shows, np.sign(middle), np.where(within, 0, 2)).astype(int)
 
 
@@ -509,7 +532,9 @@ def test_the_simulation_decides_as_the_gate_does(noise: Callable[..., np.ndarray
         first, fresh = (math.log1p(change) + scale * noise(rng, (8, n)) for n in (gate.SCREEN, gate.CONFIRM))
         for row, suspicious in zip(first, fast_suspicious(first), strict=True):
             assert gate.suspicious(Ratios(tuple(row), BASE, BASE)) == suspicious, f"seed 11, {change}, {scale}"
-        for row, code in zip(fresh, fast_confirmed(fresh, SUBJECTS), strict=True):
+        more = np.concatenate([fresh, math.log1p(change) + scale * noise(rng, (8, gate.CONFIRM))], -1)
+        both = [*zip(fresh, fast_confirmed(fresh, SUBJECTS), strict=True)]
+        for row, code in [*both, *zip(more, fast_confirmed(more, SUBJECTS), strict=True)]:
             found = gate.confirmed("s", Ratios(tuple(row), BASE, BASE), SUBJECTS).verdict
             assert CODES[found] == code, f"seed 11, {change}, {scale}"
             seen.add(found)
@@ -525,10 +550,11 @@ def test_no_false_alarm_and_power_at_5_per_cent(
     rng = np.random.default_rng(seed)
     shares = {}
     for change in (0.0, 0.05):
-        first, fresh = (
-            math.log1p(change) + scale * noise(rng, (RUNS, SUBJECTS, n)) for n in (gate.SCREEN, gate.CONFIRM)
+        first, fresh, more = (
+            math.log1p(change) + scale * noise(rng, (RUNS, SUBJECTS, n)) for n in (gate.SCREEN, *[gate.CONFIRM] * 2)
         )
-        said = np.where(fast_suspicious(first), fast_confirmed(fresh, SUBJECTS), 0)
+        look, again = fast_confirmed(fresh, SUBJECTS), fast_confirmed(np.concatenate([fresh, more], -1), SUBJECTS)
+        said = np.where(fast_suspicious(first), np.where(look == CODES["inconclusive"], again, look), 0)
         shares[change] = {name: float((said == code).mean()) for name, code in CODES.items()}
     alarms = round((shares[0.0]["slower"] + shares[0.0]["faster"]) * RUNS * SUBJECTS)
     with capsys.disabled():

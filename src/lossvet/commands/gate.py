@@ -35,7 +35,7 @@ SHAPES = "512x1000"
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For stdout.")
 @click.option("--selftest", is_flag=True, help="Measure the gate's own error rates on this machine.")
 @click.option(
-    "--pool", type=click.IntRange(min=28), default=64, show_default=True, help="Pairs that the self-test measures."
+    "--pool", type=click.IntRange(min=48), default=64, show_default=True, help="Pairs that the self-test measures."
 )
 def command(**given: Any) -> None:
     """Compare head with base: conformance, accuracy and speed in one verdict."""
