@@ -1,21 +1,20 @@
 """The gate on trial: its false alarms and its power, measured on the machine at hand with real losses.
 
 A pool of pairs is measured once, of some losses, each under four names. On the side of base all four are the same; on
-that of head, one is as in base and the others have 2, 5 and 10 % of work added: rows multiplied by themselves before
-the loss, as many as calibration asks for. Runs of the gate are then drawn from the pool: 8 pairs screen, 20 confirm,
-and 20 more where these leave it open.
+that of head, one is as in base and the others have 2, 5 and 10 % of work added: multiplications before the loss, as
+many as calibration asks for. Runs of the gate are then drawn from the pool: 8 pairs screen, 20 confirm, and 20 more
+where these leave it open.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median, stdev
@@ -41,11 +40,11 @@ LOSSES = (
     ("pos_weight", "256x2000"),
     ("smooth_terms", "1024x512"),
 )
-"""So large that to take a share of the rows, some 10 us, is less than 2 % of each."""
+"""So large that a multiplication, some microseconds, is a small part of 2 % of each."""
 DEFAULT = "torch"
 PERCENTS = (0, 2, 5, 10)
-TRIALS = (0.0, 0.02, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Shares of the rows whose work is timed, to know which share takes so many per cent."""
+TRIAL = 1000
+"""Multiplications whose time is measured: some milliseconds, as easy to measure as the losses are."""
 CALIBRATIONS = 4
 """Processes on each core that calibrate."""
 
@@ -58,10 +57,10 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Rate:
-    """What the gate said of comparisons with this slowdown injected; `measured` is what it really was."""
+    """What the gate said of comparisons with this slowdown injected; `measured` is what it was, loss by loss."""
 
     injected: float
-    measured: float
+    measured: tuple[float, ...]
     comparisons: int
     slower: int
     faster: int
@@ -76,13 +75,13 @@ class Rate:
 
 @dataclass(frozen=True)
 class Rates:
-    """All that a self-test found. `noise` is the standard deviation of the log ratio of a pair, by loss."""
+    """All that a self-test found. `noise` is by loss the standard deviation of the log ratio of a pair."""
 
     framework: str
     version: str
     pairs: int
     seconds: float
-    noise: tuple[float, ...]
+    noise: Mapping[str, float]
     rates: tuple[Rate, ...]
     runs: int
     void: int
@@ -111,11 +110,11 @@ def run(frameworks: Sequence[str], count: int, observer: Observer) -> Rates:
     with tempfile.TemporaryDirectory(prefix="lossvet-selftest-") as folder:
         caches: dict[Name, Path] = {name: Path(folder) / "cache" for name in NAMES}
         observer.say("calibrating the slowdowns ...")
-        shares, hello = _calibrated(framework, caches["head"])
-        plain = {variant: dict.fromkeys(PERCENTS, 0.0) for variant in shares}
+        times, hello = _calibrated(framework, caches["head"])
+        plain = {variant: dict.fromkeys(PERCENTS, 0) for variant in times}
         sides: dict[Name, Side] = {
             "base": Side(sys.executable, slowed.environment(plain)),
-            "head": Side(sys.executable, slowed.environment(shares)),
+            "head": Side(sys.executable, slowed.environment(times)),
         }
         match = Match(framework, sides, _subjects(hello), caches)
         observer.begin(pairs.PASSES * count)
@@ -141,35 +140,38 @@ def _subject(hello: Hello, variant: str, at: str, percent: int) -> Subject:
     return Subject(Cell(variant, slowed.recipe(percent), hello.name, mode, "float32"), workloads.shape(at), "forward")
 
 
-def _calibrated(framework: str, cache: Path) -> tuple[dict[str, dict[int, float]], Hello]:
-    """By loss and per cent, which share of its rows takes so much of its time: read off from shares that were tried."""
-    import numpy as np
+def _calibrated(framework: str, cache: Path) -> tuple[dict[str, dict[int, int]], Hello]:
+    """By loss and per cent, how many multiplications take so much of its time.
 
-    side = Side(sys.executable, slowed.environment({v: dict(enumerate(TRIALS)) for v, _ in LOSSES}))
-    found: dict[tuple[str, int], list[float]] = {}
+    They cost what they cost whichever loss follows. Each loss is timed in turns without and with them, and the median
+    of the ratios counts: a neighbour who slows the machine for a second slows both.
+    """
+    side = Side(sys.executable, slowed.environment({variant: {0: 0, TRIAL: TRIAL} for variant, _ in LOSSES}))
+    found: dict[str, list[float]] = {variant: [] for variant, _ in LOSSES}
     for core in cores() * CALIBRATIONS:
         with Client(framework, side, core, cache, lambda: False) as client:
             if isinstance(client.greeting, Unavailable):
                 raise CannotJudge(f"{framework} is not there ({client.greeting.reason}); see: lossvet doctor")
             hello = client.greeting
-            for (variant, at), trial in itertools.product(LOSSES, [*range(len(TRIALS))] * pairs.PASSES):
-                asked = _subject(hello, variant, at, trial)
-                outputs = subjects.outputs(asked.task, subjects.reduction(hello.natives[variant][asked.cell.recipe]))
-                match client.ask(Measure(str(asked), outputs, keep=True, budget=pairs.BUDGET_NS)):
-                    case Sampled() as sampled:
-                        found.setdefault((variant, trial), []).append(sampled.nanoseconds)
-                    case reply:
-                        raise CannotJudge(f"{asked}: {reply}")
-    shares = {}
-    for variant, _ in LOSSES:
-        times = np.array([median(found[variant, trial]) for trial in range(len(TRIALS))])
-        added = np.maximum.accumulate(times / times[0] - 1)
-        if added[-1] < max(PERCENTS) / 100:
-            raise CannotJudge(
-                f"{variant} cannot be slowed by {max(PERCENTS)} %: {TRIALS[-1]:g} times its rows are less"
-            )
-        shares[variant] = {p: float(np.interp(p / 100, added, TRIALS)) if p else 0.0 for p in PERCENTS}
-    return shares, hello
+            for _ in range(pairs.PASSES):
+                for variant, at in LOSSES:
+                    plain, laden = (_time(client, _subject(hello, variant, at, times), hello) for times in (0, TRIAL))
+                    found[variant].append(laden / plain - 1)
+    times = {}
+    for variant, added in found.items():
+        if median(added) <= 0:
+            raise CannotJudge(f"{variant} cannot be slowed: with {TRIAL} multiplications before it, it takes no longer")
+        times[variant] = {p: round(p / 100 / median(added) * TRIAL) for p in PERCENTS}
+    return times, hello
+
+
+def _time(client: Client, asked: Subject, hello: Hello) -> float:
+    outputs = subjects.outputs(asked.task, subjects.reduction(hello.natives[asked.cell.variant][asked.cell.recipe]))
+    match client.ask(Measure(str(asked), outputs, keep=True, budget=pairs.BUDGET_NS)):
+        case Sampled() as sampled:
+            return sampled.nanoseconds
+        case reply:
+            raise CannotJudge(f"{asked}: {reply}")
 
 
 def judge(hello: Hello, count: int, seconds: float, shots: Sequence[Shot]) -> Rates:
@@ -185,10 +187,10 @@ def judge(hello: Hello, count: int, seconds: float, shots: Sequence[Shot]) -> Ra
             verdicts = [_said(name, pool[name], drawn, len(names)) for name in names]
             said.update(verdicts)
             uniform += percent == 5 and verdicts == ["slower"] * len(names)
-        measured = median(math.expm1(median(pool[name].logs)) for name in names)
+        measured = tuple(math.expm1(median(pool[name].logs)) for name in names)
         kinds = (said[kind] for kind in ("slower", "faster", "unchanged", "inconclusive"))
         rates.append(Rate(percent / 100, measured, RUNS * len(names), *kinds))
-    noise = tuple(stdev(pool[str(_subject(hello, *loss, 0))].logs) for loss in LOSSES)
+    noise = {loss[0]: stdev(pool[str(_subject(hello, *loss, 0))].logs) for loss in LOSSES}
     runs = RUNS * len(PERCENTS)
     return Rates(hello.name, hello.version, count, seconds, noise, tuple(rates), runs, void, uniform, RUNS)
 

@@ -208,19 +208,21 @@ RENDERERS: Mapping[str, Callable[[Report], str]] = {
 
 
 def rates(found: Rates) -> str:
-    """The error rates as lines for a terminal."""
+    """The error rates as lines for a terminal; what was measured is of the losses the least and the greatest."""
     lines = [
         f"{found.pairs} pairs ({4 * found.pairs} processes) of {found.framework} {found.version} in "
-        f"{found.seconds / 60:.1f} min; noise of a pair: {', '.join(f'{100 * s:.2f} %' for s in found.noise)}",
+        f"{found.seconds / 60:.1f} min",
+        f"noise of a pair: {', '.join(f'{loss} {100 * s:.2f} %' for loss, s in found.noise.items())}",
         "",
-        f"{'injected':>9} {'measured':>9} {'comparisons':>12} {'slower':>7} {'unchanged':>10} {'inconclusive':>13} "
-        f"{'found, 95 %':>20}",
+        f"injected {'measured':>15} {'compared':>8} {'slower':>6} {'unchanged':>9} {'inconclusive':>12} "
+        f"{'found, 95 %':>17}",
     ]
     for rate in found.rates:
         low, high = rate.interval
+        measured = f"{100 * min(rate.measured):+.1f} .. {100 * max(rate.measured):+.1f}%"
         lines.append(
-            f"{100 * rate.injected:>8.0f}% {100 * rate.measured:>+8.1f}% {rate.comparisons:>12,} {rate.slower:>7,} "
-            f"{rate.unchanged:>10,} {rate.inconclusive:>13,} {f'{100 * low:.2f} .. {100 * high:.2f} %':>20}"
+            f"{100 * rate.injected:>7.0f}% {measured:>15} {rate.comparisons:>8,} {rate.slower:>6,} "
+            f"{rate.unchanged:>9,} {rate.inconclusive:>12,} {f'{100 * low:.2f} .. {100 * high:.2f} %':>17}"
         )
     alarms = found.alarms
     lines += [

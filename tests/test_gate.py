@@ -622,13 +622,14 @@ def test_the_selftest_counts_what_is_known(monkeypatch: pytest.MonkeyPatch) -> N
     for rate in rates.rates:
         assert rate.comparisons == 40
         assert rate.slower + rate.faster + rate.unchanged + rate.inconclusive == 40
-        assert rate.measured == pytest.approx(rate.injected, abs=0.002)
+        within = 5 * 0.0008  # a median of 64 ratios, each with 0.5 %, has 0.08 %
+        assert rate.measured == pytest.approx([rate.injected] * len(selftest.LOSSES), abs=within)
     assert (none.slower, none.faster) == (0, 0)
     assert two.faster == 0
     assert (five.slower, ten.slower) == (40, 40)
     assert (rates.uniform, rates.uniform_runs) == (10, 10)
     assert (rates.void, rates.runs) == (0, 40)
-    assert all(n == pytest.approx(0.005, rel=0.5) for n in rates.noise)
+    assert all(n == pytest.approx(0.005, rel=0.5) for n in rates.noise.values())
     assert rates.verdict[0] == 0
 
 
