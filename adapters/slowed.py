@@ -1,9 +1,9 @@
-"""Losses that are slower than they need be, on purpose: what a gate must find, for its self-test.
+"""Losses that take longer by a known share, on purpose: what a gate must find, for its self-test.
 
-LOSSVET_SLOWED holds, by variant and name, how often the first row is multiplied by itself before the loss. Every
-framework's tensors can be sliced and multiplied, so this knows none. One row only, since whoever reads all of them
-first leaves them in the cache for the loss, and what was added then is not what it takes by itself. It works in modes
-that run what is written; a compiler would leave out what nobody uses.
+LOSSVET_SLOWED holds, by variant and name, of which share of the rows the loss is computed. Who has 5 % more rows does
+5 % more of all that the loss does, whatever that is and whatever slows the machine meanwhile. (Work of another kind
+would have to be calibrated, and what was 5 % is 4 or 7 % when neighbours come or go.) Every framework's tensors can be
+sliced, so this knows none.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from lossvet.reference.types import Reduction
 VARIABLE = "LOSSVET_SLOWED"
 
 
-def recipe(name: int) -> str:
-    """What the recipe of this name is called: of what it is slower by in per cent, or of its place in a trial."""
-    return f"slowed_{name}"
+def recipe(percent: int) -> str:
+    """What the recipe is called that is to be slower by so many per cent."""
+    return f"slowed_{percent}"
 
 
-def environment(times: Mapping[str, Mapping[int, int]]) -> dict[str, str]:
-    """What makes a worker offer these recipes: by variant and name, how many multiplications are added."""
-    return {VARIABLE: json.dumps({variant: {recipe(k): v for k, v in by.items()} for variant, by in times.items()})}
+def environment(shares: Mapping[str, Mapping[int, float]]) -> dict[str, str]:
+    """What makes a worker offer these recipes: by variant and per cent, a share of the rows."""
+    return {VARIABLE: json.dumps({variant: {recipe(p): v for p, v in by.items()} for variant, by in shares.items()})}
 
 
 def added(adapter: Adapter) -> Adapter:
@@ -36,23 +36,21 @@ def added(adapter: Adapter) -> Adapter:
     text = os.environ.get(VARIABLE)
     if text is None:
         return adapter
-    asked: dict[str, dict[str, int]] = json.loads(text)
-    slow = {name: {own: _native(adapter, name, times) for own, times in by.items()} for name, by in asked.items()}
+    asked: dict[str, dict[str, float]] = json.loads(text)
+    slow = {name: {own: _native(adapter, name, share) for own, share in by.items()} for name, by in asked.items()}
     return replace(adapter, native=slow)
 
 
-def _native(adapter: Adapter, name: str, times: int) -> Native:
-    """The framework's own loss where it has one, else the composed one; and before it so many multiplications."""
+def _native(adapter: Adapter, name: str, share: float) -> Native:
+    """The framework's own loss where it has one, else the composed one, of the first rows."""
     natives = adapter.native.get(name, {})
     own = next((n for n in natives.values() if "mean" in n.reductions or "none" in n.reductions), None)
     variant = variants.load(name)
 
     def call(logits: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
-        row = logits[:1]
-        for _ in range(times):
-            row * row
+        rows = round(share * len(logits))
         if own is not None:
-            return own.call(logits, labels, params, reduction)
-        return variant.losses(adapter.ops, logits, labels, params)
+            return own.call(logits[:rows], labels[:rows], params, reduction)
+        return variant.losses(adapter.ops, logits[:rows], labels[:rows], params)
 
     return Native(call, f"{own.spelling if own else 'composed'}, slowed", own.reductions if own else {"none": ""})

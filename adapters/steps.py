@@ -35,26 +35,37 @@ def missing(recipe: Recipe, case: Case, reduction: Reduction) -> Missing | None:
 def losses(
     recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any, reductions: tuple[Reduction, ...]
 ) -> dict[Reduction, Any]:
-    """The losses by reduction, as tensors. `params` holds tensors, sample weights among them where there are any."""
-    ignored, x, y = _clean(recipe, ops, logits, labels, params)
+    """The losses by reduction, as tensors. `params` holds tensors, sample weights among them where there are any.
+
+    Whatever happens here is timed: a native loss that reduces by itself is called, and nothing else.
+    """
     native, variant = recipe.native, recipe.variant
-    if native is None:
-        own: dict[Reduction, Any] = {}
-        unreduced = _apply(ops, variant.losses(ops, x, y, params), ignored, params)
-    else:
+    own: dict[Reduction, Any] = {}
+    if native is not None:
         own = {r: native.call(logits, labels, params, r) for r in reductions if r in native.reductions}
         if len(own) == len(reductions):
             return own
+    rest = tuple(r for r in reductions if r not in own)
+    weigh, count = "weighted_mean" in rest or "nonzero_mean" in rest, "mean" in rest
+    ignored = None
+    if variant.family == "sparse" and (native is None or (native.ignore_index and (weigh or count))):
+        ignored = reduced.left_out(ops, labels, params.ignore_index)
+    y = labels if ignored is None else reduced.clean_labels(ops, labels, ignored)
+    if native is None:
+        x = logits if ignored is None else reduced.clean_logits(ops, logits, ignored)
+        unreduced = _apply(ops, variant.losses(ops, x, y, params), ignored, params)
+    else:
+        x = logits  # in which no variant's weights have a gradient
         unreduced = own["none"] if "none" in own else native.call(logits, labels, params, "none")
-    if native is not None:  # what has no gradient has none through the weights either
+        # what has no gradient has none through the weights either
         stopped = {
             leaf: ops.stop_gradient(getattr(params, leaf)) for leaf in native.no_gradient if hasattr(params, leaf)
         }
         params = with_tensors(recipe, {**vars(params), **stopped})
         y = ops.stop_gradient(y) if "labels" in native.no_gradient else y
-    weights = variant.weights and _apply(ops, variant.weights(ops, x, y, params), ignored, params)
-    rest = tuple(r for r in reductions if r not in own)
-    return {**own, **_reduce(ops, unreduced, weights, _count(recipe, ops, logits, ignored), logits, rest)}
+    weights = _apply(ops, variant.weights(ops, x, y, params), ignored, params) if weigh and variant.weights else None
+    number = _count(recipe, ops, logits, ignored) if count else None
+    return {**own, **_reduce(ops, unreduced, weights, number, logits, rest)}
 
 
 def unexpected(adapter: Adapter, recipe: Recipe, case: Case, mode: str, output: str) -> bool:
@@ -110,14 +121,6 @@ def with_tensors(recipe: Recipe, values: Mapping[str, Any]) -> Any:
     """The variant's params, made of settings and of a framework's tensors."""
     names = recipe.variant.params.__annotations__  # not dataclasses.fields: torch.compile cannot trace it
     return recipe.variant.params(**{name: value for name, value in values.items() if name in names})
-
-
-def _clean(recipe: Recipe, ops: Ops, logits: Any, labels: Any, params: Any) -> tuple[Any, Any, Any]:
-    """Which rows are ignored, as booleans [N] (None for dense labels), and logits and labels with 0 in their place."""
-    if recipe.variant.family != "sparse":
-        return None, logits, labels
-    ignored = reduced.left_out(ops, labels, params.ignore_index)
-    return ignored, reduced.clean_logits(ops, logits, ignored), reduced.clean_labels(ops, labels, ignored)
 
 
 def _apply(ops: Ops, rows: Any, ignored: Any, params: Any) -> Any:

@@ -114,7 +114,8 @@ class TensorFlowOps:
         return self.tf.ones(self.tf.shape(like)[:1], like.dtype)
 
     def size(self, x: Any, axis: int) -> Any:
-        return self.tf.cast(self.tf.shape(x)[axis], x.dtype)
+        # known lengths first, as all are eagerly: to ask a tensor takes three operations, and ten times as long
+        return self.tf.cast(x.shape.as_list()[axis] or self.tf.shape(x)[axis], x.dtype)
 
 
 def fused(

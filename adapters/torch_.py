@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import FunctionType
 from typing import Any
 
@@ -214,40 +215,55 @@ class _Runner:
             r: {name: x.clone().requires_grad_() if name in needed else x for name, x in tensors.items()}
             for r, needed in grounds.items()
         }
-        forward = {r: self._forward(recipe, case, r, tuple(tensors)) for r in inputs}
-        if mode == "compile":
-            kind = (dtype, device, recipe.variant.name, recipe.name, *steps.settings(case).items())
-            forward = {r: self._compile((*kind, r, *sorted(grounds[r])), f) for r, f in forward.items()}
+        kind = (dtype, device, recipe.variant.name, recipe.name, *steps.settings(case).items())
 
-        def first(reduction: Reduction) -> dict[str, Any]:
-            given, names = inputs[reduction], wanted[reduction]
+        def compiled(reduction: Reduction) -> Callable[[], Any]:
+            plain = self._forward(recipe, case, reduction, tuple(tensors))
+            return partial(
+                self._compile((*kind, reduction, *sorted(grounds[reduction])), plain), *inputs[reduction].values()
+            )
+
+        def eager(reduction: Reduction) -> Callable[[], Any]:
+            return self._eager(recipe, case, reduction, inputs[reduction])
+
+        forward = {r: (compiled if mode == "compile" else eager)(r) for r in inputs}
+
+        def first(reduction: Reduction, names: Sequence[str]) -> Callable[[], dict[str, Any]]:
+            """The loss of this reduction and its gradients. What can be made before the call is: the call is timed."""
             loss, gradients = f"loss/{reduction}", [f"gradient/{reduction}/{name}" for name in names]
-            try:
-                value = forward[reduction](*given.values())
-            except Exception as error:
-                return dict.fromkeys((loss, *gradients), error)
-            try:
-                along = cotangent if reduction == "none" else None
-                into = [given[name] for name in names]
-                computed = grad(value, into, along, allow_unused=True) if names else ()
-            except Exception as error:
-                return {loss: value, **dict.fromkeys(gradients, error)}
-            return {loss: value, **dict(zip(gradients, computed, strict=True))}
+            compute, into = forward[reduction], [inputs[reduction][name] for name in names]
+            along = cotangent if reduction == "none" else None
 
-        def second() -> Any:
+            def call() -> dict[str, Any]:
+                try:
+                    value = compute()
+                except Exception as error:
+                    return dict.fromkeys((loss, *gradients), error)
+                if not into:
+                    return {loss: value}
+                try:
+                    computed = grad(value, into, along, allow_unused=True)
+                except Exception as error:
+                    return {loss: value, **dict.fromkeys(gradients, error)}
+                return {loss: value, **dict(zip(gradients, computed, strict=True))}
+
+            return call
+
+        def second() -> dict[str, Any]:
             x = inputs["none"]["logits"]
             try:
-                (gradient,) = grad(forward["none"](*inputs["none"].values()), x, cotangent, create_graph=True)
-                return grad(gradient, x, direction, allow_unused=True)[0]
+                (gradient,) = grad(forward["none"](), x, cotangent, create_graph=True)
+                return {"hvp": grad(gradient, x, direction, allow_unused=True)[0]}
             except Exception as error:
-                return error
+                return {"hvp": error}
+
+        parts = [first(reduction, names) for reduction, names in wanted.items()]
+        parts += [second] if "hvp" in asked else []
 
         def dispatch() -> dict[str, Any]:
             answers: dict[str, Any] = dict(absent)
-            for reduction in wanted:
-                answers |= first(reduction)
-            if "hvp" in asked:
-                answers["hvp"] = second()
+            for part in parts:
+                answers |= part()
             return {output: answers[output] for output in outputs}
 
         def wait(answers: dict[str, Any]) -> dict[str, Any]:
@@ -267,6 +283,12 @@ class _Runner:
     def _tensor(self, array: Any, dtype: str, device: str) -> Any:
         """Floats in the dtype asked for, integers (sparse labels) in their own."""
         return self.torch.tensor(array.astype(dtype) if array.dtype.kind == "f" else array, device=device)
+
+    def _eager(self, recipe: Recipe, case: Case, reduction: Reduction, given: Mapping[str, Any]) -> Callable[[], Any]:
+        """The reduced loss of these tensors."""
+        params = steps.with_tensors(recipe, {**steps.settings(case), **given})
+        logits, labels, ops, own = given["logits"], given["labels"], self.ops, (reduction,)
+        return lambda: steps.losses(recipe, ops, logits, labels, params, own)[reduction]
 
     def _forward(self, recipe: Recipe, case: Case, reduction: Reduction, names: tuple[str, ...]) -> Callable[..., Any]:
         """The reduced loss as a function of tensors in the order of `names`; settings are its constants."""

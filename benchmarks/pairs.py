@@ -120,25 +120,30 @@ class Ratios:
 
 
 def ratios(shots: Sequence[Shot]) -> Mapping[str, Ratios]:
-    """By subject; a pair counts where all its four processes have a sample of it."""
-    passes: dict[tuple[str, int, Name, int], list[float]] = {}
+    """By subject; a pair counts where all its four processes have a sample of it.
+
+    Each pass of a side is held against the pass that the other made right before or after it. The median of these
+    ratios is that of a round, for a machine that was slower for half of the passes was so for both sides; the median of
+    either side by itself would be that of whichever state it met more often.
+    """
+    passes: dict[tuple[str, int], dict[int, dict[int, dict[Name, float]]]] = {}
     for shot in shots:
         if isinstance(shot.reply, Sampled):
-            passes.setdefault((shot.subject, shot.pair, shot.side, shot.round), []).append(shot.reply.nanoseconds)
-    times: dict[str, dict[int, dict[Name, list[float]]]] = {}
-    for (name, pair, side, _), found_in_passes in passes.items():
-        own = times.setdefault(name, {}).setdefault(pair, {"base": [], "head": []})
-        own[side].append(median(found_in_passes))
-    found = {}
-    for subject, by_pair in times.items():
-        whole = [p for p in by_pair.values() if len(p["base"]) == len(p["head"]) >= 2]
-        if whole:
-            found[subject] = Ratios(
-                tuple(fmean(map(log, p["head"])) - fmean(map(log, p["base"])) for p in whole),
-                median(t for p in whole for t in p["base"]),
-                median(t for p in whole for t in p["head"]),
-            )
-    return found
+            by_round = passes.setdefault((shot.subject, shot.pair), {0: {}, 1: {}})
+            by_round[shot.round].setdefault(shot.order, {})[shot.side] = shot.reply.nanoseconds
+    rounds: dict[str, list[list[dict[Name, float]]]] = {}
+    for (subject, _), by_round in passes.items():
+        whole = [[both for both in own.values() if len(both) == len(NAMES)] for own in by_round.values()]
+        if all(whole):
+            rounds.setdefault(subject, []).extend(whole)
+    return {subject: _ratios(found) for subject, found in rounds.items()}
+
+
+def _ratios(rounds: Sequence[Sequence[Mapping[Name, float]]]) -> Ratios:
+    """Of the rounds of all pairs, two and two."""
+    logs = [median(log(both["head"] / both["base"]) for both in own) for own in rounds]
+    base, head = (median(median(both[name] for both in own) for own in rounds) for name in NAMES)
+    return Ratios(tuple(fmean(pair) for pair in zip(logs[::2], logs[1::2], strict=True)), base, head)
 
 
 def failures(shots: Sequence[Shot]) -> Mapping[tuple[str, Name], str]:

@@ -1,9 +1,8 @@
 """The gate on trial: its false alarms and its power, measured on the machine at hand with real losses.
 
 A pool of pairs is measured once, of some losses, each under four names. On the side of base all four are the same; on
-that of head, one is as in base and the others have 2, 5 and 10 % of work added: multiplications before the loss, as
-many as calibration asks for. Runs of the gate are then drawn from the pool: 8 pairs screen, 20 confirm, and 20 more
-where these leave it open.
+that of head, one is as in base and the others have 2, 5 and 10 % more rows. Runs of the gate are then drawn from the
+pool: 8 pairs screen, 20 confirm, and 20 more where these leave it open.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from typing import Protocol
 from lossvet.adapters import slowed
 from lossvet.benchmarks import gate, pairs, subjects, workloads
 from lossvet.benchmarks.client import Client, Side, cores
-from lossvet.benchmarks.messages import Measure, Sampled
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Match, Name, Ratios, Shot
 from lossvet.benchmarks.statistics import share
 from lossvet.benchmarks.subjects import Subject
@@ -35,18 +33,15 @@ from lossvet.reference.types import Reduction
 RUNS = 250
 """Gate runs drawn for each kind: with four losses, 1,000 comparisons."""
 LOSSES = (
-    ("sparse", "512x1000"),
-    ("class_weight", "512x1000"),
-    ("pos_weight", "256x2000"),
-    ("smooth_terms", "1024x512"),
+    ("sparse", "440x1000"),
+    ("class_weight", "440x1000"),
+    ("pos_weight", "330x2000"),
+    ("smooth_terms", "1320x512"),
 )
-"""So large that a multiplication, some microseconds, is a small part of 2 % of each."""
+"""So large that what a call takes without any rows is a small part of each; rows of which 1 / 1.1 and 1.02, 1.05 and
+1.1 times as many are whole; and no buffer that is below 2 MiB, where pages are others, on one side alone."""
 DEFAULT = "torch"
 PERCENTS = (0, 2, 5, 10)
-TRIAL = 1000
-"""Multiplications whose time is measured: some milliseconds, as easy to measure as the losses are."""
-CALIBRATIONS = 4
-"""Processes on each core that calibrate."""
 
 
 class Observer(Protocol):
@@ -109,13 +104,11 @@ def run(frameworks: Sequence[str], count: int, observer: Observer) -> Rates:
     framework, started = (frameworks or (DEFAULT,))[0], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="lossvet-selftest-") as folder:
         caches: dict[Name, Path] = {name: Path(folder) / "cache" for name in NAMES}
-        observer.say("calibrating the slowdowns ...")
-        times, hello = _calibrated(framework, caches["head"])
-        plain = {variant: dict.fromkeys(PERCENTS, 0) for variant in times}
-        sides: dict[Name, Side] = {
-            "base": Side(sys.executable, slowed.environment(plain)),
-            "head": Side(sys.executable, slowed.environment(times)),
-        }
+        sides = {name: Side(sys.executable, slowed.environment(_shares(name))) for name in NAMES}
+        with Client(framework, sides["head"], cores()[0], caches["head"], lambda: False) as client:
+            hello = client.greeting
+        if isinstance(hello, Unavailable):
+            raise CannotJudge(f"{framework} is not there ({hello.reason}); see: lossvet doctor")
         match = Match(framework, sides, _subjects(hello), caches)
         observer.begin(pairs.PASSES * count)
         shots = list(match.pairs(range(count), observer))
@@ -123,6 +116,12 @@ def run(frameworks: Sequence[str], count: int, observer: Observer) -> Rates:
         (name, side), error = next(iter(broken.items()))
         raise CannotJudge(f"{name} on the side of {side}: {error}")
     return judge(hello, count, time.monotonic() - started, shots)
+
+
+def _shares(side: Name) -> dict[str, dict[int, float]]:
+    """By loss and per cent, of which share of the rows it is computed."""
+    base = 1 / (1 + max(PERCENTS) / 100)
+    return {variant: {p: base * (1 + p / 100 * (side == "head")) for p in PERCENTS} for variant, _ in LOSSES}
 
 
 def _subjects(hello: Hello) -> dict[Subject, Reduction]:
@@ -138,40 +137,6 @@ def _subject(hello: Hello, variant: str, at: str, percent: int) -> Subject:
     """In the first mode that runs what is written, and does not compile it."""
     mode = next(mode for mode in hello.modes if mode in hello.eager)
     return Subject(Cell(variant, slowed.recipe(percent), hello.name, mode, "float32"), workloads.shape(at), "forward")
-
-
-def _calibrated(framework: str, cache: Path) -> tuple[dict[str, dict[int, int]], Hello]:
-    """By loss and per cent, how many multiplications take so much of its time.
-
-    They cost what they cost whichever loss follows. Each loss is timed in turns without and with them, and the median
-    of the ratios counts: a neighbour who slows the machine for a second slows both.
-    """
-    side = Side(sys.executable, slowed.environment({variant: {0: 0, TRIAL: TRIAL} for variant, _ in LOSSES}))
-    found: dict[str, list[float]] = {variant: [] for variant, _ in LOSSES}
-    for core in cores() * CALIBRATIONS:
-        with Client(framework, side, core, cache, lambda: False) as client:
-            if isinstance(client.greeting, Unavailable):
-                raise CannotJudge(f"{framework} is not there ({client.greeting.reason}); see: lossvet doctor")
-            hello = client.greeting
-            for _ in range(pairs.PASSES):
-                for variant, at in LOSSES:
-                    plain, laden = (_time(client, _subject(hello, variant, at, times), hello) for times in (0, TRIAL))
-                    found[variant].append(laden / plain - 1)
-    times = {}
-    for variant, added in found.items():
-        if median(added) <= 0:
-            raise CannotJudge(f"{variant} cannot be slowed: with {TRIAL} multiplications before it, it takes no longer")
-        times[variant] = {p: round(p / 100 / median(added) * TRIAL) for p in PERCENTS}
-    return times, hello
-
-
-def _time(client: Client, asked: Subject, hello: Hello) -> float:
-    outputs = subjects.outputs(asked.task, subjects.reduction(hello.natives[asked.cell.variant][asked.cell.recipe]))
-    match client.ask(Measure(str(asked), outputs, keep=True, budget=pairs.BUDGET_NS)):
-        case Sampled() as sampled:
-            return sampled.nanoseconds
-        case reply:
-            raise CannotJudge(f"{asked}: {reply}")
 
 
 def judge(hello: Hello, count: int, seconds: float, shots: Sequence[Shot]) -> Rates:
