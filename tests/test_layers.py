@@ -1,7 +1,6 @@
 """Who may import whom, read from the source; and that the front door opens without loading the house.
 
-reference  <-  adapters  <-  conformance  <-  reports  <-  the command line
-                    ^-- benchmarks (uses the three on its left)
+reference  <-  adapters  <-  workers  <-  conformance  <-  verify  <-  benchmarks  <-  reports  <-  the command line
 """
 
 from __future__ import annotations
@@ -24,10 +23,14 @@ PACKAGE = Path(lossvet.__file__).parent
 MAY_IMPORT = {
     "reference": {"reference"},
     "adapters": {"reference", "adapters"},
-    "conformance": {"reference", "adapters", "conformance"},
-    "reports": {"reference", "adapters", "conformance", "benchmarks", "reports"},
-    "benchmarks": {"reference", "adapters", "conformance", "benchmarks"},
-    "": {"reference", "adapters", "conformance", "reports", "benchmarks", "cli", "commands"},
+    "workers": {"reference", "adapters", "workers"},
+    "conformance": {"reference", "adapters", "workers", "conformance"},
+    "verify": {"reference", "adapters", "workers", "conformance", "verify"},
+    "benchmarks": {"reference", "adapters", "workers", "conformance", "verify", "benchmarks"},
+    "reports": {"reference", "adapters", "workers", "conformance", "verify", "benchmarks", "reports"},
+    "": {
+        "reference", "adapters", "workers", "conformance", "verify", "benchmarks", "reports", "cli", "commands", "testing",
+    },  # fmt: skip
 }
 """By folder, the folders that it may import from; "" is src/lossvet itself, with its commands."""
 
@@ -38,7 +41,9 @@ FRAMEWORKS = {
 THIRD_PARTY = {
     "reference": {"numpy"},
     "adapters": {"numpy"},
+    "workers": {"numpy", "msgspec"},
     "conformance": {"numpy", "msgspec"},
+    "verify": {"numpy", "msgspec"},
     "reports": {"numpy", "msgspec", "rich", "jinja2", "matplotlib"},
     "benchmarks": {"numpy", "msgspec", "scipy"},
     "": {"numpy", "msgspec", "rich", "click"},

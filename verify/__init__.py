@@ -1,0 +1,1 @@
+"""Do two losses mean the same, and if not, what changed?"""
