@@ -20,7 +20,7 @@ def render(found: Comparison) -> str:
 
 
 def render_identified(found: Identified) -> str:
-    return _formatted({"schema": SCHEMA, **_side(found)})
+    return _formatted({"schema": SCHEMA, **side(found)})
 
 
 def document(found: Comparison) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def document(found: Comparison) -> dict[str, Any]:
         "schema": SCHEMA,
         "verdict": found.verdict,
         "exit": found.exit_code,
-        "source": _side(found.source),
-        "target": _side(found.target),
+        "source": side(found.source),
+        "target": side(found.target),
         "differences": [_difference(d) for d in found.differences],
         "counterexample": _counterexample(found.counterexample),
         "parts_at": found.parts_at,
@@ -49,7 +49,7 @@ def document(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _side(side: Identified) -> dict[str, Any]:
+def side(side: Identified) -> dict[str, Any]:
     return {
         "spec": side.spec,
         "framework": side.framework,

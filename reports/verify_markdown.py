@@ -57,12 +57,25 @@ def _row(number: int, difference: Difference) -> str:
 
 
 def _paragraphs(number: int, difference: Difference) -> list[str]:
-    lines = [f"{number}\\. **{escape(difference.facet)}.** {escape(difference.says)}", ""]
+    lines = [f"{number}\\. **{escape(difference.facet)}.** {code(difference.says)}", ""]
     if difference.counterexample is not None and not difference.accepted:
         lines += [*_block(table(difference.counterexample, WIDTH)), ""]
     for label, words in (("In training", difference.training), ("To remove it", difference.change)):
-        lines += [f"{label}: {escape(words)}", ""] if words and not difference.accepted else []
+        lines += [f"{label}: {code(words)}", ""] if words and not difference.accepted else []
     return lines
+
+
+def code(words: str) -> str:
+    """Escaped, but for what stands between backticks."""
+    parts = " ".join(plain(words).split()).split("`")
+    if len(parts) % 2 == 0:
+        return escape(words)
+    return "".join(f"`{part}`" if i % 2 else _kept(part) for i, part in enumerate(parts))
+
+
+def _kept(part: str) -> str:
+    """Escaped, with the space at either end, which `escape` takes away."""
+    return f"{' ' if part[:1] == ' ' else ''}{escape(part)}{' ' if part[1:] and part[-1] == ' ' else ''}"
 
 
 def _block(lines: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ OLD = Identified(
     status="confirmed",
     candidates=(Contract.of(weighting="class_weight", denominator="weights", zero_denominator="nan"),),
     binding=Binding(
-        "weighted_ce(pred, target, weight=class_weight)",
+        "weighted_ce(pred=logits, target=labels, weight=class_weight)",
         {"logits": "pred", "labels": "target", "class_weight": "weight"},
         {"logits": "name", "labels": "name", "class_weight": "name"},
         "sparse",
@@ -38,7 +38,7 @@ NEW = Identified(
     status="confirmed",
     candidates=(Contract.of(weighting="class_weight", denominator="batch", clip="added", clip_epsilon=1e-7),),
     binding=Binding(
-        "weighted_ce(logits, y, class_weight)",
+        "weighted_ce(logits=logits, y=labels, w=class_weight)",
         {"logits": "logits", "labels": "y", "class_weight": "w"},
         {"logits": "name", "labels": "name", "class_weight": "given"},
         "sparse",
@@ -166,7 +166,7 @@ _STRANGE = Identified(
     status="unexplained",
     candidates=(Contract.of(family="sigmoid", weighting=("pos_weight", "sample_weight"), denominator="elements"),),
     binding=Binding(
-        "ClassBalancedWeightedSparseCategoricalCrossentropyWithLabelSmoothing(reduction='none')(y_true, y_pred)",
+        "ClassBalancedWeightedSparseCategoricalCrossentropyWithLabelSmoothing(reduction='none')(y_true=labels, y_pred=logits)",
         {"labels": "y_true", "logits": "y_pred"},
         {"labels": "name", "logits": "probing"},
         "dense",
@@ -226,7 +226,7 @@ AMBIGUOUS = Identified(
         Contract.of(smoothing="over_classes", smoothing_alpha=0.1),
         Contract.of(smoothing="over_others", smoothing_alpha=0.075),
     ),
-    binding=Binding("fixed(p, t)", {"logits": "p", "labels": "t"}, {"logits": "probing", "labels": "probing"}, "dense"),
+    binding=Binding("fixed(logits, labels)", {"logits": "p", "labels": "t"}, {"logits": "probing", "labels": "probing"}, "dense"),
     explained=300,
     tried=300,
     fresh=100,

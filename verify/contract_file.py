@@ -94,7 +94,7 @@ def read(path: Path) -> ContractFile:
     except UnicodeDecodeError as error:
         raise ContractFileError(f"{path}: not text in UTF-8: {error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ContractFileError(_located(path, str(error))) from error
+        raise ContractFileError(_located(path, source, str(error))) from error
     wrong = list(_mistakes(document))
     if wrong:
         lines = [f"{path}:{_line(source, table, name)}: {words}" for table, name, words in wrong]
@@ -162,13 +162,15 @@ def _line(source: str, table: str, name: str) -> int:
     return begins
 
 
-def _located(path: Path, words: str) -> str:
+def _located(path: Path, source: str, words: str) -> str:
+    """A mistake of TOML with its place in front, as everywhere else."""
+    words = words.replace("(at end of document)", f"(at line {len(source.splitlines())}, column 1)")
     at = re.search(r" \(at line (\d+), column (\d+)\)$", words)
     return f"{path}:{at[1]}:{at[2]}: {words[: at.start()]}" if at else f"{path}: {words}"
 
 
 def _comment(words: str) -> list[str]:
-    flat = " ".join(words.split())
+    flat = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(words.split()))
     return textwrap.wrap(flat, WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
 
 

@@ -31,13 +31,15 @@ class SideOptions(msgspec.Struct, frozen=True):
 
 
 class Options(msgspec.Struct, frozen=True):
-    """`batch` is the caller's own batch by role, float64 or int64 arrays; `classes` 0 where it was not given."""
+    """`batch` is the caller's own batch by role, float64 or int64 arrays; `classes` 0 where it was not given; `base`
+    the git revision at which the source is taken, for a replay."""
 
     source: SideOptions = SideOptions()
     target: SideOptions = SideOptions()
     labels: Literal["", "dense", "sparse"] = ""
     classes: int = 0
     timeout: float = TIMEOUT
+    base: str = ""
     batch: dict[str, Any] | None = None
 
 

@@ -67,15 +67,21 @@ class Replayed:
         return self.source_as_recorded and self.target_as_recorded
 
 
-def recorded(comparison: Comparison, options: Options, dtype: str = "float64") -> Recorded | None:
-    """None where the sides part on no input that is known. The caller's batch is not stored."""
+def recorded(
+    comparison: Comparison, options: Options, specs: tuple[str, str] | None = None, dtype: str = "float64"
+) -> Recorded | None:
+    """None where the sides part on no input that is known. The caller's batch is not stored.
+
+    `specs` are those of both sides as they were given, where they differ from what is shown.
+    """
     first = next((d.counterexample for d in comparison.differences if d.counterexample is not None), None)
     found = comparison.counterexample or first
     if found is None:
         return None
+    source, target = specs or (comparison.source.spec, comparison.target.spec)
     return Recorded(
-        source=comparison.source.spec,
-        target=comparison.target.spec,
+        source=source,
+        target=target,
         output=found.output,
         inputs=encoded_inputs(found.inputs),
         source_value=encoded(found.source),
