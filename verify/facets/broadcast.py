@@ -1,13 +1,53 @@
-"""Broadcast."""
+"""Do weights and losses line up?"""
 
-from lossvet.verify.facet import Facet, Value
+from __future__ import annotations
+
+from lossvet.verify.facet import Example, Facet, Value
 
 FACET = Facet(
     name="broadcast",
-    asks="broadcast?",
+    asks="Do weights and losses line up?",
     values=(
-        Value("aligned", says="has broadcast: aligned", training="", change=""),
-        Value("outer", says="has broadcast: outer", training="", change=""),
-        Value("class_for_batch", says="has broadcast: class for batch", training="", change=""),
+        Value(
+            name="aligned",
+            says="multiplies each row's loss by that row's own weight",
+            training="Weights mean what they say.",
+            change="Give both the same shape: `w[y] * loss`, each [N].",
+        ),
+        Value(
+            name="outer",
+            says="multiplies every loss by every weight, through an [N, 1] against [N] broadcast",
+            training=(
+                "The mean of the N by N table is the mean weight times the mean loss: all rows count alike, and the "
+                "weights act as a learning rate that varies from batch to batch. A sum is N times as large as well. No "
+                "message, because the shapes are legal."
+            ),
+            change=(
+                "Leave a trailing axis on one of them: `(weights[:, None] * loss).mean()`. (Squeeze it to line up: "
+                "`weights.reshape(-1)`.)"
+            ),
+        ),
+        Value(
+            name="class_for_batch",
+            says=(
+                "applies the weights of the classes to the rows by position, because there happen to be as many rows "
+                "as classes"
+            ),
+            training=(
+                "Row n gets the weight of class n, whatever its label is: after shuffling, weights are noise of the "
+                "right average. With any other batch size the same code raises or, where N or C is 1, is something "
+                "else again."
+            ),
+            change=(
+                "Multiply by the weight vector without looking labels up: `w * loss`. (Look them up: `w[y] * loss`.)"
+            ),
+        ),
+    ),
+    example=Example(
+        logits=((2.0, 0.0), (0.0, 1.0)),
+        labels=(1, 0),
+        weights={"class_weight": (1.0, 3.0)},
+        settings={"weighting": ("class_weight",)},
+        losses={"aligned": 0.0, "outer": 0.0, "class_for_batch": 0.0},
     ),
 )

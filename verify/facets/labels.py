@@ -1,14 +1,52 @@
-"""Labels."""
+"""Are the labels used as they are given?"""
 
-from lossvet.verify.facet import Facet, Value
+from __future__ import annotations
+
+from lossvet.verify.facet import Example, Facet, Value
 
 FACET = Facet(
     name="labels",
-    asks="labels?",
+    asks="Are the labels used as they are given?",
     values=(
-        Value("as_given", says="has labels: as given", training="", change=""),
-        Value("hardened", says="has labels: hardened", training="", change=""),
-        Value("shifted_by_one", says="has labels: shifted by one", training="", change=""),
-        Value("reversed", says="has labels: reversed", training="", change=""),
+        Value(
+            name="as_given",
+            says="uses the labels as they are given",
+            training="Soft labels train towards their distribution, integer labels towards their class.",
+            change="Pass the labels on unchanged.",
+        ),
+        Value(
+            name="hardened",
+            says="turns soft labels into hard ones, by argmax or a cast to integers",
+            training=(
+                "What soft labels carry (mixup, distillation, annotator disagreement) is lost: targets jump to 0 or 1. "
+                "A cast to integers turns 0.9 into 0, so positives become negatives. Nothing changes on labels that "
+                "are hard already."
+            ),
+            change="Take the class of the largest label: `cross_entropy(x, t.argmax(-1))`.",
+        ),
+        Value(
+            name="shifted_by_one",
+            says="takes each label for its neighbour, as when classes are counted from 1",
+            training=(
+                "The model learns class k as k - 1 (or k + 1); accuracy computed with the same shift looks right. One "
+                "class at the end is never trained, or is out of range and raises, wraps or is clamped."
+            ),
+            change="Shift the labels before the loss: `cross_entropy(x, y - 1)`.",
+        ),
+        Value(
+            name="reversed",
+            says="takes positive for negative labels, or the classes in reverse order",
+            training=(
+                "The model learns the opposite: the gradient pushes away from every label. Training converges, to "
+                "predictions that are right when inverted."
+            ),
+            change="Use `1 - t` in place of `t`.",
+        ),
+    ),
+    example=Example(
+        logits=((2.0, 0.0), (0.0, 1.0)),
+        labels=((0.6, 0.4), (0.0, 1.0)),
+        weights={},
+        losses={"as_given": 0.0, "hardened": 0.0},
     ),
 )
