@@ -50,7 +50,7 @@ FACET = Facet(
         labels=(-100, -100),
         weights={},
         settings={"ignored": "label", "ignored_label": -100.0},
-        losses={"nan": 0.0, "zero": 0.0},
+        losses={"nan": float("nan"), "zero": 0.0},
     ),
     edge=True,
 )

@@ -48,6 +48,6 @@ FACET = Facet(
         labels=(1, 0),
         weights={"class_weight": (1.0, 3.0)},
         settings={"weighting": ("class_weight",)},
-        losses={"aligned": 0.0, "outer": 0.0, "class_for_batch": 0.0},
+        losses={"aligned": 3.8470229, "outer": 3.4401897, "class_for_batch": 3.0333565},
     ),
 )

@@ -30,6 +30,6 @@ FACET = Facet(
         labels=(1, 1),
         weights={"cost_matrix": ((0.0, 1.0), (5.0, 0.0))},
         settings={"weighting": ("cost_expected",)},
-        losses={"true_rows": 0.0, "predicted_rows": 0.0},
+        losses={"true_rows": 2.5, "predicted_rows": 0.5},
     ),
 )

@@ -116,12 +116,12 @@ FACET = Facet(
         weights={"class_weight": (1.0, 4.0, 3.0)},
         settings={"weighting": ("class_weight",)},
         losses={
-            "batch": 0.0,
-            "sum": 0.0,
-            "elements": 0.0,
-            "weights": 0.0,
-            "batch_squared": 0.0,
-            "total_class_weight": 0.0,
+            "batch": 1.2226618,
+            "sum": 2.4453236,
+            "elements": 0.40755394,
+            "weights": 0.48906472,
+            "batch_squared": 0.61133091,
+            "total_class_weight": 0.30566545,
         },
     ),
 )

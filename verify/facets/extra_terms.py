@@ -39,7 +39,7 @@ FACET = Facet(
         labels=(0, 1),
         weights={},
         settings={"z_scale": 0.1},
-        losses={"none": 0.0, "z_loss": 0.0},
+        losses={"none": 0.22009485, "z_loss": 0.5325188},
     ),
     numbers=("z_scale", "entropy_scale"),
 )

@@ -41,7 +41,7 @@ FACET = Facet(
         labels=(1, 0),
         weights={},
         settings={"ignored_label": 0.0},
-        losses={"none": 0.0, "label": 0.0},
+        losses={"none": 1.7200948, "label": 2.126928},
     ),
     numbers=("ignored_label",),
 )

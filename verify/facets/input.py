@@ -47,6 +47,6 @@ FACET = Facet(
         logits=((0.5, 0.5), (0.2, 0.8)),
         labels=(0, 1),
         weights={},
-        losses={"logits": 0.0, "probabilities": 0.0, "log_probabilities": 0.0},
+        losses={"logits": 0.56531757, "probabilities": 0.45814537, "log_probabilities": -0.65},
     ),
 )

@@ -32,6 +32,6 @@ FACET = Facet(
         logits=((2.0, 0.0), (0.0, 1.0)),
         labels=(0, 1),
         weights={},
-        losses={"none": 0.0, "next_token": 0.0},
+        losses={"none": 0.22009485, "next_token": 2.126928},
     ),
 )

@@ -47,6 +47,6 @@ FACET = Facet(
         logits=((2.0, 0.0), (0.0, 1.0)),
         labels=((0.6, 0.4), (0.0, 1.0)),
         weights={},
-        losses={"as_given": 0.0, "hardened": 0.0},
+        losses={"as_given": 0.62009485, "hardened": 0.22009485},
     ),
 )

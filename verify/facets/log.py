@@ -48,6 +48,6 @@ FACET = Facet(
         logits=((2.0, 0.0), (0.0, 2.0)),
         labels=(0, 0),
         weights={},
-        losses={"taken": 0.0, "missing": 0.0},
+        losses={"taken": 1.126928, "missing": -0.5},
     ),
 )

@@ -40,6 +40,6 @@ FACET = Facet(
         logits=((2.0, 0.0), (0.0, 1.0)),
         labels=(0, 1),
         weights={},
-        losses={"minus": 0.0, "plus": 0.0},
+        losses={"minus": 0.22009485, "plus": -0.22009485},
     ),
 )

@@ -171,11 +171,11 @@ FACET = Facet(
         labels=((0.5, 0.5), (0.0, 1.0)),
         weights={"class_weight": (1.0, 4.0)},
         losses={
-            "none": 0.0,
-            "class_weight": 0.0,
-            "class_weight_terms": 0.0,
-            "predicted_weight": 0.0,
-            "weighted_logits": 0.0,
+            "none": 0.72009485,
+            "class_weight": 2.0351834,
+            "class_weight_terms": 2.7851834,
+            "predicted_weight": 1.1899874,
+            "weighted_logits": 0.57253897,
         },
     ),
 )

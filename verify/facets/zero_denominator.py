@@ -53,6 +53,6 @@ FACET = Facet(
         labels=(0, 1),
         weights={"sample_weight": (0.0, 0.0)},
         settings={"weighting": ("sample_weight",), "denominator": "weights"},
-        losses={"nan": 0.0, "zero": 0.0},
+        losses={"nan": float("nan"), "zero": 0.0},
     ),
 )
