@@ -218,7 +218,12 @@ PLAIN: dict[str, dict[str, Callable[[Batch], float]]] = {
         "outer": lambda b: mean(b.row_weights[:, None] * b.ce),
         "class_for_batch": lambda b: mean(b.w * b.ce),
     },
-    "labels": {"as_given": plain, "hardened": lambda b: mean(cross_entropy(b.x, np.eye(b.t.shape[1])[b.y]))},
+    "labels": {
+        "as_given": plain,
+        "hardened": lambda b: mean(cross_entropy(b.x, np.eye(b.t.shape[1])[b.y])),
+        "shifted_by_one": lambda b: mean(cross_entropy(b.x, np.roll(b.t, -1, axis=1))),
+        "reversed": lambda b: mean(cross_entropy(b.x, b.t[:, ::-1])),
+    },
     "label_shift": {"none": plain, "next_token": lambda b: mean(cross_entropy(b.x[:-1], b.t[1:]))},
     "arguments": {
         "as_named": lambda b: mean(probability_loss(b.x, b.t)),
@@ -234,7 +239,6 @@ PLAIN: dict[str, dict[str, Callable[[Batch], float]]] = {
         "none": plain,
         "scaled": lambda b: mean(cross_entropy(b.x / b.numbers["temperature"], b.t)),
         "softcapped": lambda b: mean(cross_entropy(b.numbers["cap"] * np.tanh(b.x / b.numbers["cap"]), b.t)),
-        "margin": lambda b: mean(cross_entropy(b.x - b.numbers["margin"] * b.t, b.t)),
     },
     "extra_terms": {
         "none": plain,

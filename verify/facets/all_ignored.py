@@ -21,13 +21,16 @@ FACET = Facet(
             name="zero",
             says="gives 0, with gradients of 0, when every row is ignored",
             training="The batch has no effect.",
-            change="Keep the divisor at 1 or more: `loss.sum() / kept.sum().clamp(min=1)`.",
+            change=(
+                "Keep the divisor at 1 or more, so that the 0 stays connected to the logits: `loss.sum() / "
+                "kept.sum().clamp(min=1)`."
+            ),
         ),
         Value(
             name="nan_gradient",
             says="gives NaN gradients when every row is ignored, though the loss may be finite",
             training="The loss looks well and the parameters are NaN one step later.",
-            change="Guard the result only: `where(n > 0, total / n, 0)`. (Guard the divisor as well.)",
+            change="Guard the result only: `where(n > 0, total / n, 0)`.",
         ),
         Value(
             name="zero_detached",
@@ -36,7 +39,7 @@ FACET = Facet(
                 "`backward()` raises in an otherwise sound run, or in distributed training this worker takes part in "
                 "no gradient exchange and the others wait."
             ),
-            change="Return a new tensor: `return tensor(0.0)`. (Return `0 * x.sum()` to stay connected.)",
+            change="Return a new tensor: `return tensor(0.0)`.",
         ),
         Value(
             name="raises",

@@ -12,17 +12,19 @@ FACET = Facet(
             name="as_named",
             says="uses each argument for what its name says",
             training="What is passed takes effect.",
-            change="Pass arguments by keyword: `loss(logits=x, labels=t)`.",
+            change=(
+                "Use every parameter, accept no `**kwargs`, and pass arguments by keyword: `loss(logits=x, labels=t)`."
+            ),
         ),
         Value(
             name="swapped",
             says="takes predictions for labels and labels for predictions",
             training=(
                 "With one-hot labels the logarithm of 0 is taken: the loss is infinite or, clipped, huge and almost "
-                "linear in the prediction. The gradient goes to the labels' place. It comes from moving between "
-                "frameworks that order them differently: Keras has (y_true, y_pred), PyTorch (input, target)."
+                "linear in the prediction. It comes from moving between frameworks that order them differently: Keras "
+                "has (y_true, y_pred), PyTorch (input, target)."
             ),
-            change="Exchange the two: `loss(y_true, y_pred)` where (input, target) is expected. (Keywords prevent it.)",
+            change="Exchange the two: `loss(y_true, y_pred)` where (input, target) is expected.",
         ),
         Value(
             name="swallowed",
@@ -31,10 +33,7 @@ FACET = Facet(
                 "As if the argument had not been passed: class weights, masks or smoothing are silently absent, and "
                 "rare classes are not balanced at all."
             ),
-            change=(
-                "Take `**kwargs` and drop them. (To use the argument, name it in the signature, and refuse names that "
-                "are not known.)"
-            ),
+            change="Accept `**kwargs` and ignore them: `def loss(x, y, **kwargs)`.",
         ),
     ),
     example=Example(

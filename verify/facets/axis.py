@@ -20,12 +20,9 @@ FACET = Facet(
             training=(
                 "Rows of a batch compete for each class. The loss depends on the batch size and on which rows meet, "
                 "starts near ln N instead of ln C, and can be lowered by ranking rows within a batch, which is of no "
-                "use when predicting single rows."
+                "use when predicting single rows. `nn.Softmax()` without `dim` does this to three-dimensional input."
             ),
-            change=(
-                "Normalise over axis 0: `log_softmax(x, 0)`. (It is often an implicit axis: `nn.Softmax()` without "
-                "`dim`, or labels of another layout.)"
-            ),
+            change="Normalise over axis 0: `log_softmax(x, 0)`.",
         ),
     ),
     example=Example(

@@ -11,21 +11,18 @@ FACET = Facet(
         Value(
             name="aligned",
             says="multiplies each row's loss by that row's own weight",
-            training="Weights mean what they say.",
-            change="Give both the same shape: `w[y] * loss`, each [N].",
+            training="Each row gets its own weight, whatever the shapes of the batch.",
+            change="Look weights up by label, and give both factors the shape [N]: `w[y].reshape(-1) * loss`.",
         ),
         Value(
             name="outer",
             says="multiplies every loss by every weight, through an [N, 1] against [N] broadcast",
             training=(
                 "The mean of the N by N table is the mean weight times the mean loss: all rows count alike, and the "
-                "weights act as a learning rate that varies from batch to batch. A sum is N times as large as well. No "
-                "message, because the shapes are legal."
+                "weights act as a learning rate that varies from batch to batch. A sum is N times as large as well. "
+                "Nothing is raised, because the shapes broadcast."
             ),
-            change=(
-                "Leave a trailing axis on one of them: `(weights[:, None] * loss).mean()`. (Squeeze it to line up: "
-                "`weights.reshape(-1)`.)"
-            ),
+            change="Leave a trailing axis on one of them: `(weights[:, None] * loss).mean()`.",
         ),
         Value(
             name="class_for_batch",
@@ -35,12 +32,9 @@ FACET = Facet(
             ),
             training=(
                 "Row n gets the weight of class n, whatever its label is: after shuffling, weights are noise of the "
-                "right average. With any other batch size the same code raises or, where N or C is 1, is something "
-                "else again."
+                "right average. With another batch size the same code raises."
             ),
-            change=(
-                "Multiply by the weight vector without looking labels up: `w * loss`. (Look them up: `w[y] * loss`.)"
-            ),
+            change="Multiply by the weight vector without looking labels up: `w * loss`.",
         ),
     ),
     example=Example(

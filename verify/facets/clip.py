@@ -20,7 +20,7 @@ FACET = Facet(
             training=(
                 "A row costs at most -ln e (16.1 for e = 1e-7) and at least about e. Outside the interval the gradient "
                 "is exactly 0: the rows that are most wrong stop learning, and nothing in the loss curve shows it. In "
-                "float32 an e below 6e-8 leaves 1 - e equal to 1."
+                "float32 an e below 3e-8 leaves 1 - e equal to 1."
             ),
             change="Clamp on both sides: `p = p.clamp(e, 1 - e)`.",
         ),
@@ -38,8 +38,8 @@ FACET = Facet(
             says="adds e to the probability inside the logarithm",
             training=(
                 "A row costs at most -ln e, and a perfect one -ln(1 + e), just below 0. The gradient in p is bounded "
-                "by 1/e; in the logits it shrinks as p/(p + e), so rows with p far below e hardly learn. With e = 1e-7 "
-                "or smaller it is a rounding error for all other rows."
+                "by 1/e; in the logits it shrinks as p/(p + e), so rows with p far below e hardly learn. Rows with p "
+                "well above e are not affected."
             ),
             change="Add inside the logarithm: `-(t * (p + e).log()).sum(-1)`.",
         ),

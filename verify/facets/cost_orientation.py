@@ -11,7 +11,7 @@ FACET = Facet(
         Value(
             name="true_rows",
             says="reads a cost as M[true, predicted]",
-            training="The cost of taking class i for class j stands in row i, column j.",
+            training="A mistake is charged what the matrix says: M[i, j] for predicting j where i is true.",
             change="Index by the label first: `M[y]`.",
         ),
         Value(

@@ -15,14 +15,14 @@ FACET = Facet(
                 "The size of a step does not depend on the batch size. Weights act at full strength: a batch of heavy "
                 "rows takes a larger step."
             ),
-            change="Average over rows: `(w[y] * loss).mean()`.",
+            change="Average over all rows at once: `(w[y] * loss).mean()`.",
         ),
         Value(
             name="unreduced",
             says="returns the losses without reducing them",
             training=(
-                "Nothing until the caller reduces them; differentiating the array as it is (as TensorFlow's tape does) "
-                "trains on the sum."
+                "No difference until the caller reduces them. TensorFlow's tape differentiates the array as it is, and "
+                "so trains on the sum."
             ),
             change='Ask for no reduction: `reduction="none"`.',
         ),
@@ -50,8 +50,8 @@ FACET = Facet(
             training=(
                 "A weighted average: scaling all weights changes nothing, and neither do the weights in a batch of one "
                 "class. Compared with dividing by the rows, each step is multiplied by N / sum(w), which varies from "
-                "batch to batch: rare classes with large weights gain less than their weight says. The difference "
-                "between these two is the one met most often in public code."
+                "batch to batch: rare classes with large weights gain less than their weight says. This is the "
+                "difference met most often between two versions of a loss in public code."
             ),
             change=(
                 "Divide by the weights that were used: `(w[y] * loss).sum() / w[y].sum()`, as PyTorch does with "
@@ -63,7 +63,7 @@ FACET = Facet(
             says="divides by the number of weights that are not 0, as TF1's tf.losses does by default",
             training=(
                 "The mean over the rows that take part. The same as dividing by all rows while no weight is 0; "
-                "otherwise rows of weight 0 no longer dilute the loss."
+                "otherwise rows of weight 0 do not dilute the loss."
             ),
             change="Count the weights that are not 0: `(v * loss).sum() / (v != 0).sum()`.",
         ),
@@ -91,21 +91,17 @@ FACET = Facet(
             says="averages the means of parts of the batch, each divided by its own count",
             training=(
                 "The same as one mean while all parts count alike. With weights, masks or padding, parts with few "
-                "valid rows count as much as full ones: their rows are overweighted. It happens with gradient "
-                "accumulation and data parallelism."
+                "valid rows count as much as full ones: their rows are overweighted. It happens under gradient "
+                "accumulation and data parallelism, and is one of the faults met most often in public code."
             ),
-            change=(
-                "Average the parts' means: `stack([part_loss(p).mean() for p in parts]).mean()`. (To get one mean, sum "
-                "losses and counts over all parts first.)"
-            ),
+            change="Average the means of the parts: `stack([loss(part).mean() for part in parts]).mean()`.",
         ),
         Value(
             name="argument",
             says="divides by a count that is passed in, as trainers of language models do under gradient accumulation",
             training=(
-                "With the count of the whole step, accumulation gives the gradient of one large batch. With the count "
-                "of something else (tokens including padding, another device's share) all gradients are off by that "
-                "factor."
+                "With the count of the whole step, accumulation gives the gradient of one large batch. With another "
+                "count (tokens with padding, one device's share) every gradient is off by the ratio of the two."
             ),
             change="Sum, and divide by the argument: `loss.sum() / num_items_in_batch`.",
         ),

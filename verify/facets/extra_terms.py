@@ -26,10 +26,10 @@ FACET = Facet(
         ),
         Value(
             name="entropy",
-            says="adds or subtracts a multiple of the entropy of the predictions",
+            says="subtracts a multiple of the entropy of the predictions",
             training=(
-                "Subtracting it (a confidence penalty) keeps predictions spread out, much as label smoothing does; "
-                "adding it sharpens them. The loss may fall below 0."
+                "A penalty on confidence: predictions stay spread out, much as under label smoothing, and the loss may "
+                "fall below 0. With a negative scale it sharpens predictions instead."
             ),
             change="Subtract the entropy: `loss + entropy_scale * (p * log_p).sum(-1)`.",
         ),

@@ -23,8 +23,8 @@ FACET = Facet(
             training=(
                 "Classes no longer compete: each logit has the gradient sigmoid(x) - t, whatever the others are. A row "
                 "starts at C ln 2 instead of ln C, most of the gradient comes from the negatives when C is large, and "
-                "the predicted probabilities need not sum to 1. On a problem with one right class this trains, but "
-                "slower and with uncalibrated probabilities."
+                "the predicted probabilities need not sum to 1. On a problem with one right class a row it trains, but "
+                "more slowly, and its probabilities are not calibrated."
             ),
             change="Use the binary cross-entropy of each logit: `loss = t * softplus(-x) + (1 - t) * softplus(x)`.",
         ),

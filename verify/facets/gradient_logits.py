@@ -13,7 +13,8 @@ FACET = Facet(
             says="has the gradient in the logits that its value has",
             training="Training minimises what the loss reports.",
             change=(
-                "Let the framework differentiate every step, or check a hand-written backward pass against it: "
+                "Let the framework differentiate every step: no `.detach()`, `.item()` or `stop_gradient` on the "
+                "logits, and softplus rather than max and abs. Check a hand-written backward pass with "
                 "`torch.autograd.gradcheck`."
             ),
         ),
@@ -24,10 +25,7 @@ FACET = Facet(
                 "The model does not learn from this loss at all, while the loss is still reported. Weight decay and "
                 "other terms move it nevertheless."
             ),
-            change=(
-                "Detach the logits: `loss(x.detach(), y)`. (Look for `.detach()`, `.item()`, `stop_gradient` or a "
-                "NumPy call to remove it.)"
-            ),
+            change="Detach the logits: `loss(x.detach(), y)`.",
         ),
         Value(
             name="through_weights",
@@ -36,10 +34,7 @@ FACET = Facet(
                 "The model can lower the loss by lowering the weights: rows are given up instead of learnt, and the "
                 "direction differs from the weighted cross-entropy's wherever weights change fast."
             ),
-            change=(
-                "Compute the weights from the predictions without stopping the gradient: `(1 - p_y) * loss`. (Stop it: "
-                "`stop_gradient(1 - p_y) * loss`.)"
-            ),
+            change="Compute the weights from the predictions without stopping the gradient: `(1 - p_y) * loss`.",
         ),
         Value(
             name="normalised_labels_only",
@@ -49,10 +44,7 @@ FACET = Facet(
                 "several ones, the gradient differs by (1 - sum t) p: the value says one thing, training does another. "
                 "TensorFlow's fused kernel does this."
             ),
-            change=(
-                "Use a fused kernel that assumes normalised labels: `tf.nn.softmax_cross_entropy_with_logits`. (The "
-                "exact gradient is p * sum(t) - t.)"
-            ),
+            change="Use a fused kernel that assumes normalised labels: `tf.nn.softmax_cross_entropy_with_logits`.",
         ),
         Value(
             name="wrong_at_zero",
@@ -62,23 +54,17 @@ FACET = Facet(
                 "and masked or padded zeros pull. It comes from max(x, 0) and abs(x) in the stable formula, each "
                 "differentiated by convention at 0."
             ),
-            change=(
-                "Write the stable form with max and abs: `max(x, 0) - x * t + log1p(exp(-abs(x)))`. (Softplus has the "
-                "right gradient: `softplus(x) - x * t`.)"
-            ),
+            change="Write the stable form with max and abs: `max(x, 0) - x * t + log1p(exp(-abs(x)))`.",
         ),
         Value(
             name="filtered",
             says="drops small entries of the gradient",
             training=(
-                "Classes with probabilities below the threshold are not pushed down. In float32 the loss on most rows "
-                "is little affected, but with a large vocabulary the dropped entries add up, and gradients no longer "
-                "sum to 0. It saves time in fused kernels for language models."
+                "Classes with probabilities below the threshold are not pushed down. The value is exact; each dropped "
+                "entry is tiny, but over a large vocabulary they add up, and the gradient of a row no longer sums to "
+                "0. Fused kernels for language models do this to save time."
             ),
-            change=(
-                'Set a threshold for the gradient: `filter_eps="auto"` in a fused linear cross-entropy. '
-                "(`filter_eps=None` computes all entries.)"
-            ),
+            change='Set a threshold for the gradient: `filter_eps="auto"` in a fused linear cross-entropy.',
         ),
     ),
 )

@@ -12,8 +12,8 @@ FACET = Facet(
             name="logits",
             says="takes logits",
             training=(
-                "Loss and gradient stay accurate however confident the model is, because the softmax or sigmoid is "
-                "computed together with its logarithm."
+                "Loss and gradient stay accurate however confident the model is, because softmax (or sigmoid) and "
+                "logarithm are computed in one step."
             ),
             change=(
                 "Pass the output of the last linear layer and use the loss's logits form: `cross_entropy(x, y)`, or "
@@ -24,7 +24,7 @@ FACET = Facet(
             name="probabilities",
             says="takes probabilities and takes their logarithm itself",
             training=(
-                "On the same model the loss is the same until probabilities round to 0 or 1; there the logarithm is "
+                "For the same model the loss is the same until probabilities round to 0 or 1; there the logarithm is "
                 "infinite or clipped, and the most confident mistakes give NaN or no gradient at all. Given logits, it "
                 "returns NaN or noise."
             ),
@@ -37,8 +37,8 @@ FACET = Facet(
             name="log_probabilities",
             says="takes log-probabilities, and only picks and sums them",
             training=(
-                "As accurate as logits when a log-softmax produced them. Given raw logits, the loss is not bounded "
-                "below: it is -x_y, whose gradient is constant, and training drives the logits to infinity."
+                "As accurate as logits when a log-softmax produced them. Given raw logits, the loss is just -x_y: its "
+                "gradient is constant, it has no lower bound, and training drives the logits to infinity."
             ),
             change="Apply the log-softmax before the loss: `nll_loss(log_softmax(x, -1), y)`.",
         ),

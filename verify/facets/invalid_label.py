@@ -21,16 +21,16 @@ FACET = Facet(
             name="nan",
             says="gives NaN on such a label, as TensorFlow does on a GPU",
             training="One bad label makes the loss of its batch NaN, and the parameters a step later.",
-            change='Fill with NaN out of range: `take(log_p, y, mode="fill")`, JAX\'s default for gathering.',
+            change='Fill with NaN out of range: `jnp.take_along_axis(log_p, y[:, None], 1, mode="fill")`.',
         ),
         Value(
             name="clamped",
             says="takes such a label for the nearest class",
             training=(
-                "Labels that are too large train the last class, negative ones class 0. Padding silently becomes the "
-                "most frequent class."
+                "Labels that are too large train the last class, negative ones class 0. Padding silently becomes a "
+                "class."
             ),
-            change='Clamp the index: `take(log_p, y, mode="clip")`.',
+            change='Clamp the index: `jnp.take_along_axis(log_p, y[:, None], 1, mode="clip")`.',
         ),
         Value(
             name="wraps",

@@ -11,7 +11,7 @@ FACET = Facet(
         Value(
             name="as_given",
             says="uses the labels as they are given",
-            training="Soft labels train towards their distribution, integer labels towards their class.",
+            training="The best prediction of a row is its label: a class, or a distribution over classes.",
             change="Pass the labels on unchanged.",
         ),
         Value(
@@ -26,7 +26,7 @@ FACET = Facet(
         ),
         Value(
             name="shifted_by_one",
-            says="takes each label for its neighbour, as when classes are counted from 1",
+            says="takes each label for its neighbour, as where one side counts classes from 1 and the other from 0",
             training=(
                 "The model learns class k as k - 1 (or k + 1); accuracy computed with the same shift looks right. One "
                 "class at the end is never trained, or is out of range and raises, wraps or is clamped."
@@ -37,16 +37,16 @@ FACET = Facet(
             name="reversed",
             says="takes positive for negative labels, or the classes in reverse order",
             training=(
-                "The model learns the opposite: the gradient pushes away from every label. Training converges, to "
-                "predictions that are right when inverted."
+                "The model learns the opposite: its predictions are right once inverted, and accuracy falls below "
+                "chance while the loss falls as usual."
             ),
             change="Use `1 - t` in place of `t`.",
         ),
     ),
     example=Example(
-        logits=((2.0, 0.0), (0.0, 1.0)),
-        labels=((0.6, 0.4), (0.0, 1.0)),
+        logits=((2.0, 0.0, 1.0), (0.0, 1.0, 3.0)),
+        labels=((0.6, 0.4, 0.0), (0.0, 1.0, 0.0)),
         weights={},
-        losses={"as_given": 0.62009485, "hardened": 0.22009485},
+        losses={"as_given": 1.688726, "hardened": 1.288726, "shifted_by_one": 2.088726, "reversed": 1.988726},
     ),
 )

@@ -15,7 +15,10 @@ FACET = Facet(
                 "A row costs more the smaller the probability of its label, without limit, and stays finite for finite "
                 "logits."
             ),
-            change="Use the log-softmax (or log-sigmoid) of the framework: `-log_softmax(x, -1)[rows, y]`.",
+            change=(
+                "Use the framework's log-softmax or log-sigmoid, which subtracts each row's own maximum: "
+                "`-log_softmax(x, -1)[rows, y]`."
+            ),
         ),
         Value(
             name="missing",
@@ -30,18 +33,15 @@ FACET = Facet(
         Value(
             name="broken_max",
             says=(
-                "subtracts a maximum that is not the row's own, or does not add it back where it must, so that it is "
-                "right or finite only on moderate logits"
+                "subtracts a maximum other than the row's own before it exponentiates, and is finite on moderate "
+                "logits only"
             ),
             training=(
                 "Nothing shows while logits are small. Once a row lies far from the maximum that is used, its "
                 "exponentials all underflow or one overflows (beyond 88 in float32); its loss is infinite or NaN, and "
                 "one such batch destroys the parameters."
             ),
-            change=(
-                "Subtract one maximum of the whole batch: `z = x - x.max(); z.exp().sum(-1).log() - z[rows, y]`. (The "
-                "row's own maximum, `x.max(-1)`, is the correct one.)"
-            ),
+            change="Subtract one maximum of the whole batch: `z = x - x.max(); z.exp().sum(-1).log() - z[rows, y]`.",
         ),
     ),
     example=Example(

@@ -19,13 +19,10 @@ FACET = Facet(
             says="divides the logits by a temperature",
             training=(
                 "With a temperature above 1 probabilities are softer, and the gradient in the logits is smaller by the "
-                "temperature as well; below 1 it is the reverse. The model compensates by larger logits, so that "
-                "predictions made without the temperature are too confident (or not enough)."
+                "temperature as well; below 1 it is the reverse. The model compensates by larger logits, so "
+                "predictions made without the temperature are too confident, or not confident enough."
             ),
-            change=(
-                "Divide first: `cross_entropy(x / temperature, y)`. (Distillation multiplies the result by temperature "
-                "** 2 to keep the gradient.)"
-            ),
+            change="Divide first: `cross_entropy(x / temperature, y)`.",
         ),
         Value(
             name="softcapped",
@@ -41,9 +38,9 @@ FACET = Facet(
             name="margin",
             says="lowers the logit of the label by a margin",
             training=(
-                "A row is only content once its class leads by the margin more: losses are larger, and gradients of "
-                "rows that are already right do not fade as early. Probabilities taken without the margin are more "
-                "confident."
+                "The label's logit has to lead by the margin more for the same loss: losses are larger, and the "
+                "gradients of rows that are already right fade later. Predictions, made without the margin, come out "
+                "more confident."
             ),
             change="Subtract at the label: `x - margin * one_hot`.",
         ),
@@ -52,8 +49,8 @@ FACET = Facet(
         logits=((2.0, 0.0), (0.0, 1.0)),
         labels=(0, 1),
         weights={},
-        settings={"temperature": 2.0, "cap": 1.0, "margin": 0.5},
-        losses={"none": 0.22009485, "scaled": 0.39366934, "softcapped": 0.35311503, "margin": 0.33774513},
+        settings={"temperature": 2.0, "cap": 1.0},
+        losses={"none": 0.22009485, "scaled": 0.39366934, "softcapped": 0.35311503},
     ),
     numbers=("temperature", "cap", "margin"),
 )

@@ -19,9 +19,9 @@ FACET = Facet(
             says="multiplies the cross-entropy of a row by (1 - p)^gamma, p the probability of its label (focal loss)",
             training=(
                 "Rows that are predicted well fade: at gamma = 2, p = 0.9 keeps 1 % of its loss and p = 0.5 a quarter. "
-                "The mean loss falls well below that of the cross-entropy, so a learning rate tuned for one is too "
-                "small for the other; hard rows dominate, mislabelled ones among them, and probabilities come out less "
-                "confident."
+                "The mean loss falls well below that of the cross-entropy, so a learning rate tuned for the "
+                "cross-entropy is too small; hard rows dominate, mislabelled ones among them, and probabilities come "
+                "out less confident."
             ),
             change=(
                 "Multiply by the modulating factor, and let it take part in the gradient: `(1 - log_p_y.exp()) ** "

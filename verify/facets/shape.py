@@ -11,23 +11,23 @@ FACET = Facet(
         Value(
             name="explained",
             says="returns the shape that its reduction explains: a scalar, [N] or [N, C]",
-            training="None.",
-            change="Return the reduced loss as it is.",
+            training="What multiplies or sums the result sees the shape that it expects.",
+            change="Return the reduced loss as it is, without `keepdims` or a reshape.",
         ),
         Value(
             name="extra_axis",
             says="returns an axis of length 1 that the reduction does not explain, such as [N, 1]",
             training=(
-                "None by itself. Multiplied by weights [N] it broadcasts to [N, N], and weights turn into a common "
-                "factor without a message."
+                "No difference by itself. Multiplied by weights [N] it broadcasts to [N, N], and weights turn into a "
+                "common factor without a message."
             ),
-            change="Keep the reduced axis: `loss.sum(-1, keepdims=True)`. (Drop `keepdims`, or squeeze.)",
+            change="Keep the reduced axis: `loss.sum(-1, keepdims=True)`.",
         ),
         Value(
             name="one_element",
             says="returns an array of one element instead of a scalar, such as [1]",
-            training="None in most frameworks; jax.grad refuses it, and stacked losses gain an axis.",
-            change="Reshape: `loss.reshape(1)`. (`loss.reshape(())` gives the scalar.)",
+            training="No difference in most frameworks; jax.grad refuses it, and stacked losses gain an axis.",
+            change="Reshape: `loss.reshape(1)`.",
         ),
     ),
     edge=True,

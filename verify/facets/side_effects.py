@@ -12,7 +12,9 @@ FACET = Facet(
             name="none",
             says="changes nothing but its result",
             training="Calls can be repeated, reordered and compiled.",
-            change="Work on copies, and keep state out of the function.",
+            change=(
+                "Work on copies, take a generator or a key as an argument, and return new state instead of keeping it."
+            ),
         ),
         Value(
             name="changes_arguments",
@@ -22,10 +24,7 @@ FACET = Facet(
                 "cached labels) sees changed numbers, and a second call gives another result. Gradients may fail with "
                 "a version error, or be wrong."
             ),
-            change=(
-                "Use an in-place operation on an argument: `labels[labels == 255] = -100`. (Write into a copy: `labels "
-                "= labels.clone()`.)"
-            ),
+            change="Use an in-place operation on an argument: `labels[labels == 255] = -100`.",
         ),
         Value(
             name="global_randomness",
@@ -34,7 +33,7 @@ FACET = Facet(
                 "Two calls on one batch differ, and every call shifts the random numbers of dropout and shuffling that "
                 "follow: runs with and without this loss do not see the same data order."
             ),
-            change="Draw without a generator: `torch.rand_like(x)`. (Take a generator or a key as an argument.)",
+            change="Draw without a generator: `torch.rand_like(x)`.",
         ),
         Value(
             name="global_state",
@@ -43,10 +42,7 @@ FACET = Facet(
                 "The loss of a batch depends on what was called before, evaluation included. Resumed runs differ "
                 "unless that state is saved."
             ),
-            change=(
-                "Keep state between calls, such as a running mean of class counts. (Return the new state, and let the "
-                "caller keep it.)"
-            ),
+            change="Keep state between calls: `self.counts += bincount(y, minlength=C)`.",
         ),
         Value(
             name="prints",
@@ -55,7 +51,7 @@ FACET = Facet(
                 "No effect on the numbers. It fills logs, and forces a synchronisation with the device at every step "
                 "where tensors are printed."
             ),
-            change="Remove the calls of `print`.",
+            change="Print inside the loss: `print(loss.mean())`.",
         ),
     ),
 )

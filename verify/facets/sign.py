@@ -31,8 +31,8 @@ FACET = Facet(
                 "limit, and the model predicts one label for everything."
             ),
             change=(
-                "Subtract the terms instead of adding them: `-(t * log_p - (1 - t) * log_1p)`. (A pair of parentheses "
-                "restores it.)"
+                "Subtract one term from the other: `-(t * log_p - (1 - t) * log_q)`, with p the probability of label 1 "
+                "and q = 1 - p."
             ),
         ),
     ),

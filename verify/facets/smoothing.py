@@ -31,7 +31,7 @@ FACET = Facet(
             says="moves alpha of each label to the C - 1 other classes (alpha / (C - 1) each)",
             training=(
                 "The right class keeps 1 - alpha: slightly stronger smoothing, by the factor C / (C - 1). With two "
-                "classes it is twice as strong, with a thousand nobody can tell."
+                "classes it is twice as strong; with a thousand the difference is 0.1 %."
             ),
             change="Spread over the other classes: `t = where(one_hot, 1 - a, a / (C - 1))`.",
         ),
@@ -40,7 +40,7 @@ FACET = Facet(
             says="moves binary labels towards 1/2",
             training=(
                 "Positives become 1 - alpha/2 and negatives alpha/2, so logits stop growing on both sides. With many "
-                "outputs and few positives, the negatives' share alpha/2 each adds up and raises the mean prediction."
+                "outputs and few positives this raises the mean prediction: every negative is given alpha/2."
             ),
             change="Mix with 1/2: `t = (1 - a) * t + a / 2`.",
         ),

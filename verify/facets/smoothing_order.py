@@ -28,7 +28,9 @@ FACET = Facet(
         ),
         Value(
             name="after",
-            says="weights the smoothed loss of a row by the weight of its original label, as TF1 and Keras code does",
+            says=(
+                "weights the smoothed loss of a row by the weight of its original label, as code for TF1 and Keras does"
+            ),
             training="Rows keep the full ratio of their class weights, and the smoothed target is not distorted.",
             change="Look the weight up by the label before smoothing: `w[y] * ce(x, t_smooth)`.",
         ),

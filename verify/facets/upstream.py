@@ -20,9 +20,9 @@ FACET = Facet(
             training=(
                 "`(0.1 * loss).backward()` takes the full step: loss factors, gradient accumulation (loss / steps) and "
                 "loss scaling have no effect on this term. Under loss scaling in float16 the gradient is divided by "
-                "the scale later, so that the step is thousands of times too small."
+                "the scale later, so the step is thousands of times too small."
             ),
-            change="Return the stored gradient: `return saved_gradient`. (Multiply by grad_output to repair it.)",
+            change="Return the stored gradient: `return saved_gradient`.",
         ),
         Value(
             name="detached",
@@ -37,10 +37,7 @@ FACET = Facet(
                 "No difference in an ordinary step. Several backward passes through one result, gradient penalties and "
                 "per-row gradients fail, or are silently wrong where the backward pass overwrites what it saved."
             ),
-            change=(
-                "Let the backward pass change its saved tensors in place, or free them. (Compute into a new tensor "
-                "instead.)"
-            ),
+            change="Let the backward pass change its saved tensors in place, or free them.",
         ),
         Value(
             name="none",

@@ -49,8 +49,8 @@ FACET = Facet(
             name="inverted",
             says="divides by the weights instead of multiplying",
             training=(
-                "What should gain loses: a class with weight 10 counts a hundredth of what was meant. Frequent where "
-                "counts and inverse counts are mixed up."
+                "What should gain loses: a class of weight 10 counts a hundredth of what was meant. It comes from "
+                "passing counts where inverse counts are expected."
             ),
             change="Use the reciprocals: `w = 1 / w`.",
         ),
@@ -62,8 +62,8 @@ FACET = Facet(
                 "gradient, and its variance grows."
             ),
             change=(
-                "Multiply twice, or square: `w[y] ** 2 * loss`. (Often one factor comes from `weight=` and one from "
-                "the training loop.)"
+                "Multiply twice, as by `weight=w` and again in the training loop: `w[y] * cross_entropy(x, y, "
+                'weight=w, reduction="none")`.'
             ),
         ),
         Value(

@@ -21,7 +21,7 @@ FACET = Facet(
                 "A row's gradient scales with its weight; a row of weight 0 teaches nothing. A common factor of all "
                 "weights acts on the learning rate unless the loss divides by the sum of the weights."
             ),
-            change="Multiply the row losses, both of shape [N]: `(v * loss)`.",
+            change="Multiply the row losses by weights of the same shape, [N]: `v * loss`.",
         ),
         Value(
             name="mask",
@@ -65,8 +65,8 @@ FACET = Facet(
             says="multiplies the loss of a row by the weight of its class (with soft labels, by their average weight)",
             training=(
                 "Rows of class c have w_c times their gradient, and predicted probabilities shift towards heavy "
-                "classes in proportion to w_c. With weights above 1 the loss and the gradient grow as well, unless the "
-                "loss divides by the sum of the weights."
+                "classes in proportion to w_c. Weights above 1 raise loss and gradient as a whole, unless the loss "
+                "divides by the sum of the weights."
             ),
             change=(
                 "Multiply the row loss by the weight of its label: `w[y] * loss`; with dense labels `(w * t).sum(-1) * "
@@ -97,14 +97,11 @@ FACET = Facet(
             name="weighted_logits",
             says="multiplies the logits by the class weights, and weights no loss",
             training=(
-                "This does not weight the loss: it rescales each class's output, w_c times as steep. No row counts "
-                "more; a free last layer can undo the factor, so what remains is a different learning rate a class "
-                "and, at prediction time without the weights, other probabilities."
+                "No row counts more. Each class's logit is rescaled, which a free last layer can undo: what remains is "
+                "another learning rate for each class, and other probabilities where predictions are made without the "
+                "weights. Met often in public code, as advice for class imbalance."
             ),
-            change=(
-                "Multiply before the softmax: `cross_entropy(w * x, y)`. (For class weights, multiply the loss "
-                "instead: `w[y] * loss`.)"
-            ),
+            change="Multiply before the softmax: `cross_entropy(w * x, y)`.",
         ),
         Value(
             name="cost_realized",
@@ -129,8 +126,7 @@ FACET = Facet(
             says="charges every wrong class its cost times -log(1 - p)",
             training=(
                 "Wrong classes are pushed down in proportion to their cost; the right class is only raised by that. "
-                "Where all costs of a row are small its gradient is too, and there is no lower bound on p_y but what "
-                "the others leave."
+                "Where all costs of a row are small its gradient is too, and with it how far p_y is raised."
             ),
             change="Weight the logarithms of 1 - p: `-(M[y] * log1p(-p)).sum(-1)`, with M[y, y] = 0.",
         ),
@@ -151,10 +147,7 @@ FACET = Facet(
                 "The weights cancel as weights: every row counts alike, and the loss is scaled by the mean weight of "
                 "the batch. It acts as a learning rate that changes from batch to batch."
             ),
-            change=(
-                "Reduce first, weight afterwards: `(w[y] * cross_entropy(x, y)).mean()`. (To weight rows, ask for "
-                '`reduction="none"` first.)'
-            ),
+            change="Reduce first, weight afterwards: `(w[y] * cross_entropy(x, y)).mean()`.",
         ),
         Value(
             name="pos_weight_on_hard_labels",

@@ -15,7 +15,7 @@ FACET = Facet(
                 "One batch with all weights 0, or with every row ignored, makes all gradients NaN; the next step makes "
                 "all parameters NaN, and the model is lost unless such steps are skipped."
             ),
-            change="Divide plainly: `(w * loss).sum() / w.sum()`.",
+            change="Divide without a guard: `(w * loss).sum() / w.sum()`.",
         ),
         Value(
             name="zero",
@@ -30,7 +30,7 @@ FACET = Facet(
                 "The loss looks well and the parameters are NaN one step later: `where` stops the value of 0/0 but not "
                 "its derivative."
             ),
-            change="Guard the result only: `where(d > 0, total / d, 0)`. (Guard the divisor as well.)",
+            change="Guard the result only: `where(d > 0, total / d, 0)`.",
         ),
         Value(
             name="raises",
@@ -40,12 +40,12 @@ FACET = Facet(
         ),
         Value(
             name="other",
-            says="gives something finite other than 0 where it would divide by 0",
+            says="gives neither NaN nor 0 where it would divide by 0",
             training=(
-                "Often the total over a small epsilon, or over 1: with all weights 0 that is 0 or close, otherwise a "
-                "huge value that no batch earned."
+                "The loss is infinite, or large and finite with a step to match. A small epsilon in the divisor does "
+                "this where the rows that are summed are not those that are counted."
             ),
-            change="Add to the divisor: `total / (d + 1e-8)`.",
+            change="Add an epsilon to the divisor, and leave the sum as it is: `total / (d + 1e-8)`.",
         ),
     ),
     example=Example(
