@@ -34,6 +34,9 @@ class Arithmetic(Protocol):
     def exp(self, x: Any) -> Any: ...
     def log(self, x: Any) -> Any: ...
     def tanh(self, x: Any) -> Any: ...
+    def unlikely(self, x: Any) -> Any:
+        """1 - e^x for x <= 0, without cancelling."""
+
     def power(self, x: Any, exponent: float) -> Any: ...
     def log_softmax(self, x: Any, axis: int) -> Any: ...
     def log_sigmoid(self, x: Any) -> Any: ...
@@ -74,12 +77,14 @@ class Plain:
     def tanh(self, x: Any) -> Any:
         return np.tanh(x)
 
+    def unlikely(self, x: Any) -> Any:
+        return -np.expm1(x)
+
     def power(self, x: Any, exponent: float) -> Any:
         return np.power(x, exponent)
 
     def log_softmax(self, x: Any, axis: int) -> Any:
-        shifted = x - x.max(axis, keepdims=True)
-        return shifted - np.log(np.exp(shifted).sum(axis, keepdims=True))
+        return _log_softmax(x, axis)
 
     def log_sigmoid(self, x: Any) -> Any:
         return np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
@@ -150,6 +155,10 @@ class Bounded:
         v = np.tanh(x.v)
         return Number(self.numbers, v, ((1 - v * v + self.u) * x.e[0] + SOUND * self.u * np.abs(v))[None], 1 + x.k)
 
+    def unlikely(self, x: Any) -> Any:
+        v = -np.expm1(x.v)
+        return Number(self.numbers, v, (np.exp(x.v) * (x.e[0] + self.u) + SOUND * self.u * v)[None], 1 + x.k)
+
     def power(self, x: Any, exponent: float) -> Any:
         with np.errstate(all="ignore"):
             v = np.power(x.v, exponent)
@@ -166,7 +175,7 @@ class Bounded:
         scale = np.log(x.v.shape[axis]) + np.abs(largest) + gaps + 1
         own = (powers / total * x.e[0]).sum(axis, keepdims=True) + x.e[0]
         e = bounds.C_LOSS * self.u * scale + self.u * x.v.shape[axis] + own
-        v = -gaps - np.log(total)
+        v = _log_softmax(x.v, axis)
         return Number(self.numbers, v, e[None], 1 + np.abs(v))
 
     def log_sigmoid(self, x: Any) -> Any:
@@ -178,3 +187,15 @@ class Bounded:
         """With as many axes as the shape has, so that errors broadcast as values do."""
         missing = len(shape) - x.v.ndim
         return x if missing <= 0 else self.reshape(x, (1,) * missing + x.v.shape)
+
+
+def _log_softmax(x: Array, axis: int) -> Array:
+    """The largest term is left out of the sum and the rest enters by log1p: that keeps a tail of 1e-300."""
+    if x.size == 0:
+        return x
+    shifted = x - x.max(axis, keepdims=True)
+    powers = np.exp(shifted)
+    places = np.arange(x.shape[axis]).reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
+    largest = places == x.argmax(axis, keepdims=True)
+    found: Array = shifted - np.log1p(np.where(largest, 0.0, powers).sum(axis, keepdims=True))
+    return found

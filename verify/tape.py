@@ -102,6 +102,11 @@ class Node:
         value = self.tape.a.tanh(self.value)
         return self.tape.made(value, (self, lambda g: g - g * value * value))
 
+    def unlikely(self) -> Node:
+        """1 - e^x, of a logarithm x <= 0."""
+        a = self.tape.a
+        return self.tape.made(a.unlikely(self.value), (self, lambda g: -(g * a.exp(self.value))))
+
     def power(self, exponent: float) -> Node:
         a = self.tape.a
         value = a.power(self.value, exponent)

@@ -34,6 +34,8 @@ class Batch:
     sparse: bool
     p: Node | None = None
     """Probabilities [N, C], once they are known."""
+    q: Node | None = None
+    """1 - p, without cancelling where p is known by its logarithm."""
     log_p: Node | None = None
     """What stands for log p [N, C]; of a sigmoid, for label 1."""
     log_q: Node | None = None

@@ -18,8 +18,10 @@ def apply(batch: Batch) -> None:
         _sigmoid(batch, x)
     else:
         _softmax(batch, x)
+    assert batch.p is not None
+    if batch.q is None:
+        batch.q = 1.0 - batch.p
     if batch.contract["log"] == "missing":
-        assert batch.p is not None
         batch.log_p = batch.p
         batch.log_q = None if batch.log_q is None else 1.0 - batch.p
 
@@ -47,7 +49,7 @@ def _softmax(batch: Batch, x: Node) -> None:
             log_p = x.log_softmax(axis, row_sums=normalised)
             if c["activation"] == "twice":
                 log_p = log_p.exp().log_softmax(axis)
-            batch.p = log_p.exp()
+            batch.p, batch.q = log_p.exp(), log_p.unlikely()
         case "log_probabilities":
             log_p, batch.p = x, x.exp()
         case _:
@@ -61,6 +63,7 @@ def _softmax(batch: Batch, x: Node) -> None:
             log_p = None
     if c["clip"] in ("clamped", "floored", "added"):
         batch.p, log_p = _clipped(batch, batch.p)
+        batch.q = 1.0 - batch.p
     elif log_p is None:
         log_p = batch.p.log()
     if c["clip"] == "log_floor":
@@ -75,7 +78,7 @@ def _sigmoid(batch: Batch, x: Node) -> None:
             if c["activation"] == "twice":
                 x = x.log_sigmoid().exp()
             batch.log_p, batch.log_q = x.log_sigmoid(), (-x).log_sigmoid()
-            batch.p = batch.log_p.exp()
+            batch.p, batch.q = batch.log_p.exp(), batch.log_q.exp()
         case "log_probabilities":
             batch.p = x.exp()
             batch.log_p, batch.log_q = x, (1.0 - batch.p).log()
@@ -89,10 +92,11 @@ def _sigmoid(batch: Batch, x: Node) -> None:
         before = batch.p
         batch.p, batch.log_p = _clipped(batch, before)
         if c["clip"] == "clamped":
-            batch.log_q = (1.0 - batch.p).log()
+            batch.q = 1.0 - batch.p
+            batch.log_q = batch.q.log()
         else:
             batch.log_q = _clipped(batch, 1.0 - before)[1]
-            batch.p = before
+            batch.p, batch.q = before, 1.0 - before
     elif c["clip"] == "log_floor":
         floor = -c.number("clip_epsilon")
         assert batch.log_p is not None

@@ -28,12 +28,14 @@ def denominator(batch: Batch) -> Node | float:
     """What the sum is divided by, its guards against 0 included."""
     c = batch.contract
     found = _denominator(batch)
-    if "denominator_epsilon" in c:
-        found = found + c.number("denominator_epsilon")
-    if "denominator_floor" in c:
-        floor = c.number("denominator_floor")
-        found = found.where(found.plain >= floor, floor) if isinstance(found, Node) else max(found, floor)
-    return found
+    match c["denominator_guard"]:
+        case "added":
+            return found + c.number("guard")
+        case "floored":
+            floor = c.number("guard")
+            return found.where(found.plain >= floor, floor) if isinstance(found, Node) else max(found, floor)
+        case _:
+            return found
 
 
 def _denominator(batch: Batch) -> Node | float:

@@ -33,13 +33,14 @@ def _softmax(batch: Batch) -> Node:
     c, log_p, p = batch.contract, batch.log_p, batch.p
     assert log_p is not None
     assert p is not None
+    assert batch.q is not None
     if "cost_expected" in c.weighting:
         return (p * _costs(batch)).sum(1)
     if "cost_complement" in c.weighting:
-        return -(_costs(batch) * (1.0 - batch.t) * (1.0 - p).log()).sum(1)
+        return -_times(_costs(batch) * (1.0 - batch.t), _log_complement(batch)).sum(1)
     terms = _times(batch.t, log_p)
     if c["modulation"] == "focal":
-        terms = terms * (1.0 - p).power(c.number("gamma"))
+        terms = terms * batch.q.power(c.number("gamma"))
     if {"class_weight_terms", "weighted_labels"} & set(c.weighting):
         terms = terms * weights.of_classes(batch)
     if c["offset"] == "label_entropy":
@@ -51,17 +52,33 @@ def _softmax(batch: Batch) -> Node:
     return losses
 
 
+def _log_complement(batch: Batch) -> Node:
+    """log(1 - p) [N, C]; from logits as lse without the class less lse, which is finite where p rounds to 1."""
+    c, classes = batch.contract, batch.x.shape[1]
+    assert batch.q is not None
+    if classes < 2:
+        return batch.x * 0.0
+    if c["input"] != "logits" or c["clip"] != "none" or c["logits_map"] != "none":
+        return batch.q.log()
+    others = np.array([[k for k in range(classes) if k != j] for j in range(classes)])
+    assert batch.log_p is not None
+    without = batch.x[:, others]
+    lse_without = (without - without.log_softmax(2))[:, :, 0]
+    return lse_without - (batch.x - batch.log_p)
+
+
 def _binary(batch: Batch) -> Node:
     c, t, p = batch.contract, batch.t, batch.p
     assert batch.log_p is not None
     assert batch.log_q is not None
     assert p is not None
+    assert batch.q is not None
     positive, negative = _times(t, batch.log_p), _times(1.0 - t, batch.log_q)
     if c["modulation"] == "focal":
-        positive = positive * (1.0 - p).power(c.number("gamma"))
+        positive = positive * batch.q.power(c.number("gamma"))
         negative = negative * p.power(c.number("gamma"))
     if "pos_weight" in c.weighting:
-        positive = positive * weights.scaled(batch, batch.role("pos_weight"))
+        positive = positive * weights.of_positives(batch)
     if "neg_weight" in c.weighting:
         negative = negative * weights.scaled(batch, batch.role("pos_weight"))
     if "both_sides" in c.weighting:

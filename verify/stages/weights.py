@@ -53,6 +53,13 @@ def of_classes(batch: Batch) -> Node:
             raise Undefined(f"weights from {other}")
 
 
+def of_positives(batch: Batch) -> Node:
+    """Weights of positive labels, [] or [C]: the argument, or from the labels of the batch, with their gradient."""
+    if batch.contract["weights_from"] == "batch_counts":
+        return scaled(batch, float(batch.given.shape[0]) / (batch.given.sum(0) + 1e-6))
+    return scaled(batch, batch.role("pos_weight"))
+
+
 def _from_counts(batch: Batch) -> Any:
     counts = (batch.given.plain * batch.kept[:, None]).sum(0)
     total, classes = counts.sum(), len(counts)
