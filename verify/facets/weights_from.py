@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossvet.verify.facet import Facet, Value
+from lossvet.verify.facet import Example, Facet, Value
 
 FACET = Facet(
     name="weights_from",
@@ -53,5 +53,12 @@ FACET = Facet(
             ),
             change="Make weights of the probabilities, and stop their gradient: `w = stop_gradient(1 - p_y)`.",
         ),
+    ),
+    example=Example(
+        logits=((2.0, 0.0), (0.0, 1.0), (0.0, 0.0), (1.0, 0.0)),
+        labels=(0, 1, 0, 0),
+        weights={"class_weight": (1.0, 5.0)},
+        settings={"weighting": ("class_weight",), "weights_formula": "balanced"},
+        losses={"argument": 0.67491133, "batch_counts": 0.34552032},
     ),
 )
