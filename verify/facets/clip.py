@@ -50,7 +50,7 @@ FACET = Facet(
                 "Only rows with probabilities that have underflowed are affected: the loss is at most 100 instead of "
                 "infinite, so averages stay finite. Through a plain clamp those rows have no gradient."
             ),
-            change="Clamp the logarithm: `p.log().clamp(min=-100)`.",
+            change="Clamp the logarithm: `p.log().clamp(min=-100)`. (In a contract: clip_epsilon = 100.)",
         ),
         Value(
             name="capped",
@@ -59,7 +59,7 @@ FACET = Facet(
                 "Rows that cost more than the cap contribute a constant and no gradient. Outliers and mislabelled rows "
                 "are ignored; so is a whole model that starts above the cap."
             ),
-            change="Take the minimum with the cap: `loss.clamp(max=cap)`.",
+            change="Take the minimum with the cap: `loss.clamp(max=cap)`. (In a contract: clip_epsilon = cap.)",
         ),
     ),
     example=Example(

@@ -39,9 +39,7 @@ FACET = Facet(
                 "For labels on the simplex the difference lies along the direction in which their sum changes, so a "
                 "softmax before them cancels it. Free labels are pushed to grow or shrink together."
             ),
-            change=(
-                "Differentiate a form that normalises labels or assumes their sum: `logsumexp(x) - (t * x).sum(-1)`."
-            ),
+            change="Use a form that is right for labels of sum 1 only: `logsumexp(x, -1) - (t * x).sum(-1)`.",
         ),
     ),
 )

@@ -31,7 +31,7 @@ FACET = Facet(
             says="cannot be differentiated in the weights",
             training=(
                 "No difference for weights that are data. Learning them through this loss raises an error or gives no "
-                "gradient, as with `weight=` of PyTorch's cross_entropy."
+                "gradient, as with `weight=` of PyTorch's cross_entropy with integer labels."
             ),
             change=(
                 "Use a native function whose weight takes no gradient: `torch.nn.functional.cross_entropy(x, y, "

@@ -69,7 +69,7 @@ FACET = Facet(
         Value(
             name="finite_wrong",
             says="gives a finite loss on such a label that belongs to no class",
-            training="The row has a loss and often a gradient that mean nothing, without a message.",
+            training="The row silently has a loss, and often a gradient, that means nothing.",
             change="Read beyond the row: a flat index `n * C + y` takes a neighbouring row's logit.",
         ),
     ),

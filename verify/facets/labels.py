@@ -22,7 +22,7 @@ FACET = Facet(
                 "A cast to integers turns 0.9 into 0, so positives become negatives. Nothing changes on labels that "
                 "are hard already."
             ),
-            change="Take the class of the largest label: `cross_entropy(x, t.argmax(-1))`.",
+            change="Take the class of the largest label, or round binary ones: `cross_entropy(x, t.argmax(-1))`.",
         ),
         Value(
             name="shifted_by_one",
@@ -40,7 +40,7 @@ FACET = Facet(
                 "The model learns the opposite: its predictions are right once inverted, and accuracy falls below "
                 "chance while the loss falls as usual."
             ),
-            change="Use `1 - t` in place of `t`.",
+            change="Use `1 - t` in place of `t`, or `C - 1 - y` in place of `y`.",
         ),
     ),
     example=Example(

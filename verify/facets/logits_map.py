@@ -42,7 +42,10 @@ FACET = Facet(
                 "gradients of rows that are already right fade later. Predictions, made without the margin, come out "
                 "more confident."
             ),
-            change="Subtract at the label: `x - margin * one_hot`.",
+            change=(
+                "Subtract at the label: `x - margin * one_hot`; where the loss has a scale as well, divide by the "
+                "temperature afterwards."
+            ),
         ),
     ),
     example=Example(

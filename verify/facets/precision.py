@@ -27,8 +27,8 @@ FACET = Facet(
             name="float64",
             says="computes in float64 whatever it is given",
             training=(
-                "No loss of accuracy; slower, on GPUs by a factor up to 64, and twice the memory of float32. The "
-                "result may come back as float64 and promote what it meets."
+                "No loss of accuracy; slower (on consumer GPUs by a factor of 32 to 64), and twice the memory of "
+                "float32. The result may come back as float64 and promote what it meets."
             ),
             change="Cast first: `x = x.double()`.",
         ),
@@ -37,7 +37,7 @@ FACET = Facet(
             says="computes in bfloat16 whatever it is given",
             training=(
                 "Two to three significant digits. Sums over many rows or classes stop growing once a term is below "
-                "1/256 of the sum, and gradients near 1 - p are 0 once p rounds to 1 (above 0.998)."
+                "1/256 of the sum, and the gradient 1 - p of a correct row is 0 once p rounds to 1 (above 0.998)."
             ),
             change="Cast first: `x = x.bfloat16()`, or run under autocast where the loss is not excepted.",
         ),
@@ -57,7 +57,7 @@ FACET = Facet(
                 "Single rows are as accurate as the dtype, means over large batches are not: in bfloat16 a running sum "
                 "of equal terms stops growing after 256 of them, so the mean of a large batch comes out too small."
             ),
-            change="Sum in the low precision: `loss.sum(dtype=bfloat16)`.",
+            change="Add one term after the other in the low precision: `for l in loss: total = total + l`.",
         ),
     ),
 )

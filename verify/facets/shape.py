@@ -18,8 +18,8 @@ FACET = Facet(
             name="extra_axis",
             says="returns an axis of length 1 that the reduction does not explain, such as [N, 1]",
             training=(
-                "No difference by itself. Multiplied by weights [N] it broadcasts to [N, N], and weights turn into a "
-                "common factor without a message."
+                "No difference by itself. Multiplied by weights [N] it broadcasts to [N, N], and the weights silently "
+                "become a common factor."
             ),
             change="Keep the reduced axis: `loss.sum(-1, keepdims=True)`.",
         ),

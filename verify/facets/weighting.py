@@ -136,7 +136,7 @@ FACET = Facet(
             training=(
                 "The value is that of weights on each class's term. The gradient is too where the loss is "
                 "differentiated step by step, p sum(w t) - w t; kernels that assume labels sum to 1 give p - w t, "
-                "which pushes all logits of a row up or down together."
+                "which lets the weights change the direction of a row's gradient and not only its size."
             ),
             change="Pass the product as labels: `softmax_cross_entropy(labels=w * t, logits=x)`.",
         ),
@@ -154,7 +154,7 @@ FACET = Facet(
             says="applies pos_weight only where a label is exactly 1",
             training=(
                 "As pos_weight on labels of 0 and 1. Once labels are smoothed or soft (0.95, say) no element is "
-                "weighted any more, and positives lose the factor q without a message."
+                "weighted any more, and positives silently lose the factor q."
             ),
             change="Choose by comparison: `where(t == 1, q, 1) * bce`.",
         ),

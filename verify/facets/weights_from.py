@@ -19,7 +19,7 @@ FACET = Facet(
             says="has its weights written into the code",
             training=(
                 "As with an argument of the same numbers, until classes, their order or their frequencies change; then "
-                "the old weights stay without a message."
+                "the old weights silently stay."
             ),
             change="Write the weights into the function: `w = array([0.1, 1.0, 2.5])`.",
         ),
