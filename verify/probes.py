@@ -213,3 +213,50 @@ def fresh(domain: Domain, count: int, seed: int) -> list[Probe]:
             given["labels"] = soft(len(given["logits"]), given["logits"].shape[1], seed + i, i % 2 == 0)
         found.append(Probe(f"fresh {i}", ask(domain, given)))
     return found
+
+
+def shifted(domain: Domain) -> list[Probe]:
+    """Logits, and the same with a constant added to every row."""
+    plain = core(domain)[2]
+    x = plain.question.inputs["logits"]
+    constants = ((np.arange(len(x)) % 3 - 1) * 0.75 + 0.25)[:, None]
+    return [plain, replace(another(plain, logits=x + constants), name="shifted logits", shows="with shifted logits")]
+
+
+FAR = (20.0, 40.0, 100.0, 800.0)
+
+
+def far(domain: Domain, kind: str) -> list[Probe]:
+    """One row whose label is as unlikely as it gets, or as likely: what clips, guards and naive logarithms do."""
+    given = inputs(domain, "logits", 1, 12, plain=True)
+    c = given["logits"].shape[1]
+    y = int(np.argmax(given["labels"])) if domain.labels == "dense" and c > 1 else int(np.ravel(given["labels"])[0])
+    found = []
+    for gap in FAR if kind == "logits" else (1.0,):
+        for sign, words in ((-1.0, "unlikely"), (1.0, "likely")):
+            if c > 1:
+                x = np.zeros((1, c))
+                x[0, y] = sign * gap
+                if kind == "probabilities":
+                    x = np.zeros((1, c))
+                    x[0, y if sign > 0 else (y + 1) % c] = 1.0
+                elif kind == "log_probabilities":
+                    x = np.where(x == x.max(), -0.25, -60.0)
+            else:
+                x = np.array([[sign * gap]]) if kind == "logits" else np.array([[float(sign > 0)]])
+            shows = f"with a label that is {words}, {gap:g} away" if kind == "logits" else f"with a probability of {'01'[sign > 0]}"
+            found.append(Probe(f"far {kind} {words} {gap:g}", ask(domain, {**given, "logits": x}), shows))
+    return found
+
+
+def strange_labels(domain: Domain) -> list[Probe]:
+    """Labels that are no class, and are often those of rows to leave out."""
+    if domain.labels != "sparse":
+        return []
+    found = []
+    for label in (-100, -1, 255):
+        given = inputs(domain, "simplex", 5, 13)
+        y = given["labels"].copy()
+        y[[1, 3]] = label
+        found.append(Probe(f"label {label}", ask(domain, {**given, "labels": y}), f"with the label {label}"))
+    return found
