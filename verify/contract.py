@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from lossvet.verify.facets import facets
 
-Setting = str | float | tuple[str, ...]
+Setting = str | float | tuple[str, ...] | tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,9 @@ class Contract:
     def of(settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
         """The contract with these facets. Raises KeyError for an unknown facet, number or value."""
         given = {**(settings or {}), **more}
-        kept: dict[str, Setting] = {}
-        for name, setting in given.items():
-            checked = _checked(name, setting)
-            if checked != default(name):
-                kept[name] = checked
+        checked = {name: _checked(name, setting) for name, setting in given.items()}
+        kept = {name: setting for name, setting in checked.items() if name in facets() and setting != default(name)}
+        kept |= {name: setting for name, setting in checked.items() if _owner(name) in kept}
         return Contract(tuple(sorted(kept.items())))
 
     @cached_property
@@ -44,6 +42,9 @@ class Contract:
         """The names that depart, in the order in which facets are told."""
         order = [*facets(), *numbers()]
         return iter(sorted(self._by_name, key=order.index))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
 
     def value(self, name: str) -> str:
         """A facet that is a single string."""
@@ -61,19 +62,26 @@ class Contract:
     @property
     def weighting(self) -> tuple[str, ...]:
         found = self["weighting"]
-        return found if isinstance(found, tuple) else ()
+        return tuple(name for name in found if isinstance(name, str)) if isinstance(found, tuple) else ()
 
     def with_(self, settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
         return Contract.of({**self._by_name, **(settings or {}), **more})
 
-    def record(self) -> dict[str, Setting | list[str]]:
+    def record(self) -> dict[str, str | float | list[str] | list[float]]:
         """What departs, as JSON and TOML have it; every facet that is reported stands in it by name."""
-        return {name: list(s) if isinstance(s := self[name], tuple) else s for name in self}
+        return {name: list(s) if isinstance(s := self[name], tuple) else s for name in self}  # type: ignore[misc]  # a tuple of one kind
 
 
+@cache
 def numbers() -> tuple[str, ...]:
     """The names of all numbers that facets have."""
     return tuple(number for facet in facets().values() for number in facet.numbers)
+
+
+@cache
+def _owner(number: str) -> str:
+    """The facet that a number belongs to; of a facet, nothing."""
+    return next((facet.name for facet in facets().values() if number in facet.numbers), "")
 
 
 def default(name: str) -> Setting:
@@ -88,6 +96,8 @@ def default(name: str) -> Setting:
 
 
 def _checked(name: str, setting: Setting | list[str]) -> Setting:
+    if name == "constants" and isinstance(setting, tuple | list):
+        return tuple(float(w) for w in setting)
     if name in numbers():
         if isinstance(setting, str | tuple | list):
             raise KeyError(f"{name} is {setting!r}; expected a number")
@@ -100,4 +110,4 @@ def _checked(name: str, setting: Setting | list[str]) -> Setting:
         return tuple(sorted({facet.value(n).name for n in names if n != "none"}))
     if not isinstance(setting, str):
         raise KeyError(f"{name} is {setting!r}; expected one of: {', '.join(v.name for v in facet.values)}")
-    return facet.value(setting).name
+    return setting if facet.edge else facet.value(setting).name
