@@ -6,7 +6,7 @@ the derived bound, fresh probes among them; when another one does so too that me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,10 +14,9 @@ import numpy as np
 from lossvet.verify import canonical, core_search, edges, probes, refine, stages_of_search
 from lossvet.verify.answer import Binding, Identified, Status
 from lossvet.verify.contract import Contract
-from lossvet.verify.matching import Asked, Fit, explains, fit, worst
+from lossvet.verify.matching import Asked, Fit, fit
 from lossvet.verify.probes import Domain, Probe
 from lossvet.verify.questions import Side
-from lossvet.verify.refine import Stage
 
 FRESH = 24
 PRECISIONS = ("float64", "float32", "bfloat16", "float16")
@@ -31,6 +30,17 @@ class Session:
     domain: Domain
     asked: list[Asked] = field(default_factory=list)
     precision: str = "float64"
+    fits: dict[tuple[Contract, str, str], Fit] = field(default_factory=dict)
+
+    def fit(self, contract: Contract, one: Asked) -> Fit:
+        """How well the contract explains an answer, in the precision of the side."""
+        key = (contract, one.probe.name, self.precision)
+        if key not in self.fits:
+            self.fits[key] = fit(contract, one, dtype=self.precision)
+        return self.fits[key]
+
+    def explains(self, contract: Contract, asked: Iterable[Asked]) -> bool:
+        return all(self.fit(contract, one).fits for one in asked)
 
     def ask(self, wanted: Sequence[Probe]) -> list[Asked]:
         """Answers to probes, none of which is asked twice."""
@@ -76,7 +86,7 @@ def identify(
     candidates = tuple(c.with_(observed) for c in found.candidates)
     tried = session.informative()
     explained = sum(
-        1 for one in tried if found.candidates and fit(found.candidates[0], one, dtype=session.precision).fits
+        1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits
     )
     return Identified(
         spec=spec,
@@ -149,35 +159,35 @@ def _refined(session: Session, candidates: list[Contract]) -> list[Contract]:
 def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     """Those that explain everything within the bound, guards and clips found where they are needed, and fresh probes."""
     tried = session.informative()
-    for precision in PRECISIONS:
-        exact = [c for c in candidates if explains(c, tried, dtype=precision)]
-        if not exact:
-            exact = [c for c in _guarded(session, candidates, tried) if explains(c, tried, dtype=precision)]
+    exact: list[Contract] = []
+    for session.precision in PRECISIONS:
+        exact = [c for c in candidates if session.explains(c, tried)]
+        exact = exact or [c for c in _guarded(session, candidates, tried) if session.explains(c, tried)]
         if exact:
-            session.precision = precision
             break
-    else:
+    if not exact:
+        session.precision = "float64"
         return _unexplained(session, candidates)
-    if precision != "float64":
-        exact = [c.with_(precision=precision) for c in exact]
+    if session.precision != session.domain.dtype:
+        exact = [c.with_(precision=session.precision) for c in exact]
     fresh = [one for one in session.ask(probes.fresh(session.domain, FRESH, seed)) if one.answer.answered]
-    held = [c for c in exact if explains(c, fresh, dtype=session.precision)]
+    held = [c for c in exact if session.explains(c, fresh)]
     if not held:
         return _unexplained(session, exact)
     if len(fresh) < FRESH // 4:
         return Found("cannot_judge", reason=f"{len(fresh)} of {FRESH} fresh probes were answered; the others raised")
     meanings, needed = canonical.meanings(held, session.domain)
-    largest = max((fit(meanings[0], one, dtype=session.precision).ratio for one in (*tried, *fresh)), default=0.0)
+    largest = max((session.fit(meanings[0], one).ratio for one in (*tried, *fresh)), default=0.0)
     status: Status = "confirmed" if len(meanings) == 1 else "ambiguous"
     return Found(status, tuple(meanings), needed=needed, fresh=len(fresh), largest=largest)
 
 
 def _guarded(session: Session, candidates: Sequence[Contract], tried: Sequence[Asked]) -> list[Contract]:
-    """What explains the last digits: a guard in the denominator, a small clip, or both."""
+    """What explains the last digits: a guard in the denominator, or a small clip."""
     finest: list[Contract] = []
     for candidate in candidates:
         for alternatives in (refine.guards, refine.small_clips):
-            finest += [c for c in alternatives(session.domain, candidate, tried) if explains(c, tried[:3], dtype="float64")]
+            finest += [c for c in alternatives(session.domain, candidate, tried) if session.explains(c, tried[:3])]
     return finest
 
 
@@ -185,13 +195,10 @@ def _unexplained(session: Session, nearest: Sequence[Contract]) -> Found:
     tried = session.informative()
     if not nearest:
         return Found("unexplained", reason="no contract comes near its results, even with weights of 1")
-    ranked: list[tuple[Fit, Contract, Asked | None]] = []
-    for contract in nearest[:20]:
-        one, at = worst(contract, tried)
-        ranked.append((one, contract, at))
-    by_count: Callable[[tuple[Fit, Contract, Asked | None]], int] = lambda r: sum(  # noqa: E731 - a key
-        not fit(r[1], one).fits for one in tried
-    )
-    one, contract, at = min(ranked, key=by_count)
-    where = "" if at is None else f" on the probe {at.probe.shows or at.probe.name}, in {one.where}"
-    return Found("unexplained", (contract,), reason=f"it parts from the nearest contract{where}")
+    misses = {c: [one for one in tried if not session.fit(c, one).fits] for c in list(nearest)[:20]}
+    contract = min(misses, key=lambda c: len(misses[c]))
+    if not misses[contract]:
+        return Found("unexplained", (contract,), reason="it parts from the nearest contract on fresh probes alone")
+    first = misses[contract][0]
+    where = f"on the probe {first.probe.shows or first.probe.name}, in {session.fit(contract, first).where}"
+    return Found("unexplained", (contract,), reason=f"it parts from the nearest contract {where}")

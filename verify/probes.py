@@ -24,7 +24,8 @@ class Domain:
     """What a side can be asked: which roles it takes, labels of which kind, and how many classes (None: any number).
 
     `scalars` names the roles that want one number where an array could stand; `one_column`, that logits are [N, 1].
-    `differentiable` holds the roles in which it may have a gradient; none of NumPy's functions has one.
+    `differentiable` says whether it may have gradients at all; none of NumPy's functions has one. `probabilities`, that
+    it refuses anything but rows in (0, 1) that sum to 1 in place of logits; `dtype`, in which it is asked.
     """
 
     roles: tuple[str, ...]
@@ -33,6 +34,8 @@ class Domain:
     scalars: tuple[str, ...] = ()
     one_column: bool = False
     differentiable: bool = True
+    probabilities: bool = False
+    dtype: str = "float64"
 
     def weights(self) -> tuple[str, ...]:
         return tuple(role for role in self.roles if role not in ("logits", "labels"))
@@ -121,6 +124,8 @@ def _scalar(domain: Domain, role: str, array: Any) -> Any:
 def inputs(domain: Domain, kind: str, n: int, seed: int, *, plain: bool = False, c: int | None = None) -> Inputs:
     """A batch of n rows: labels are classes, or one-hot; weights are unequal, or `plain`."""
     c = c or domain.classes or (1 if domain.one_column else 3)
+    if domain.probabilities:
+        kind = "simplex"
     x = numbers(kind if c > 1 or kind != "simplex" else "interval", n, c, seed)
     if c > 1:
         y = classes(n, c, seed)
@@ -139,9 +144,9 @@ def leaves(domain: Domain, given: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(r for r, a in given.items() if np.asarray(a).dtype.kind == "f" and r not in ("count", "mask"))
 
 
-def ask(domain: Domain, given: Inputs, derivative: str = "gradient", dtype: str = "float64") -> Question:
+def ask(domain: Domain, given: Inputs, derivative: str = "gradient", dtype: str = "") -> Question:
     wanted = leaves(domain, given) if derivative != "value" else ()
-    return Question(given, wanted, derivative if wanted else "value", dtype)
+    return Question(given, wanted, derivative if wanted else "value", dtype or domain.dtype)
 
 
 def core(domain: Domain) -> list[Probe]:
@@ -196,7 +201,7 @@ def softly(domain: Domain) -> list[Probe]:
 def another(probe: Probe, **changed: Any) -> Probe:
     """The probe with some of its inputs replaced."""
     question = probe.question
-    return replace(probe, question=Question({**question.inputs, **changed}, question.leaves, question.derivative))
+    return replace(probe, question=Question({**question.inputs, **changed}, question.leaves, question.derivative, question.dtype))
 
 
 def fresh(domain: Domain, count: int, seed: int) -> list[Probe]:
