@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,17 @@ class Value:
 class Example:
     """The smallest batch on which values of the facet part, for the reader: two rows, or as many as it takes.
 
-    `logits` [N, C]; `labels` [N] integers, or [N, C]; `weights` by role, such as {"class_weight": (1.0, 4.0)}.
-    `losses` holds what the loss is under some values of the facet, computed by the contract with that value (a test
-    compares).
+    `logits` [N, C], or probabilities where `settings` has them as the input; `labels` [N] integers, or [N, C];
+    `weights` by role, such as {"class_weight": (1.0, 4.0)}, a cost matrix by rows. `losses` holds what the loss is
+    under some values of the facet, computed by the contract with that value and `settings` (a test compares).
     """
 
     logits: tuple[tuple[float, ...], ...]
     labels: tuple[int, ...] | tuple[tuple[float, ...], ...]
-    weights: dict[str, tuple[float, ...]]
+    weights: dict[str, tuple[float, ...] | tuple[tuple[float, ...], ...]]
     losses: dict[str, float]
+    settings: dict[str, str | float | tuple[str, ...]] = field(default_factory=dict)
+    """Other facets and numbers, the same for all losses of the example; where it is empty, the defaults."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,8 @@ class Answer(msgspec.Struct, frozen=True):
     """What came back: the result and the gradients by role (None where there is none), or the error that was raised.
 
     `dtype` is that of the result, `error` is empty or "TypeError: ...". `notes` names what the call did besides:
-    "changes labels in place", "prints", "uses global randomness"...
+    "changes labels in place", "prints", "uses global randomness"... `gradients` holds for "hessian" the product under
+    "logits", for "forward" the derivative of the result under "forward", for "twice" those of the second pass.
     """
 
     value: Array | None = None
@@ -59,6 +60,8 @@ class Answer(msgspec.Struct, frozen=True):
     dtype: str = ""
     error: str = ""
     notes: tuple[str, ...] = ()
+    refused: dict[str, str] = {}
+    """By role (or "hessian", "forward"), why there is no gradient although there is a result: what was raised."""
 
     @property
     def answered(self) -> bool:
