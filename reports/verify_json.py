@@ -84,6 +84,10 @@ def _binding(binding: Binding) -> dict[str, Any]:
         "how": dict(binding.how),
         "labels": binding.labels,
         "unused": list(binding.unused),
+        "layout": binding.layout,
+        "classes": binding.classes,
+        "domain": binding.domain,
+        "dtype": binding.dtype,
     }
 
 

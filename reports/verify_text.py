@@ -201,7 +201,8 @@ def _contract(out: Page, contract: Contract) -> None:
     """A sentence for each departure, beside its facet."""
     before = ""
     for t in told(contract):
-        out.labelled("" if t.facet == before else t.facet, t.sentence, column=FACET)
+        sentence = f"{t.sentence} (edge case)" if t.edge else t.sentence
+        out.labelled("" if t.facet == before else t.facet, sentence, column=FACET)
         before = t.facet
     out.labelled(
         "otherwise" if before else "", f"{'' if before else 'The loss is '}{DEFAULT}.", column=FACET if before else 0

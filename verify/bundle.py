@@ -78,12 +78,14 @@ def _side(name: str, side: Identified, spec: str, options: SideOptions, record: 
     call = _call(side, place)
     if call is None:
         return _Side(name, spec, "how it is called cannot be written as one expression")
-    return _Side(name, spec, "", place, call, options.dtype or record.dtype, options.python, _flat(side))
+    widest = side.binding.dtype if side.binding is not None else record.dtype
+    dtype = options.dtype or (widest if record.dtype == "float64" else record.dtype)
+    return _Side(name, spec, "", place, call, dtype, options.python, _flat(side))
 
 
 def _flat(side: Identified) -> bool:
     """Whether the loss takes logits of shape [N], which are asked for as [N, 1]."""
-    return getattr(side.binding, "layout", "") == "n"
+    return side.binding is not None and side.binding.layout == "n"
 
 
 def _place(spec: str) -> _Place | None:
