@@ -7,9 +7,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests import verify_answers as answers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import verify_answers as answers
 
 import lossvet
 from lossvet.verify import contract_file

@@ -176,7 +176,7 @@ def _comment(words: str) -> list[str]:
 
 def _setting(value: Setting) -> str:
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_string, value))}]"
+        return f"[{', '.join(_string(str(name)) for name in value)}]"
     return _string(value) if isinstance(value, str) else _number(value)
 
 

@@ -34,7 +34,7 @@ def told(contract: Contract) -> Iterator[Told]:
                 )
             continue
         setting = contract[facet.name]
-        for value in setting if isinstance(setting, tuple) else (str(setting),):
+        for value in map(str, setting) if isinstance(setting, tuple) else (str(setting),):
             end = f" ({', '.join(f'{n} {contract.number(n):g}' for n in numbers)})" if numbers else ""
             sentence = f"The loss {facet.value(value).says}{end}."
             yield Told(facet.name, _with_numbers(contract, value, numbers), sentence, facet.edge)
