@@ -15,7 +15,7 @@ from lossvet.verify.questions import Side
 def domain(binding: Binding, differentiable: bool) -> Domain:
     """What a side with this binding can be asked."""
     return Domain(
-        roles=tuple(dict.fromkeys(("logits", "labels", *binding.roles.values()))),
+        roles=tuple(dict.fromkeys(("logits", "labels", *binding.roles))),
         labels="sparse" if binding.labels == "sparse" else "dense",
         classes=binding.classes or None,
         one_column=binding.layout in ("n1", "n"),
