@@ -29,8 +29,17 @@ MAY_IMPORT = {
     "benchmarks": {"reference", "adapters", "workers", "conformance", "verify", "benchmarks"},
     "reports": {"reference", "adapters", "workers", "conformance", "verify", "benchmarks", "reports"},
     "": {
-        "reference", "adapters", "workers", "conformance", "verify", "benchmarks", "reports", "cli", "commands", "testing",
-    },  # fmt: skip
+        "reference",
+        "adapters",
+        "workers",
+        "conformance",
+        "verify",
+        "benchmarks",
+        "reports",
+        "cli",
+        "commands",
+        "testing",
+    },
 }
 """By folder, the folders that it may import from; "" is src/lossvet itself, with its commands."""
 

@@ -42,7 +42,7 @@ ASKED = [
     "float32",
 ]
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")]
 
 
 def children(parent: int) -> list[int]:
