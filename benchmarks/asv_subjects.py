@@ -11,10 +11,10 @@ from pathlib import Path
 
 from lossvet import adapters
 from lossvet.benchmarks import subjects
-from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.subjects import Wanted
 from lossvet.benchmarks.workloads import Shape
-from lossvet.conformance.messages import Greeting, Hello
+from lossvet.workers.client import Client, Side, cores
+from lossvet.workers.messages import Greeting, Hello
 
 FILE = Path(__file__).with_suffix(".txt")
 WANTED = Wanted(shapes=(Shape(512, 1000),))

@@ -189,9 +189,9 @@ def prepared(subject: str) -> Callable[[], object]:
     from lossvet import adapters
     from lossvet.adapters.types import recipes
     from lossvet.benchmarks import subjects, workloads
-    from lossvet.benchmarks.client import cores
-    from lossvet.conformance import messages
     from lossvet.reference import variants
+    from lossvet.workers import messages
+    from lossvet.workers.client import cores
 
     asked = subjects.subject(subject)
     cell = asked.cell

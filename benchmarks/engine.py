@@ -13,16 +13,17 @@ from typing import Protocol
 
 import lossvet
 from lossvet import adapters
-from lossvet.benchmarks import accuracy, limit, machine, samples, subjects, timing
-from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks import accuracy, limit, samples, subjects, timing
 from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, Reply, Sampled
 from lossvet.benchmarks.samples import Header, Lost, Moved, NotThere, Sample
 from lossvet.benchmarks.subjects import Programme, Subject, Wanted
-from lossvet.conformance import messages, plan
+from lossvet.conformance import plan
 from lossvet.conformance.journal import Journal
-from lossvet.conformance.messages import Greeting, Hello
 from lossvet.conformance.run import CannotJudge
 from lossvet.reference.types import Reduction
+from lossvet.workers import machine, messages
+from lossvet.workers.client import Client, Side, cores
+from lossvet.workers.messages import Greeting, Hello
 
 BUDGET_NS = 9_000_000
 """What the blocks of a subject take together in a process: the spread between processes is larger than that in one."""

@@ -9,12 +9,12 @@ from fnmatch import fnmatchcase
 
 from lossvet.adapters import own_loss
 from lossvet.benchmarks import ratchet, samples
-from lossvet.benchmarks.client import Side
 from lossvet.benchmarks.gate_report import Difference, Observer, Options, Report
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.conformance import plan, run, summary
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.types import Absent, Verdict
+from lossvet.workers.client import Side
 
 
 @dataclass

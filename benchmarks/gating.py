@@ -13,7 +13,6 @@ from pathlib import Path
 from lossvet import adapters
 from lossvet.adapters import own_loss
 from lossvet.benchmarks import ratchet, subjects
-from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_accuracy import compare_accuracy
 from lossvet.benchmarks.gate_answers import Compared, compare_answers
@@ -21,8 +20,9 @@ from lossvet.benchmarks.gate_report import Observer, Options, Report
 from lossvet.benchmarks.gate_speed import compare_speed, matched
 from lossvet.benchmarks.pairs import NAMES, Match, Name
 from lossvet.conformance import plan
-from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.run import CannotJudge
+from lossvet.workers.client import Client, Side, cores
+from lossvet.workers.messages import Greeting, Hello, Unavailable
 
 
 def run_gate(options: Options, observer: Observer) -> Report:

@@ -16,10 +16,10 @@ from statistics import fmean, median
 from typing import Literal, Protocol
 
 from lossvet.benchmarks import limit, subjects
-from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.messages import Failed, Measure, MeasureDrift, Reply, Sampled
 from lossvet.benchmarks.subjects import Subject
 from lossvet.reference.types import Reduction
+from lossvet.workers.client import Client, Side, cores
 
 Name = Literal["base", "head"]
 NAMES: tuple[Name, Name] = ("base", "head")

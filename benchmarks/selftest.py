@@ -21,14 +21,14 @@ from typing import Protocol
 
 from lossvet.adapters import slowed
 from lossvet.benchmarks import gate, pairs, subjects, workloads
-from lossvet.benchmarks.client import Client, Side, cores
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Match, Name, Ratios, Shot
 from lossvet.benchmarks.statistics import share
 from lossvet.benchmarks.subjects import Subject
-from lossvet.conformance.messages import Hello, Unavailable
 from lossvet.conformance.run import CannotJudge
 from lossvet.conformance.types import Cell
 from lossvet.reference.types import Reduction
+from lossvet.workers.client import Client, Side, cores
+from lossvet.workers.messages import Hello, Unavailable
 
 RUNS = 250
 """Gate runs drawn for each kind: with four losses, 1,000 comparisons."""

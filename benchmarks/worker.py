@@ -27,11 +27,11 @@ from lossvet.benchmarks.messages import (
     Sampled,
 )
 from lossvet.benchmarks.subjects import Subject, subject
-from lossvet.conformance import frames, messages
-from lossvet.conformance.messages import Unavailable
 from lossvet.conformance.worker import end_with_parent, key_cache
 from lossvet.reference import variants
 from lossvet.reference.types import Case
+from lossvet.workers import frames, messages
+from lossvet.workers.messages import Unavailable
 
 CORE = "LOSSVET_CORE"
 """The environment variable that says on which core to stay."""

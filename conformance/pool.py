@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from lossvet.conformance import frames
-from lossvet.conformance.messages import Answer, Greeting, Request, Unavailable
-from lossvet.conformance.process import Died, Hung, Process, Stopped
 from lossvet.conformance.types import Cell, Crashed, TimedOut
+from lossvet.workers import frames
+from lossvet.workers.messages import Answer, Greeting, Request, Unavailable
+from lossvet.workers.process import Died, Hung, Process, Stopped
 
 START_LIMIT = 300.0
 """Seconds for the import of a framework."""

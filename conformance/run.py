@@ -16,11 +16,10 @@ import msgspec
 
 import lossvet
 from lossvet import adapters, conformance, reference
-from lossvet.conformance import journal, ledger, messages, plan, pool, process, records, summary
+from lossvet.conformance import journal, ledger, plan, pool, records, summary
 from lossvet.conformance.journal import Contents, Journal, JournalError
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.ledger import Ledger
-from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.plan import Item, Plan, Selection
 from lossvet.conformance.pool import Answered, Broken, Ended, Lost, Pool, Question, Remark, Task
 from lossvet.conformance.records import Finished, Header, Judged
@@ -28,6 +27,8 @@ from lossvet.conformance.summary import Summary
 from lossvet.conformance.types import Absent, Verdict
 from lossvet.reference import vectors
 from lossvet.reference.vectors import Golden
+from lossvet.workers import messages, process
+from lossvet.workers.messages import Greeting, Hello, Unavailable
 
 COMPILES_MOST = ("tensorflow", "jax", "tensorflow_v1", "torch")
 """Who goes first, so that the longest is not begun last; anybody else comes between."""

@@ -21,10 +21,10 @@ from pathlib import Path
 from lossvet import adapters
 from lossvet.adapters import own_loss, steps
 from lossvet.adapters.types import Adapter, Missing, Outcome, Raised, Recipe, recipes
-from lossvet.conformance import frames, messages
-from lossvet.conformance.messages import Answer, CaseMessage, Request, Unavailable
 from lossvet.reference import variants
 from lossvet.reference.types import Case
+from lossvet.workers import frames, messages
+from lossvet.workers.messages import Answer, CaseMessage, Request, Unavailable
 
 _PR_SET_PDEATHSIG = 1
 

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 import lossvet
-from lossvet.conformance.messages import Greeting, Hello
 from lossvet.conformance.run import Result, machine
 from lossvet.conformance.types import Deviates
 from lossvet.reports.findings import smallest
 from lossvet.reports.matrix import LEGEND, Tone, matrix
+from lossvet.workers.messages import Greeting, Hello
 
 MOST_FINDINGS = 20
 

@@ -19,8 +19,8 @@ from lossvet import adapters
 from lossvet.benchmarks import asv_subjects, asv_suite, publish, samples
 from lossvet.benchmarks.samples import Accuracy, Header, Lost, Moved, Sample, Samples
 from lossvet.conformance import records
-from lossvet.conformance.messages import Hello
 from lossvet.conformance.types import Agrees, Differs
+from lossvet.workers.messages import Hello
 
 ROOT = Path(__file__).parent.parent
 MEANT = {

@@ -24,15 +24,15 @@ from stand_in import GIVE_NS, WAKE_NS, Gpu, Tensor, Torch, call
 from lossvet.adapters import devices, jax_, tensorflow_, tensorflow_v1_, torch_
 from lossvet.adapters.devices import ColdClock, EventClock, QueueClock
 from lossvet.adapters.types import Adapter, Clock, Device, Measured, Outcome, Prepared, Raised, recipes
-from lossvet.benchmarks import limit, machine, worker, workloads
-from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks import limit, worker, workloads
 from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, MeasureDrift, Reply, Sampled
 from lossvet.benchmarks.samples import Header, Moved, Sample, Samples
 from lossvet.benchmarks.subjects import subject
 from lossvet.benchmarks.table import Row, fastest, table
-from lossvet.conformance import frames, messages
-from lossvet.conformance.messages import Hello
 from lossvet.reference import variants
+from lossvet.workers import frames, machine, messages
+from lossvet.workers.client import Client, Side, cores
+from lossvet.workers.messages import Hello
 
 WORK = 10_000
 """Bytes of a call, and so nanoseconds of its work: five times what it takes to give it away."""

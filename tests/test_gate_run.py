@@ -26,12 +26,12 @@ from test_gate_answers import Silent
 
 from lossvet.adapters import own_loss
 from lossvet.benchmarks import gate_accuracy, gating, pairs, ratchet, workloads
-from lossvet.benchmarks.client import Side
 from lossvet.benchmarks.gate_report import Options
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.benchmarks.subjects import Wanted
 from lossvet.conformance.summary import Summary
 from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Errored, Verdict
+from lossvet.workers.client import Side
 
 GOOD = """
 import numpy as np

@@ -19,10 +19,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from plugged import plug, plug_here
 
-from lossvet.conformance import plan, pool, process, run, summary
-from lossvet.conformance.messages import Greeting
+from lossvet.conformance import plan, pool, run, summary
 from lossvet.conformance.plan import Plan, Selection
 from lossvet.reference import vectors
+from lossvet.workers import process
+from lossvet.workers.messages import Greeting
 
 SEED = int(os.environ.get("LOSSVET_SEED", "20260101"))
 KILLS = 25

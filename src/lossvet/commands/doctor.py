@@ -21,11 +21,12 @@ def command() -> None:
 
     import lossvet
     from lossvet import adapters
-    from lossvet.conformance import journal, pool, process
-    from lossvet.conformance.messages import Hello
+    from lossvet.conformance import journal, pool
     from lossvet.reference import variants
     from lossvet.reference.vectors import GoldenError, load
     from lossvet.reports import terminal
+    from lossvet.workers import process
+    from lossvet.workers.messages import Hello
 
     out = terminal.console()
 

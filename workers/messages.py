@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 
 from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Raised
-from lossvet.conformance import frames
-from lossvet.conformance.frames import Block
 from lossvet.reference import variants
 from lossvet.reference.types import Case, Reduction
+from lossvet.workers import frames
+from lossvet.workers.frames import Block
 
 LONGEST_TEXT = 4000
 """Exceptions quote whole graphs: what is kept of their words, in characters."""

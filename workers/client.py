@@ -10,10 +10,10 @@ from pathlib import Path
 
 from lossvet.benchmarks import worker
 from lossvet.benchmarks.messages import Failed, Reply, Request
-from lossvet.conformance import frames, process
-from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.pool import START_LIMIT
-from lossvet.conformance.process import Died, Hung, Process
+from lossvet.workers import frames, process
+from lossvet.workers.messages import Greeting, Hello, Unavailable
+from lossvet.workers.process import Died, Hung, Process
 
 LIMIT = 300.0
 """Seconds for one sample, compilation included."""

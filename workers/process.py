@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import lossvet
-from lossvet.conformance import frames
+from lossvet.workers import frames
 
 OUTPUT_LIMIT = 16 * 2**20
 """What a framework prints is kept up to this size, in bytes, then forgotten."""

@@ -7,7 +7,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from lossvet.benchmarks.client import cores
+from lossvet.workers.client import cores
 
 FIELDS = ("name", "driver_version", "clocks.sm", "clocks.mem")
 REASONS = ("clocks_throttle_reasons.active", "clocks_event_reasons.active")
