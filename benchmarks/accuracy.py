@@ -24,12 +24,12 @@ from lossvet.conformance import records
 from lossvet.conformance.judge import judge
 from lossvet.conformance.run import CannotJudge
 from lossvet.conformance.types import Absent, Verdict
-from lossvet.conformance.worker import end_with_parent
 from lossvet.reference import closed, variants
 from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.evaluate import all_outputs
 from lossvet.reference.types import Array, Case, Reduction, Variant
 from lossvet.workers import messages
+from lossvet.workers.lifecycle import end_with_parent
 
 Truth = Mapping[str, tuple[Array, Mapping[str, Bound]]]
 """By output: what is true, and by dtype how far an answer may be from it."""

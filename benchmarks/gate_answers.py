@@ -21,7 +21,7 @@ from lossvet.benchmarks.subjects import Subject
 from lossvet.conformance import records
 from lossvet.conformance.types import Absent, Differs, Errored, Verdict
 from lossvet.workers import messages
-from lossvet.workers.client import cores
+from lossvet.workers.machine import cores
 
 BUDGET_NS = 1_000_000
 """The calls are timed as ever, and nobody looks at these times."""

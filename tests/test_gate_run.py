@@ -31,6 +31,7 @@ from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.benchmarks.subjects import Wanted
 from lossvet.conformance.summary import Summary
 from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Errored, Verdict
+from lossvet.workers import machine
 from lossvet.workers.client import Side
 
 GOOD = """
@@ -112,7 +113,7 @@ def slower(tmp_path_factory: pytest.TempPathFactory) -> Done:
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
     """One after the other: disturbed by each other, they would take their second stage as well."""
-    better = f"[{ratchet.profile()}]\n{CELL} R 0.01\nsparse/composed/numpy/eager/float32/cpu R 0.01\n"
+    better = f"[{machine.profile()}]\n{CELL} R 0.01\nsparse/composed/numpy/eager/float32/cpu R 0.01\n"
     accuracy = tmp_path_factory.mktemp("accuracy") / "accuracy.txt"
     accuracy.write_text(better)
     asked = {
@@ -174,7 +175,7 @@ def test_the_same_loss_is_green(others: Mapping[str, Done]) -> None:
 @pytest.mark.slow
 def test_the_accuracy_that_is_proposed_can_be_used(others: Mapping[str, Done]) -> None:
     proposed = others["same"].folder / ".lossvet" / "accuracy.txt"
-    assert CELL in ratchet.read(proposed, ratchet.profile())
+    assert CELL in ratchet.read(proposed, machine.profile())
 
 
 # A loss that is broken -----------------------------------------------------------------------------------------------
@@ -304,7 +305,7 @@ def test_baselines_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> None:
     path.write_text(f"[amiga-68000]\n{CELL} R 1\n")
     done = gate(tmp_path, GOOD, GOOD, "--accuracy", str(path))
     assert done.code == 2, done
-    assert f"has no baselines for [{ratchet.profile()}]; it has: amiga-68000" in done.last
+    assert f"has no baselines for [{machine.profile()}]; it has: amiga-68000" in done.last
     assert "A gate without --accuracy leaves them in .lossvet/accuracy.txt" in done.last
     assert "pair 1" not in done.err
     path.write_text("nonsense\n[x]\nmore\n")

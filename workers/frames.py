@@ -1,4 +1,4 @@
-"""Messages between the runner and a worker: msgpack behind a length, over a pipe that carries nothing else.
+"""Messages to and from a worker: msgpack behind a length, over a pipe that carries nothing else.
 
 An array travels as dtype, shape and bytes. Nothing that is read here can execute, and nothing is allocated on the word
 of a length that is over `LIMIT`.
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
+from msgspec.msgpack import Decoder
 from numpy.typing import NDArray
 
 LIMIT = 64 * 2**20
@@ -80,12 +81,12 @@ def encode(message: Any) -> bytes:
     return _HEADER.pack(len(body)) + body
 
 
-def decode(body: bytes, kind: type[T]) -> T:
-    """The message in a frame's body. Raises MalformedFrame where it is not of this kind."""
+def decode(body: bytes, decoder: Decoder[T]) -> T:
+    """The message in a frame's body. Raises MalformedFrame where it is not of the decoder's kind."""
     try:
-        return msgspec.msgpack.decode(body, type=kind)
+        return decoder.decode(body)
     except msgspec.DecodeError as error:
-        raise MalformedFrame(f"expected a {getattr(kind, '__name__', kind)}: {error}") from error
+        raise MalformedFrame(f"expected a {getattr(decoder.type, '__name__', decoder.type)}: {error}") from error
 
 
 class Splitter:
