@@ -10,8 +10,6 @@ from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
-from msgspec.msgpack import Decoder
-
 from lossvet.adapters import devices
 from lossvet.adapters.types import Adapter, Clock, Measured, Missing, Outcome, Prepared, Raised, recipes
 from lossvet.benchmarks import limit, memory, timing, workloads
@@ -183,4 +181,4 @@ def _judged(asked: Subject, case: Case, outcomes: Mapping[str, Outcome]) -> dict
     }
 
 
-SERVICE: serve.Service[Request, Reply] = serve.Service(Decoder(Request), Decoder(Reply), opened, refused)
+SERVICE: serve.Service[Request, Reply] = serve.Service(Request, Reply, opened, refused)

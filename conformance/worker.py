@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import msgspec
-from msgspec.msgpack import Decoder
 
 from lossvet.adapters import steps
 from lossvet.adapters.types import Adapter, Missing, Outcome, Raised, Recipe, recipes
@@ -36,7 +35,7 @@ def refused(answer: Answer, reason: str) -> Answer:
     return msgspec.structs.replace(answer, outcomes=dict.fromkeys(answer.outcomes, words))
 
 
-SERVICE: serve.Service[Request, Answer] = serve.Service(Decoder(Request), Decoder(Answer), opened, refused)
+SERVICE: serve.Service[Request, Answer] = serve.Service(Request, Answer, opened, refused)
 
 
 def _answer(adapter: Adapter, request: Request, message: CaseMessage, outputs: tuple[str, ...]) -> Answer:

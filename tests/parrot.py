@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
-from msgspec.msgpack import Decoder
+import numpy as np
+from numpy.typing import NDArray
 
 from lossvet.workers import machine, messages, serve
 from lossvet.workers.messages import Greeting
@@ -27,6 +28,16 @@ class Do(msgspec.Struct, frozen=True, tag=True):
     what: str
 
 
+class Double(msgspec.Struct, frozen=True, tag=True):
+    """Answer with twice these numbers."""
+
+    array: NDArray[np.float64]
+
+
+class Doubled(msgspec.Struct, frozen=True, tag=True):
+    array: NDArray[np.float64] | None
+
+
 class Said(msgspec.Struct, frozen=True, tag=True):
     number: int
     pid: int
@@ -38,8 +49,8 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     reason: str
 
 
-Request = Count | Do
-Answer = Said | Refused
+Request = Count | Do | Double
+Answer = Said | Doubled | Refused
 
 
 def opened(name: str) -> tuple[Greeting, Callable[[Request], Iterable[Answer]]]:
@@ -63,6 +74,8 @@ def answers(request: Request) -> Iterator[Answer]:
         case Count(times):
             for number in range(times):
                 yield said(number)
+        case Double(array):
+            yield Doubled(2 * array if array.size else None)
         case Do("large"):
             yield said(0, bytes(65 * 2**20))
         case Do("nonsense"):
@@ -108,6 +121,4 @@ FAULTS: dict[str, Callable[[], object]] = {
     "fork and die": fork_and_die,
 }
 
-SERVICE: serve.Service[Request, Answer] = serve.Service(
-    Decoder(Request), Decoder(Answer), opened, lambda answer, reason: Refused(reason)
-)
+SERVICE: serve.Service[Request, Answer] = serve.Service(Request, Answer, opened, lambda answer, reason: Refused(reason))

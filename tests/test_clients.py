@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from parrot import Count, Do, Refused, Said
+from parrot import Count, Do, Double, Refused, Said
 
 from lossvet.workers import lifecycle
 from lossvet.workers.client import Client, Gone, Side
@@ -55,6 +56,12 @@ def test_one_request_has_one_answer_and_another_has_several(client: Parrot) -> N
     client.send(Count(3))
     assert [client.receive().number for _ in range(3)] == [0, 1, 2]
     assert client.ask(Count(1)) == Said(0, pid(client), cores())
+
+
+def test_arrays_travel_in_messages(client: Parrot) -> None:
+    array = np.array([[1.0, np.nan], [np.inf, -0.0]])
+    np.testing.assert_array_equal(client.ask(Double(array)).array, 2 * array)
+    assert client.ask(Double(np.zeros(0))).array is None
 
 
 def test_several_start_at_once() -> None:

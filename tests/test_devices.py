@@ -26,7 +26,7 @@ from lossvet.adapters.devices import ColdClock, EventClock, QueueClock
 from lossvet.adapters.types import Adapter, Clock, Device, Measured, Outcome, Prepared, Raised, recipes
 from lossvet.benchmarks import limit, worker, workloads
 from lossvet.benchmarks.bench_client import BenchClient
-from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, MeasureDrift, Sampled
+from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, MeasureDrift, Reply, Sampled
 from lossvet.benchmarks.samples import Header, Moved, Sample, Samples
 from lossvet.benchmarks.subjects import subject
 from lossvet.benchmarks.table import Row, fastest, table
@@ -278,7 +278,7 @@ def test_an_assert_on_the_device_ends_the_worker(client: BenchClient) -> None:
     client.send(Measure(subject_name(variant="pos_weight"), ("loss/mean",)))
     body = process.receive(60.0)
     assert isinstance(body, bytes)
-    assert frames.decode(body, worker.SERVICE.answers) == Failed(f"RuntimeError: {stand_in.ASSERTED}")
+    assert frames.decode(body, frames.decoder(Reply)) == Failed(f"RuntimeError: {stand_in.ASSERTED}")
     assert process._child.wait(timeout=20) == 0
 
 

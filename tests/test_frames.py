@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.msgpack import Decoder
+from numpy.typing import NDArray
 
 from lossvet.adapters.types import Measured, Missing, Outcome, Raised
 from lossvet.reference import variants, vectors
@@ -96,9 +97,29 @@ def test_an_array_that_is_not_what_it_says_is_refused(block: Block) -> None:
         frames.unpack(block)
 
 
-def test_an_array_of_objects_cannot_be_sent() -> None:
-    with pytest.raises(TypeError, match="Python objects"):
-        frames.pack(np.array([object()]))
+class Holder(msgspec.Struct):
+    array: NDArray[np.float64] | None
+    by_name: dict[str, NDArray[np.int64]] = {}
+
+
+def test_arrays_stand_in_messages() -> None:
+    sent = Holder(np.array([1.0, 2.0]), {"a": np.arange(3)})
+    found = frames.decode(frames.encode(sent)[4:], frames.decoder(Holder))
+    np.testing.assert_array_equal(found.array, sent.array)
+    np.testing.assert_array_equal(found.by_name["a"], sent.by_name["a"])
+    assert frames.decode(frames.encode(Holder(None))[4:], frames.decoder(Holder)) == Holder(None)
+
+
+@pytest.mark.parametrize("array", [3, ["<f4"], ["<f4", [2], b"1234567"], ["O", [1], b"12345678"]])
+def test_what_stands_for_an_array_and_is_none_is_refused(array: object) -> None:
+    with pytest.raises(frames.MalformedFrame):
+        frames.decode(msgspec.msgpack.encode({"array": array}), frames.decoder(Holder))
+
+
+@pytest.mark.parametrize("value", [np.array([object()]), object()])
+def test_what_is_no_data_cannot_be_sent(value: object) -> None:
+    with pytest.raises((TypeError, NotImplementedError), match=r"cannot be sent"):
+        frames.encode([value])
 
 
 @pytest.mark.parametrize("outcome", [Measured(np.float32([1, np.nan])), Raised("E", "words"), Missing("none")])

@@ -12,7 +12,7 @@ import msgspec
 from lossvet.workers import caches, frames, lifecycle, messages
 from lossvet.workers.messages import Greeting, Unavailable
 from lossvet.workers.process import Died, Hung, Process, Unreadable
-from lossvet.workers.serve import Service, service
+from lossvet.workers.serve import service
 
 START_LIMIT = 300.0
 """Seconds for the import of a framework."""
@@ -73,7 +73,7 @@ class Client(Generic[Q, A]):
         self._environment = {**caches.environment(cache), **pinned, **side.environment}
         self._framework, self._side, self._module = framework, side, module
         self._stopped, self._remark = stopped, remark
-        self._service: Service[Q, A] = service(module)
+        self._answers = frames.decoder(service(module).answers)
         self._process: Process | None = None
         self._failure: Failure | None = None
         self._greeting: Greeting | None = self._spawn()
@@ -107,7 +107,8 @@ class Client(Generic[Q, A]):
             found = self._process.receive(limit)
             if isinstance(found, bytes):
                 try:
-                    return frames.decode(found, self._service.answers)
+                    answer: A = frames.decode(found, self._answers)
+                    return answer
                 except frames.FrameError as error:
                     found = Unreadable(str(error))
             self._failure = found

@@ -3,7 +3,7 @@ another, and ends with its parent.
 
 What kinds of worker have in common is here. What a kind is asked, and how it answers, is the `SERVICE` of a module:
 
-    SERVICE: Service[Request, Answer] = Service(Decoder(Request), Decoder(Answer), opened, refused)
+    SERVICE: Service[Request, Answer] = Service(Request, Answer, opened, refused)
 
 `opened(name)` loads what is to be asked and returns its greeting, with the function that answers a request by one
 message or by several. Whatever the worker prints goes to a file of the parent's (`process.Process`).
@@ -17,8 +17,6 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-
-from msgspec.msgpack import Decoder
 
 from lossvet import adapters
 from lossvet.adapters import own_loss, slowed
@@ -36,14 +34,16 @@ class End(Exception):
 
 @dataclass(frozen=True)
 class Service(Generic[Q, A]):
-    """What a kind of worker is asked and answers, both tagged structs of msgspec or unions of them.
+    """What a kind of worker is asked and answers, both tagged structs of msgspec or unions of them, which may
+    hold arrays.
 
     `opened` may raise whatever an import raises: the greeting is then `Unavailable`. `refused` makes an answer that is
     too large to be sent into one that says so, given the reason.
     """
 
-    requests: Decoder[Q]
-    answers: Decoder[A]
+    requests: Any
+    answers: Any
+    """Types, which a union is not to mypy."""
     opened: Callable[[str], tuple[Greeting, Callable[[Q], Iterable[A]]]]
     refused: Callable[[A, str], A]
 
@@ -82,10 +82,10 @@ def main(module: str, name: str, read_fd: int, write_fd: int) -> None:
         say(frames.encode(_unavailable(name, error)))
         return
     say(frames.encode(greeting))
-    splitter = frames.Splitter()
+    splitter, requests = frames.Splitter(), frames.decoder(served.requests)
     try:
         while (body := frames.read(read_fd, splitter)) is not None:
-            for answer in answers(frames.decode(body, served.requests)):
+            for answer in answers(frames.decode(body, requests)):
                 say(_frame(answer, served))
     except End:
         return
