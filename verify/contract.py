@@ -25,7 +25,7 @@ class Contract:
     def of(settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
         """The contract with these facets. Raises KeyError for an unknown facet, number or value."""
         given = {**(settings or {}), **more}
-        checked = {name: _checked(name, setting) for name, setting in given.items()}
+        checked = _one_spelling({name: _checked(name, setting) for name, setting in given.items()})
         kept = {name: setting for name, setting in checked.items() if name in facets() and setting != default(name)}
         kept |= {name: setting for name, setting in checked.items() if _owner(name) in kept}
         return Contract(tuple(sorted(kept.items())))
@@ -70,6 +70,21 @@ class Contract:
     def record(self) -> dict[str, str | float | list[str] | list[float]]:
         """What departs, as JSON and TOML have it; every facet that is reported stands in it by name."""
         return {name: list(s) if isinstance(s := self[name], tuple) else s for name in self}  # type: ignore[misc]  # a tuple of one kind
+
+
+def _one_spelling(given: dict[str, Setting]) -> dict[str, Setting]:
+    """One meaning, one spelling: identities that hold whatever the other facets are."""
+    weighting = set(given.get("weighting", ()))  # type: ignore[arg-type]  # a tuple of names
+    smooth = given.get("smoothing", "none") != "none"
+    if "weighted_labels" in weighting or (smooth and given.get("smoothing_order", "terms") == "terms"
+                                          and "class_weight" in weighting and given.get("family") != "sigmoid"):  # fmt: skip
+        weighting = weighting - {"weighted_labels", "class_weight"} | {"class_weight_terms"}
+    if given.get("broadcast") == "outer":
+        weighting = weighting - {"class_weight", "sample_weight", "mask"} | {"after_mean"}
+        given = {**given, "broadcast": "aligned"}
+    if not smooth or "class_weight" not in weighting:
+        given = {**given, "smoothing_order": "terms"}
+    return {**given, "weighting": tuple(sorted(str(name) for name in weighting))}
 
 
 @cache

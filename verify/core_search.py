@@ -15,7 +15,7 @@ import numpy as np
 
 from lossvet.reference.types import Array
 from lossvet.verify.contract import Contract, Setting
-from lossvet.verify.matching import ROUGH, Asked
+from lossvet.verify.matching import ROUGH, Asked, applies
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.probes import Domain
 from lossvet.verify.solving import grid, root
@@ -81,6 +81,8 @@ def _divided(contract: Contract, asked: Sequence[Asked]) -> Iterator[Contract]:
     """The contract with each denominator that explains all results."""
     left: set[str] | None = None
     for one in asked:
+        if not applies(contract, one.probe.question.inputs):
+            continue
         rows = _rows(contract, one)
         if rows is None:
             return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,9 +47,17 @@ class Fit:
 NOTHING = Fit(0.0, informative=False)
 
 
+def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
+    """Whether the inputs are such as the contract is about: what is no probability stands nowhere in place of one."""
+    if contract["input"] != "probabilities":
+        return True
+    x = inputs["labels" if contract["arguments"] == "swapped" else "logits"]
+    return bool(((x >= 0) & (x <= 1)).all())
+
+
 def roughly(contract: Contract, asked: Asked, gradients: bool = False) -> bool:
     """Whether the result, and where asked its gradients, are what the contract says, within `ROUGH`."""
-    if not asked.answer.answered:
+    if not asked.answer.answered or not applies(contract, asked.probe.question.inputs):
         return True
     leaves = tuple(asked.answer.gradients) if gradients else ()
     try:
@@ -82,7 +90,7 @@ def _close(got: Array, meant: Array) -> bool:
 def fit(contract: Contract, asked: Asked, gradients: bool = True, dtype: str = "float64") -> Fit:
     """How well the contract explains the answer, against the bound of sound code in `dtype`."""
     answer, question = asked.answer, asked.probe.question
-    if not answer.answered:
+    if not answer.answered or not applies(contract, question.inputs):
         return NOTHING
     leaves = tuple(role for role in question.leaves if role in answer.gradients) if gradients else ()
     try:

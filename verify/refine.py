@@ -140,3 +140,9 @@ def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterato
     strange = {int(v) for one in new for v in np.ravel(one.probe.question.inputs["labels"]) if not 0 <= v < c}
     for label, counted in product(sorted(strange, reverse=True), ("kept", "all")):
         yield contract.with_(ignored="label", ignored_label=float(label), counted=counted)
+
+
+def small_clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """A clip too small to show roughly."""
+    for kind, epsilon in product(("added", "clamped", "floored"), EPSILON.usual):
+        yield contract.with_(clip=kind, clip_epsilon=epsilon)

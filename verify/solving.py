@@ -46,7 +46,7 @@ def numbers(contract: Contract, number: Number, asked: Asked) -> Iterator[float]
             yield root(residual, low, high, before, after, 4e-16)
 
 
-def _root(
+def root(
     function: Callable[[float], float], low: float, high: float, at_low: float, at_high: float, precision: float
 ) -> float:
     """Where the function is 0 between two ends at which its signs differ, by the Illinois method."""

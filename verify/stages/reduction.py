@@ -64,7 +64,10 @@ def _denominator(batch: Batch) -> Node | float:
 
 
 def _after_mean(batch: Batch, losses: Node) -> Node:
-    """The mean of the losses times the mean of the weights: weights that meet a loss which is reduced already."""
+    """The mean of the losses times the mean of the weights: weights that meet a loss which is reduced already.
+
+    An N by N broadcast of weights against losses has the same mean.
+    """
     role = next((r for r in ("sample_weight", "class_weight", "mask") if r in batch.leaves), None)
     if role is None:
         raise Undefined("weights after the mean, and no weights")

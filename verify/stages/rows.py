@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lossvet.verify.stages import weights
-from lossvet.verify.stages.batch import Batch
+from lossvet.verify.stages.batch import Batch, Undefined
 from lossvet.verify.tape import Node
 
 ROW_WEIGHTS = ("class_weight", "predicted_weight", "cost_realized")
@@ -129,7 +129,7 @@ def _weighted(batch: Batch, losses: Node) -> Node:
     """The losses with the weights of rows; what a weighted mean divides by is kept in `row_weight`."""
     c = batch.contract
     weight = batch.ones()
-    own = _row_weight(batch)
+    own = None if c["broadcast"] == "outer" else _row_weight(batch)
     if own is not None:
         weight = weight * own
         losses = losses * own
@@ -139,7 +139,7 @@ def _weighted(batch: Batch, losses: Node) -> Node:
     elif "class_weight" in c.weighting and batch.binary:
         weight = weight * weights.of_classes(batch)
     for role in ("sample_weight", "mask"):
-        if role in c.weighting:
+        if role in c.weighting and c["broadcast"] != "outer":
             rows = batch.role(role)
             if c["gradient_weights"] in ("stopped", "not_differentiable"):
                 rows = rows.stopped()
@@ -159,6 +159,10 @@ def _row_weight(batch: Batch) -> Node | None:
     c = batch.contract
     if batch.binary:
         return None
+    if "class_weight" in c.weighting and c["broadcast"] == "class_for_batch":
+        if batch.x.shape[0] != batch.x.shape[1]:
+            raise Undefined("weights of classes land on rows only where there are as many of both")
+        return weights.of_classes(batch)
     if "class_weight" in c.weighting:
         labels = batch.given if c["smoothing_order"] == "after" else batch.t
         return (labels * weights.of_classes(batch)).sum(1)
