@@ -117,13 +117,16 @@ def _searched(session: Session, seed: int) -> tuple[Found, list[str]]:
     for cores in core_search.search(domain, first, shift):
         candidates = list(dict.fromkeys(core.contract for core in cores))
         nearest = nearest or candidates
-        candidates = _refined(session, candidates)
-        if not candidates:
-            continue
-        nearest = candidates
-        found = _proven(session, candidates, seed)
-        if found.status in ("confirmed", "ambiguous"):
-            return found, learnt
+        reached, candidates = _refined(session, candidates)
+        if reached:
+            nearest = reached
+        if candidates:
+            found = _proven(session, candidates, seed)
+            if found.status != "unexplained":
+                return found, learnt
+            nearest = list(found.candidates) or nearest
+        if reached:
+            break  # results with unequal weights were explained: what is left is no other core
     return _unexplained(session, nearest), learnt
 
 
@@ -142,18 +145,20 @@ def _leads(session: Session) -> tuple[bool | None, list[str]]:
     return bool(same), [f"The result {words} when a constant is added to a row of logits."]
 
 
-def _refined(session: Session, candidates: list[Contract]) -> list[Contract]:
-    """The candidates after every stage; empty where a stage leaves none."""
+def _refined(session: Session, candidates: list[Contract]) -> tuple[list[Contract], list[Contract]]:
+    """The candidates after the first stage, that of weights, and after the last; empty where a stage leaves none."""
     before = session.ask(probes.core(session.domain))
+    reached: list[Contract] = []
     for stage in stages_of_search.STAGES:
         if not candidates:
-            return []
+            break
         new = session.ask(stage.probes(session.domain, candidates[0]))
         candidates = canonical.simplest(
             refine.refined(session.domain, candidates, stage, new, before), session.domain
         )
         before = before + [one for one in new if one not in before]
-    return candidates
+        reached = reached or candidates
+    return reached, candidates
 
 
 def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
