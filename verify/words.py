@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lossvet.verify.contract import Contract
+from lossvet.verify.facet import Facet
 from lossvet.verify.facets import facets
 
 DEFAULT = "the mean over the batch of the softmax cross-entropy of logits"
@@ -36,8 +37,17 @@ def told(contract: Contract) -> Iterator[Told]:
         setting = contract[facet.name]
         for value in map(str, setting) if isinstance(setting, tuple) else (str(setting),):
             end = f" ({', '.join(f'{n} {contract.number(n):g}' for n in numbers)})" if numbers else ""
+            if facet.edge and ": " in value:  # several answers in one record
+                yield Told(facet.name, value, f"{facet.asks} {_answers(facet, value)}.", facet.edge)
+                continue
             sentence = f"The loss {facet.value(value).says}{end}."
             yield Told(facet.name, _with_numbers(contract, value, numbers), sentence, facet.edge)
+
+
+def _answers(facet: Facet, record: str) -> str:
+    """ "too large: raises, -1: wraps" in words."""
+    parts = (part.partition(": ") for part in record.split(", "))
+    return "; ".join(f"{what}: {facet.value(value).says}" for what, _, value in parts)
 
 
 def _with_numbers(contract: Contract, value: str, numbers: list[str]) -> str:
