@@ -1,7 +1,8 @@
 """Who is asked: one file a framework, and only there is the framework imported.
 
 A file `NAME_.py` here, or an entry point NAME of the group `lossvet.adapters` in another package, is the adapter NAME;
-it has a function `adapter()` that imports the framework and returns an `Adapter`.
+it has a function `adapter()` that imports the framework and returns an `Adapter`. It may have `primitives(isolated)`
+too, which serves functions that are no recipes; `NAME_primitives.py` has only that where NAME is no adapter.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 
+from lossvet.adapters.protocol import Primitives
 from lossvet.adapters.types import Adapter
 
 GROUP = "lossvet.adapters"
@@ -36,3 +39,29 @@ def load(name: str) -> Adapter:
     module = importlib.import_module(f"{__name__}.{name}_")
     own: Adapter = module.adapter()
     return own
+
+
+def primitives(name: str, isolated: bool = False) -> Primitives:
+    """The primitives of an adapter, or of NumPy: for any function of the framework's tensors, without recipes.
+
+    Threads, flags, environment and JAX's float64 stay as they are, unless the process is said to be `isolated`: one of
+    our own, set up as `load` does. "tensorflow_v1" switches the process to TF1 behaviour in either case, and raises
+    RuntimeError where TensorFlow has already run an operation eagerly; so does "tensorflow" after such a switch.
+
+    Raises KeyError where there is no such adapter or it has no primitives, ImportError where its framework is missing.
+    """
+    for place in _places(name):
+        make = getattr(importlib.import_module(place), "primitives", None)
+        if make is not None:
+            made: Primitives = make(isolated)
+            return made
+    raise KeyError(f"no primitives are called {name!r}; adapters: {', '.join(names())}, and numpy has them without one")
+
+
+def _places(name: str) -> list[str]:
+    """The modules in which primitives of this name may be, in the order in which they are looked through."""
+    if not name.isidentifier():
+        return []
+    own = [f"{__name__}.{name}_", f"{__name__}.{name}_primitives"]
+    others = [point.module for point in entry_points(group=GROUP) if point.name == name]
+    return [*(place for place in own if find_spec(place) is not None), *others]

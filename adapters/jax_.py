@@ -12,19 +12,28 @@ import numpy as np
 
 from lossvet.adapters import jax_recipes, steps
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
+from lossvet.adapters.jax_primitives import JaxPrimitives
 from lossvet.adapters.types import Adapter, Device, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case
 
 
-def adapter() -> Adapter:
-    """Import JAX and optax. Compiled functions are kept in $LOSSVET_CACHE, where that is set."""
+def primitives(isolated: bool = False) -> JaxPrimitives:
+    """Import JAX; in an isolated process compiled functions are kept in $LOSSVET_CACHE, where that is set."""
     import jax
-    import optax
 
-    if cache := os.environ.get("LOSSVET_CACHE"):
+    if isolated and (cache := os.environ.get("LOSSVET_CACHE")):
         jax.config.update("jax_compilation_cache_dir", os.path.join(cache, "jax"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return JaxPrimitives(jax)
+
+
+def adapter() -> Adapter:
+    """JAX with the losses of optax, in a process that is set up for it."""
+    import optax
+
+    own = primitives(isolated=True)
+    jax = own.jax
     runner = _Runner(jax, _Ops(jax.numpy, jax.nn, jax.lax.stop_gradient))
     return Adapter(
         name="jax",
@@ -38,6 +47,7 @@ def adapter() -> Adapter:
         read=_read,
         compiled=lambda: len(runner.signatures),
         measured=measured(jax),
+        primitives=own,
         details=_details(jax, optax),
     )
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
 from lossvet.adapters import steps, tensorflow_ops, tensorflow_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
+from lossvet.adapters.tensorflow_primitives import TensorFlowPrimitives
 from lossvet.adapters.types import Adapter, Device, Native, Outcome, Prepared, Recipe
 from lossvet.reference.types import Case, Reduction
 
@@ -29,12 +31,27 @@ KERAS_ASKED: Mapping[Reduction, str] = {
 }
 
 
-def adapter() -> Adapter:
-    """Import TensorFlow and Keras. With LOSSVET_CACHE set, XLA keeps what it compiled in that folder."""
-    if "LOSSVET_CACHE" in os.environ:
+def primitives(isolated: bool = False) -> TensorFlowPrimitives:
+    """Import TensorFlow; in an isolated process on one thread, where XLA keeps what it compiled in $LOSSVET_CACHE.
+
+    Raises RuntimeError where the process was switched to TF1 behaviour.
+    """
+    if isolated and "LOSSVET_CACHE" in os.environ:
         flag = f"--tf_xla_persistent_cache_directory={os.environ['LOSSVET_CACHE']}"
         os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} {flag}".strip()
-    tf = tensorflow_ops.start()
+    tf = tensorflow_ops.start(isolated)
+    if not tf.compat.v1.executing_eagerly_outside_functions():
+        raise RuntimeError(
+            "TensorFlow has TF1 behaviour in this process, as disable_v2_behavior or disable_eager_execution was called: "
+            "use tensorflow_v1, or a process of its own"
+        )
+    return TensorFlowPrimitives(tf)
+
+
+def adapter() -> Adapter:
+    """TensorFlow and Keras with their losses, in a process that is set up for them."""
+    own = replace(primitives(isolated=True), autograph=False)
+    tf = own.tf
     runner = Runner(tf)
     return Adapter(
         name="tensorflow",
@@ -49,6 +66,7 @@ def adapter() -> Adapter:
         compiled=lambda: len(runner.compiled),
         eager=("eager", "graph"),
         measured=measured(tf),
+        primitives=own,
         details={
             **tensorflow_ops.details(tf, tf.exp(tf.constant([-95.0] * 8)).numpy()),
             "keras": tf.keras.__version__,

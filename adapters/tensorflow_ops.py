@@ -22,16 +22,31 @@ ENVIRONMENT = {
 RECORDED = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS")
 
 
-def start() -> Any:
-    """TensorFlow, with one thread; `ENVIRONMENT` holds wherever the user's own environment does not speak."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+def start(isolated: bool = True) -> Any:
+    """TensorFlow; in an isolated process with one thread, and `ENVIRONMENT` wherever the user's own says nothing."""
+    if isolated:
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
     import tensorflow as tf
 
+    if not isolated:
+        return tf
     tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     return tf
+
+
+def used(tf: Any) -> bool:
+    """Whether TensorFlow has started its eager runtime, which an operation does."""
+    threads = tf.config.threading
+    number = threads.get_inter_op_parallelism_threads()
+    try:  # another number of threads is refused once the runtime is there; there is no public way to ask for that
+        threads.set_inter_op_parallelism_threads(number + 1)
+    except RuntimeError:
+        return True
+    threads.set_inter_op_parallelism_threads(number)
+    return False
 
 
 def devices(tf: Any) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from lossvet.adapters import steps, tensorflow_ops
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
+from lossvet.adapters.tensorflow_v1_primitives import TensorFlowV1Primitives
 from lossvet.adapters.types import Adapter, Device, Native, Outcome, Prepared, Recipe
 from lossvet.reference.types import Case, Reduction
 
@@ -31,10 +32,26 @@ LOSSES_ASKED: Mapping[Reduction, str] = {
 }
 
 
+def primitives(isolated: bool = False) -> TensorFlowV1Primitives:
+    """Import TensorFlow and switch the process to TF1 behaviour; an isolated one has one thread.
+
+    Raises RuntimeError where TensorFlow has already run an operation eagerly: what then exists is of no use any more.
+    """
+    tf = tensorflow_ops.start(isolated)
+    if tf.compat.v1.executing_eagerly_outside_functions():
+        if tensorflow_ops.used(tf):
+            raise RuntimeError(
+                "the TF1 API needs the whole process to have TF1 behaviour, and TensorFlow has already run operations "
+                "eagerly in this one: use a process of its own"
+            )
+        tf.compat.v1.disable_v2_behavior()
+    return TensorFlowV1Primitives(tf, threads=1 if isolated else 0)
+
+
 def adapter() -> Adapter:
-    """Import TensorFlow and switch the process to TF1 behaviour."""
-    tf = tensorflow_ops.start()
-    tf.compat.v1.disable_v2_behavior()
+    """The TF1 API with its losses, in a process that is set up for it."""
+    own = primitives(isolated=True)
+    tf = own.tf
     runner = Runner(tf)
     return Adapter(
         name="tensorflow_v1",
@@ -48,6 +65,7 @@ def adapter() -> Adapter:
         read=runner.read,
         eager=("session",),
         measured=measured(tf, runner.session),
+        primitives=own,
         details=tensorflow_ops.details(tf, runner.smallest()),
     )
 

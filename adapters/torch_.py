@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import FunctionType
 from typing import Any
 
 from lossvet.adapters import steps, torch_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, EventClock
+from lossvet.adapters.torch_primitives import TorchPrimitives
 from lossvet.adapters.types import Adapter, Device, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case, Reduction
 
@@ -45,13 +46,21 @@ NO_DERIVATIVE = (
 """What an exception says that means "there is no such derivative". Every other exception is a `Raised`."""
 
 
-def adapter() -> Adapter:
-    """Import PyTorch, on one thread. Compiled kernels are kept in $LOSSVET_CACHE, where that is set."""
-    if cache := os.environ.get("LOSSVET_CACHE"):
+def primitives(isolated: bool = False) -> TorchPrimitives:
+    """Import PyTorch; in an isolated process on one thread, with compiled kernels in $LOSSVET_CACHE, if it is set."""
+    if isolated and (cache := os.environ.get("LOSSVET_CACHE")):
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(cache, "torch"))
     import torch
 
-    torch.set_num_threads(1)
+    if isolated:
+        torch.set_num_threads(1)
+    return TorchPrimitives(torch)
+
+
+def adapter() -> Adapter:
+    """PyTorch with its losses, in a process that is set up for it."""
+    own = replace(primitives(isolated=True), fullgraph=True)
+    torch = own.torch
     ops = _Ops(torch)
     runner = _Runner(torch, ops)
     return Adapter(
@@ -67,6 +76,7 @@ def adapter() -> Adapter:
         compiled=runner.compiled,
         no_gradient={"compile": ("hvp",)},  # AOTAutograd has no double backward
         measured=measured(torch),
+        primitives=own,
         details=_details(torch),
     )
 

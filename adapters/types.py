@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lossvet.adapters.protocol import Primitives
 from lossvet.reference.types import Case, Reduction, Variant
 
 
@@ -170,6 +171,8 @@ class Adapter:
     """By mode, the leaves into which there is no gradient whatever the recipe, "hvp" among them; "*" stands for all."""
     measured: Mapping[str, Device] = field(default_factory=dict)
     """How devices other than "cpu" are measured, by name; those that are not here are not timed."""
+    primitives: Primitives | None = None
+    """What the framework does with tensors, for functions that are no recipes; None where it has not been written."""
     details: Mapping[str, str] = field(default_factory=dict)
     """What else determines the answers: threads, flush-to-zero, flags. Recorded with the run."""
 

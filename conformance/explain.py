@@ -54,6 +54,11 @@ def explain(name: str) -> str:
     return topics[name]()
 
 
+def names() -> tuple[str, ...]:
+    """Everything that `explain` explains."""
+    return tuple(_topics())
+
+
 def _topics() -> dict[str, Callable[[], str]]:
     """Every name that can be explained, and how."""
     return {

@@ -10,8 +10,9 @@ from lossvet.commands.ending import end
 @click.command("explain")
 @click.argument("name")
 def command(name: str) -> None:
-    """Explain NAME: a variant, a hazard, a deviation or a verdict, with a small example."""
-    from lossvet.conformance.explain import explain
+    """Explain NAME, with a small example: a variant, a hazard, a deviation or a verdict; a facet that `verify` compares
+    (`denominator`) or one of its values (`denominator=weights`). `facets` lists all facets."""
+    from lossvet.verify.explain import explain
 
     try:
         text = explain(name)

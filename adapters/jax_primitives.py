@@ -1,0 +1,93 @@
+"""JAX's primitives. float64 exists in a context: each of them opens it where a tensor that it is given needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossvet.adapters.protocol import Function, Mode, Tensors, host, mode_of, plain
+
+MODES = (Mode("eager"), Mode("jit", compiles=True))
+
+
+@dataclass(frozen=True)
+class JaxPrimitives:
+    """`adapters.protocol.Primitives` over jax.Array."""
+
+    jax: Any
+    name: str = "jax"
+    modes: tuple[Mode, ...] = MODES
+
+    def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
+        given = host(array, dtype)
+        with self.precision(given.dtype.name):
+            return self.jax.device_put(given, self.jax.devices(device)[0])
+
+    def read(self, tensor: Any) -> NDArray[Any]:
+        return plain(tensor)
+
+    def dtype(self, tensor: Any) -> str:
+        return str(tensor.dtype)
+
+    def compile(self, function: Function, mode: str) -> Function:
+        if not mode_of(self, mode).compiles:
+            return function
+        jitted = self.jax.jit(function)
+
+        def call(tensors: Tensors) -> Any:
+            with self._wide(tensors):
+                return jitted(tensors)
+
+        return call
+
+    def vjp(
+        self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any = None
+    ) -> tuple[Any, dict[str, Any]]:
+        with self._wide(inputs):
+            return self._vjp(function, inputs, tuple(leaves), cotangent)
+
+    def _vjp(
+        self, function: Function, inputs: Tensors, leaves: tuple[str, ...], cotangent: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        jnp = self.jax.numpy
+        into = {name: inputs[name] for name in leaves if jnp.issubdtype(inputs[name].dtype, jnp.inexact)}
+        value, pullback = self.jax.vjp(lambda chosen: function({**inputs, **chosen}), into)
+        along = cotangent(value) if callable(cotangent) else cotangent
+        (gradients,) = pullback(jnp.ones_like(value) if along is None else along)
+        return value, {name: gradients.get(name) for name in leaves}
+
+    def jvp(self, function: Function, inputs: Tensors, tangents: Tensors) -> tuple[Any, Any]:
+        chosen = {name: inputs[name] for name in tangents}
+        with self._wide(inputs):
+            value, tangent = self.jax.jvp(lambda moved: function({**inputs, **moved}), (chosen,), (dict(tangents),))
+            return value, tangent
+
+    def hvp(self, function: Function, inputs: Tensors, leaf: str, cotangent: Any, direction: Any) -> Any:
+        """Forward over reverse: the derivative of the gradient along the direction."""
+
+        def gradient(x: Any) -> Any:
+            return self._vjp(function, {**inputs, leaf: x}, (leaf,), cotangent)[1][leaf]
+
+        with self._wide(inputs):
+            return self.jax.jvp(gradient, (inputs[leaf],), (direction,))[1]
+
+    def wait(self, tensors: Any) -> None:
+        self.jax.block_until_ready(tensors)
+
+    def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
+        """64 bits for float64 and, for all else, JAX as users have it."""
+        if dtype != "float64":
+            return nullcontext()
+        # A context and no process-wide flag: the setting is part of the key of every cache of JAX, traces included.
+        switch = (self.jax if hasattr(self.jax, "enable_x64") else self.jax.experimental).enable_x64
+        context: AbstractContextManager[Any] = switch(True)
+        return context
+
+    def _wide(self, tensors: Tensors) -> AbstractContextManager[Any]:
+        wide = any(getattr(x, "dtype", None) == np.float64 for x in tensors.values())
+        return self.precision("float64" if wide else None)

@@ -1,0 +1,54 @@
+"""NumPy's primitives: it computes, and has no derivatives. A framework of `lossvet run` it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossvet.adapters.protocol import Function, Mode, Primitives, Tensors, host, mode_of, plain
+
+NO_DERIVATIVES = "NumPy has no derivatives"
+
+
+def primitives(isolated: bool = False) -> Primitives:
+    """NumPy's primitives; an isolated process needs nothing else."""
+    return NumpyPrimitives()
+
+
+class NumpyPrimitives:
+    """`adapters.protocol.Primitives` over arrays."""
+
+    name = "numpy"
+    modes = (Mode("eager", forward_mode=False, second_order=False),)
+
+    def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
+        return host(array, dtype)
+
+    def read(self, tensor: Any) -> NDArray[Any]:
+        return plain(tensor)
+
+    def dtype(self, tensor: Any) -> str:
+        return np.asarray(tensor).dtype.name
+
+    def compile(self, function: Function, mode: str) -> Function:
+        mode_of(self, mode)
+        return function
+
+    def vjp(self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any = None) -> Never:
+        raise NotImplementedError(NO_DERIVATIVES)
+
+    def jvp(self, function: Function, inputs: Tensors, tangents: Tensors) -> Never:
+        raise NotImplementedError(NO_DERIVATIVES)
+
+    def hvp(self, function: Function, inputs: Tensors, leaf: str, cotangent: Any, direction: Any) -> Never:
+        raise NotImplementedError(NO_DERIVATIVES)
+
+    def wait(self, tensors: Any) -> None:
+        pass
+
+    def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
+        return nullcontext()

@@ -1,0 +1,161 @@
+"""What every framework gives to all that computes with it: a handful of primitives, and how one thing is run with them.
+
+A function takes one mapping, from names to tensors of the framework, and returns a tensor; to `compile`, one that returns
+a mapping or a tuple is as good. The primitives change nothing of the process that they run in: no thread count, flag,
+environment variable or default dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tensors = Mapping[str, Any]
+Function = Callable[[Tensors], Any]
+Computation = Callable[[Function, Tensors], Mapping[str, Any]]
+"""From a function, as a mode runs it, and tensors to outputs by name. `Primitives.vjp` and the others may be called."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A way in which a framework runs a function."""
+
+    name: str
+    compiles: bool = False
+    """Whether a first call costs compilation to machine code, once for each set of shapes."""
+    around: bool = False
+    """Whether derivatives are taken around the compiled function; else they are compiled together with it."""
+    forward_mode: bool = True
+    """Whether there is a forward-mode derivative (`Primitives.jvp`)."""
+    second_order: bool = True
+    """Whether there is a derivative of a derivative (`Primitives.hvp`)."""
+
+
+class Primitives(Protocol):
+    """What a framework does with tensors. A method raises whatever the framework raises.
+
+    Tensors are what `put` returns, or what a compiled function is given; the two need not be of one type.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The first is how the framework runs a function that nobody compiled."""
+
+    def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
+        """A tensor with the values of an array or number, in memory of its own, of any rank; 0-d becomes a scalar.
+
+        Floats are cast to `dtype` (None: they keep theirs); integers and booleans keep their own, as far as the
+        framework has it: JAX has 64 bits for integers only where floats have them.
+        """
+
+    def read(self, tensor: Any) -> NDArray[Any]:
+        """The values in NumPy: dense, detached, on the host, in memory of their own. Numbers are taken too.
+
+        bfloat16, which NumPy lacks, becomes float32: it holds every such value.
+        """
+
+    def dtype(self, tensor: Any) -> str:
+        """The name of the dtype of a tensor: "float32", "bfloat16", "int64", "bool"..."""
+
+    def compile(self, function: Function, mode: str) -> Function:
+        """The function as the mode runs it; itself in an eager mode. Raises ValueError where there is no such mode."""
+
+    def vjp(
+        self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """The value of the function, and by leaf the gradient of sum(cotangent * value); None where there is none.
+
+        `cotangent` is a tensor of the shape of the value, None for ones, or a function from the value to such a tensor.
+        Raises NotImplementedError where the framework has no derivatives.
+        """
+
+    def jvp(self, function: Function, inputs: Tensors, tangents: Tensors) -> tuple[Any, Any]:
+        """The value, and its forward-mode derivative along `tangents` (by leaf); None or zeros where there is none.
+
+        Raises NotImplementedError where the framework has no forward mode.
+        """
+
+    def hvp(self, function: Function, inputs: Tensors, leaf: str, cotangent: Any, direction: Any) -> Any:
+        """The Hessian of sum(cotangent * value) in one leaf, times `direction`; None where there is none.
+
+        `cotangent` is as in `vjp`. Raises NotImplementedError where the framework has no derivatives.
+        """
+
+    def wait(self, tensors: Any) -> None:
+        """Return when these tensors, in containers of any kind, have been computed."""
+
+    def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
+        """The context in which tensors of this dtype exist: JAX has float64 only in one. It ends as it began."""
+
+
+def mode_of(primitives: Primitives, name: str | None = None) -> Mode:
+    """The mode of this name, the first for None. Raises ValueError where the framework has no such mode."""
+    found = next((mode for mode in primitives.modes if name in (None, mode.name)), None)
+    if found is None:
+        have = ", ".join(mode.name for mode in primitives.modes)
+        raise ValueError(f"{primitives.name} has no mode {name!r}; choose one of: {have}")
+    return found
+
+
+def built(primitives: Primitives, function: Function, computation: Computation, mode: str | None = None) -> Function:
+    """The computation with this function, as the mode runs it: what is compiled is compiled once, for many calls.
+
+    Where derivatives are taken around compiled functions, `function` alone is compiled; else all of the computation is.
+    """
+    how = mode_of(primitives, mode)
+    if how.around:
+        compiled = primitives.compile(function, how.name)
+        return lambda tensors: computation(compiled, tensors)
+    return primitives.compile(lambda tensors: computation(function, tensors), how.name)
+
+
+def run(
+    primitives: Primitives,
+    function: Function,
+    computation: Computation,
+    arrays: Mapping[str, Any],
+    mode: str | None = None,
+    dtype: str | None = None,
+    device: str = "cpu",
+) -> dict[str, NDArray[Any] | None]:
+    """Put the arrays in place, compute, and read the outputs; None stands for an output that is not there.
+
+    The gradient of a loss in two leaves, in every framework and mode:
+
+        def both(f, tensors):
+            value, gradients = p.vjp(f, tensors, ("logits", "weight"))
+            return {"loss": value, **gradients}
+
+        run(p, loss, both, {"logits": x, "weight": w}, mode="jit", dtype="float64")
+    """
+    floats = (given.dtype.name for given in map(np.asarray, arrays.values()) if is_float(given))
+    with primitives.precision(dtype or ("float64" if "float64" in floats else None)):
+        tensors = {name: primitives.put(array, dtype, device) for name, array in arrays.items()}
+        outputs = built(primitives, function, computation, mode)(tensors)
+        primitives.wait(outputs)
+        return {name: None if output is None else primitives.read(output) for name, output in outputs.items()}
+
+
+def host(array: Any, dtype: str | None) -> NDArray[Any]:
+    """A copy of an array or number in NumPy, floats in the dtype. Raises TypeError where NumPy has no such dtype."""
+    given = np.asarray(array)
+    return np.array(given, dtype=dtype if is_float(given) else None)
+
+
+def plain(tensor: Any) -> NDArray[Any]:
+    """A copy in NumPy of what NumPy can read; bfloat16 and other narrow floats that it lacks as float32."""
+    given = np.array(tensor)
+    return given.astype(np.float32) if is_float(given) and given.dtype.kind != "f" else given
+
+
+def is_float(array: NDArray[Any]) -> bool:
+    """Whether these are floats: those of NumPy, or those that ml_dtypes adds (bfloat16, float8), of another kind."""
+    return array.dtype.kind == "f" or array.dtype.name.startswith(("bfloat", "float"))

@@ -1,0 +1,125 @@
+"""PyTorch's primitives: reverse mode by autograd, around what torch.compile makes; forward mode by dual numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossvet.adapters.protocol import Function, Mode, Tensors, is_float, mode_of, plain
+
+MODES = (
+    Mode("eager"),
+    Mode("compile", compiles=True, around=True, forward_mode=False, second_order=False),  # AOTAutograd has neither
+)
+
+
+@dataclass(frozen=True)
+class TorchPrimitives:
+    """`adapters.protocol.Primitives` over torch.Tensor."""
+
+    torch: Any
+    fullgraph: bool = False
+    """Whether torch.compile raises where it would leave a part to Python."""
+    name: str = "torch"
+    modes: tuple[Mode, ...] = MODES
+
+    def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
+        given = np.asarray(array)
+        if dtype is None or not is_float(given):
+            return self.torch.tensor(given, device=device)
+        if dtype == "bfloat16":  # NumPy has none
+            return self.torch.tensor(given, device=device).to(self.torch.bfloat16)
+        return self.torch.tensor(given.astype(dtype), device=device)
+
+    def read(self, tensor: Any) -> NDArray[Any]:
+        if not isinstance(tensor, self.torch.Tensor):
+            return plain(tensor)
+        dense = tensor.detach().to_dense() if tensor.layout != self.torch.strided else tensor.detach()
+        if dense.dtype == self.torch.bfloat16:
+            dense = dense.float()
+        return np.array(dense.cpu().numpy())  # a copy: else what is changed in place later would change with it
+
+    def dtype(self, tensor: Any) -> str:
+        return str(tensor.dtype).removeprefix("torch.")
+
+    def compile(self, function: Function, mode: str) -> Function:
+        """PyTorch counts recompilations by code object, and after eight runs eagerly: each function has its own."""
+        if not mode_of(self, mode).compiles:
+            return function
+
+        def call(tensors: Tensors) -> Any:
+            return function(tensors)
+
+        code = call.__code__.replace()
+        alone = FunctionType(code, call.__globals__, call.__name__, call.__defaults__, call.__closure__)
+        compiled, dual = (
+            self.torch.compile(alone, dynamic=True, fullgraph=self.fullgraph),
+            self.torch.autograd.forward_ad,
+        )
+
+        def checked(tensors: Tensors) -> Any:
+            if dual._current_level >= 0:
+                raise NotImplementedError("torch.compile has no forward mode: it would drop the tangents silently")
+            return compiled(tensors)
+
+        return checked
+
+    def vjp(
+        self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any = None
+    ) -> tuple[Any, dict[str, Any]]:
+        names = tuple(leaves)
+        with self.torch.enable_grad():
+            given = {**inputs, **{name: self._leaf(inputs[name]) for name in names}}
+            value = function(given)
+        return value, self._gradients(value, {name: given[name] for name in names}, cotangent)
+
+    def jvp(self, function: Function, inputs: Tensors, tangents: Tensors) -> tuple[Any, Any]:
+        dual = self.torch.autograd.forward_ad
+        with dual.dual_level():
+            moved = {name: dual.make_dual(inputs[name], tangent) for name, tangent in tangents.items()}
+            value = function({**inputs, **moved})
+            if not isinstance(value, self.torch.Tensor):
+                return value, None
+            primal, tangent = dual.unpack_dual(value)
+            return primal, tangent
+
+    def hvp(self, function: Function, inputs: Tensors, leaf: str, cotangent: Any, direction: Any) -> Any:
+        with self.torch.enable_grad():
+            x = self._leaf(inputs[leaf])
+            value = function({**inputs, leaf: x})
+            gradient = self._gradients(value, {leaf: x}, cotangent, create_graph=True)[leaf]
+        return None if gradient is None else self._gradients(gradient, {leaf: x}, direction)[leaf]
+
+    def wait(self, tensors: Any) -> None:
+        if self.torch.cuda.is_available():
+            self.torch.cuda.synchronize()
+
+    def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def _leaf(self, tensor: Any) -> Any:
+        """The tensor as one that gradients are taken in; integers have none."""
+        if tensor.requires_grad or not tensor.is_floating_point():
+            return tensor
+        return tensor.detach().requires_grad_()
+
+    def _gradients(
+        self, value: Any, leaves: dict[str, Any], cotangent: Any, create_graph: bool = False
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = dict.fromkeys(leaves)
+        into = {name: x for name, x in leaves.items() if x.requires_grad}
+        if not into or not isinstance(value, self.torch.Tensor) or not value.requires_grad:
+            return found
+        along = cotangent(value) if callable(cotangent) else cotangent
+        if along is None:
+            along = self.torch.ones_like(value)
+        grads = self.torch.autograd.grad(
+            value, list(into.values()), along, allow_unused=True, create_graph=create_graph
+        )
+        return {**found, **dict(zip(into, grads, strict=True))}

@@ -1,0 +1,247 @@
+"""Run as a program, one framework a process: every primitive on a weighted cross-entropy in its own operations.
+
+    python primitives_asked.py answers FRAMEWORK      {mode/dtype: outputs}
+    python primitives_asked.py state FRAMEWORK HOW    what the process is set to, before and after
+    python primitives_asked.py used FRAMEWORK         the error of primitives(FRAMEWORK) once TensorFlow is in use
+
+The answer is pickled to standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lossvet import adapters
+from lossvet.adapters.protocol import Primitives, Tensors, run
+
+N, C = 5, 3
+ARRAYS: dict[str, Any] = {
+    "logits": np.array([[2.0, 0.0, -1.0], [0.5, 1.0, 0.0], [-3.0, 2.0, 1.0], [0.25, -0.75, 4.0], [1.5, 1.5, -2.0]]),
+    "labels": np.array([0, 2, 1, 1, 0]),
+    "weight": np.array([0.5, 2.0, 4.0]),
+    "scale": np.array(1.5),
+    "cotangent": np.array([1.0, -2.0, 0.5, 3.0, 0.25]),
+    "direction": np.array([[1.0, 0, 2], [0, -1, 1], [0.5, 0.5, 0], [2, 1, -1], [0, 0, 1]]),
+}
+LEAVES = ("logits", "weight", "scale", "direction", "labels")
+"""The last two in vain: the loss does not depend on the direction, and integers have no derivative."""
+
+
+def torch_rows(t: Tensors) -> Any:
+    import torch
+
+    rows = torch.nn.functional.cross_entropy(t["logits"], t["labels"], reduction="none")
+    return t["scale"] * t["weight"][t["labels"]] * rows
+
+
+def torch_mean(t: Tensors) -> Any:
+    return torch_rows(t).sum() / t["weight"][t["labels"]].sum()
+
+
+def jax_rows(t: Tensors) -> Any:
+    import jax
+
+    log_p = jax.nn.log_softmax(t["logits"])
+    return -t["scale"] * t["weight"][t["labels"]] * jax.numpy.take_along_axis(log_p, t["labels"][:, None], 1)[:, 0]
+
+
+def jax_mean(t: Tensors) -> Any:
+    return jax_rows(t).sum() / t["weight"][t["labels"]].sum()
+
+
+def tensorflow_rows(t: Tensors) -> Any:
+    import tensorflow as tf
+
+    rows = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=t["labels"], logits=t["logits"])
+    return t["scale"] * tf.gather(t["weight"], t["labels"]) * rows
+
+
+def tensorflow_mean(t: Tensors) -> Any:
+    import tensorflow as tf
+
+    return tf.reduce_sum(tensorflow_rows(t)) / tf.reduce_sum(tf.gather(t["weight"], t["labels"]))
+
+
+def numpy_rows(t: Tensors) -> Any:
+    x, y = t["logits"], t["labels"]
+    return t["scale"] * t["weight"][y] * (np.log(np.exp(x).sum(1)) - x[np.arange(len(y)), y])
+
+
+def numpy_mean(t: Tensors) -> Any:
+    return numpy_rows(t).sum() / t["weight"][t["labels"]].sum()
+
+
+LOSSES: dict[str, tuple[Callable[[Tensors], Any], Callable[[Tensors], Any]]] = {
+    "torch": (torch_rows, torch_mean),
+    "jax": (jax_rows, jax_mean),
+    "tensorflow": (tensorflow_rows, tensorflow_mean),
+    "tensorflow_v1": (tensorflow_rows, tensorflow_mean),
+    "numpy": (numpy_rows, numpy_mean),
+}
+
+
+def answers(name: str) -> dict[str, Any]:
+    """By mode and dtype, what each primitive gives: arrays, None, or the name of an exception."""
+    p = adapters.primitives(name)
+    found: dict[str, Any] = {f"{m.name}/{d}": cell(p, m.name, d) for m in p.modes for d in ("float32", "float64")}
+    rows, _ = LOSSES[name]
+    with p.precision("float64"):  # without run: placed by hand, computed at once
+        tensors = {key: p.put(array, "float64") for key, array in ARRAYS.items()}
+        found["dtypes"] = {key: p.dtype(tensor) for key, tensor in tensors.items()}
+        found["shapes"] = {key: p.read(tensor).shape for key, tensor in tensors.items()}
+        found["number"] = p.read(2.5)
+    if name != "numpy":
+        found["half"] = p.read(p.put(np.array([1.0, 1 + 2.0**-9]), "bfloat16"))
+        found["apart"] = apart(p, rows)
+        found["raises"] = failing(p)
+    if name == "torch":
+        found["refused"] = refused(p)
+    try:
+        p.compile(rows, "quantum")
+    except ValueError as error:
+        found["no such mode"] = str(error)
+    return found
+
+
+def cell(p: Primitives, mode: str, dtype: str) -> dict[str, Any]:
+    """Of one mode and dtype; "NAME raised" where a primitive was refused."""
+    rows, mean = LOSSES[p.name]
+    found: dict[str, Any] = {}
+    for ask in (forward, gradients, reduced, second, tangent):
+        function = mean if ask is reduced else rows
+        try:
+            found |= run(p, function, lambda f, t, ask=ask: ask(p, f, t), ARRAYS, mode, dtype)
+        except Exception as error:
+            found[f"{ask.__name__} raised"] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def forward(p: Primitives, f: Any, t: Tensors) -> dict[str, Any]:
+    return {"forward": f(t)}
+
+
+def gradients(p: Primitives, f: Any, t: Tensors) -> dict[str, Any]:
+    """Along a cotangent, along ones where there is none, and along one that is made of the value."""
+    value, into = p.vjp(f, t, LEAVES, t["cotangent"])
+    return {
+        "value": value,
+        **{f"gradient {leaf}": gradient for leaf, gradient in into.items()},
+        "along ones": p.vjp(f, t, ("logits",))[1]["logits"],
+        "along itself": p.vjp(f, t, ("logits",), lambda value: 2 * value)[1]["logits"],
+    }
+
+
+def reduced(p: Primitives, f: Any, t: Tensors) -> dict[str, Any]:
+    value, into = p.vjp(f, t, ("logits", "weight"))
+    return {"mean": value, **{f"mean gradient {leaf}": gradient for leaf, gradient in into.items()}}
+
+
+def second(p: Primitives, f: Any, t: Tensors) -> dict[str, Any]:
+    return {
+        "hvp": p.hvp(f, t, "logits", t["cotangent"], t["direction"]),
+        "hvp along ones": p.hvp(f, t, "logits", None, t["direction"]),
+    }
+
+
+def tangent(p: Primitives, f: Any, t: Tensors) -> dict[str, Any]:
+    value, along = p.jvp(f, t, {"logits": t["direction"], "scale": t["scale"]})
+    return {"jvp value": value, "jvp": along}
+
+
+def apart(p: Primitives, rows: Any) -> Any:
+    """The gradient without `run`, where JAX is in no context for float64."""
+    tensors = {key: p.put(array, "float64") for key, array in ARRAYS.items()}
+    value, into = p.vjp(p.compile(rows, p.modes[0].name), tensors, ("logits",), tensors["cotangent"])
+    p.wait((value, into))
+    return p.read(into["logits"])
+
+
+def failing(p: Primitives) -> str:
+    def broken(t: Tensors) -> Any:
+        raise ZeroDivisionError("broken")
+
+    try:
+        p.vjp(broken, {"x": p.put(np.ones(2))}, ("x",))
+    except ZeroDivisionError as error:
+        return str(error)
+    return "nothing was raised"
+
+
+def refused(p: Primitives) -> str:
+    """PyTorch's own loss has no derivative in its weights, and says so."""
+    import torch
+
+    def loss(t: Tensors) -> Any:
+        return torch.nn.functional.cross_entropy(t["logits"], t["labels"], t["weight"])
+
+    try:
+        p.vjp(loss, {key: p.put(array, "float32") for key, array in ARRAYS.items()}, ("weight",))
+    except RuntimeError as error:
+        return str(error)
+    return "nothing was raised"
+
+
+def state(name: str, how: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the process is set to before the framework is asked, and after `primitives` or `load`.
+
+    torch.compile sets variables of the environment for its own kernels: it is the caller who asks for it.
+    """
+    start = settings(name)
+    if how == "primitives":
+        p = adapters.primitives(name)
+        cell(p, p.modes[0].name, "float64")
+    else:
+        adapters.load(name)
+    return start, settings(name)
+
+
+def settings(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"numpy": np.geterr()}
+    if name == "torch":
+        import torch
+
+        found |= {"threads": torch.get_num_threads(), "between": torch.get_num_interop_threads()}
+        found |= {"dtype": str(torch.get_default_dtype()), "grad": torch.is_grad_enabled()}
+    if name == "jax":
+        import jax
+
+        found |= {"x64": jax.config.jax_enable_x64, "cache": jax.config.jax_compilation_cache_dir}
+        found["dtype"] = str(jax.numpy.ones(1).dtype)
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        threads = tf.config.threading
+        found |= {"eager": tf.executing_eagerly(), "dtype": tf.keras.config.floatx()}
+        found |= {
+            "threads": threads.get_intra_op_parallelism_threads(),
+            "between": threads.get_inter_op_parallelism_threads(),
+        }
+    return {**found, "environment": dict(os.environ), "warnings": len(warnings.filters)}  # after the import
+
+
+def used(name: str) -> str:
+    """An operation first, then primitives; "nothing was raised", or the error."""
+    import tensorflow as tf
+
+    if name == "tensorflow":
+        tf.compat.v1.disable_v2_behavior()
+    else:
+        tf.constant(1.0) + 1.0
+    try:
+        adapters.primitives(name)
+    except RuntimeError as error:
+        return str(error)
+    return "nothing was raised"
+
+
+if __name__ == "__main__":
+    what, *arguments = sys.argv[1:]
+    result = {"answers": answers, "state": state, "used": used}[what](*arguments)  # type: ignore[operator]  # by name
+    sys.stdout.buffer.write(pickle.dumps(result))

@@ -1,0 +1,213 @@
+"""The primitives of every framework, in every mode, against derivatives by hand; and that they leave the process alone.
+
+Each framework runs in a process of its own (`primitives_asked.py`): the TF1 API needs one.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pickle
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the program that is imported from beside this file
+
+from primitives_asked import ARRAYS, LEAVES
+
+from lossvet import adapters
+
+ASKED = Path(__file__).with_name("primitives_asked.py")
+MODES = {
+    "torch": ("eager", "compile"),
+    "jax": ("eager", "jit"),
+    "tensorflow": ("eager", "graph", "xla"),
+    "tensorflow_v1": ("session",),
+    "numpy": ("eager",),
+}
+CELLS = [(name, mode, dtype) for name, modes in MODES.items() for mode in modes for dtype in ("float32", "float64")]
+DERIVING = [cell for cell in CELLS if cell[0] != "numpy"]
+TOLERANCE = {"float32": 3e-6, "float64": 1e-14}
+"""Some roundings of numbers below 30."""
+
+
+def asked(*arguments: str, **environment: str) -> Any:
+    """What the program answers."""
+    package = arguments[1].partition("_")[0]
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    done = subprocess.run(
+        [sys.executable, str(ASKED), *arguments], capture_output=True, env={**os.environ, **environment}, timeout=300
+    )
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    return pickle.loads(done.stdout)
+
+
+@cache
+def answers(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = asked("answers", name)
+    return found
+
+
+def by_hand() -> dict[str, Any]:
+    """With l = lse(x) - x_y, p = softmax(x), c the cotangent, s the scale: the losses are s w_y l."""
+    x, y, w, s, c, u = (ARRAYS[k] for k in ("logits", "labels", "weight", "scale", "cotangent", "direction"))
+    p, onehot = np.exp(x) / np.exp(x).sum(1, keepdims=True), np.eye(3)[y]
+    plain = -np.log((p * onehot).sum(1))
+    rows = s * w[y] * plain
+
+    def gradient(along: Any) -> Any:
+        return (along * s * w[y])[:, None] * (p - onehot)
+
+    def hessian(along: Any) -> Any:
+        return (along * s * w[y])[:, None] * (p * u - p * (p * u).sum(1, keepdims=True))
+
+    total = w[y].sum()
+    return {
+        "forward": rows,
+        "value": rows,
+        "gradient logits": gradient(c),
+        "gradient weight": (c * s * plain) @ onehot,
+        "gradient scale": (c * w[y] * plain).sum(),
+        "along ones": gradient(1.0),
+        "along itself": gradient(2 * rows),
+        "mean": rows.sum() / total,
+        "mean gradient logits": gradient(1 / total),
+        "mean gradient weight": (s * plain - rows.sum() / total) @ onehot / total,
+        "hvp": hessian(c),
+        "hvp along ones": hessian(1.0),
+        "jvp value": rows,
+        "jvp": (gradient(1.0) * u).sum(1) + rows,
+    }
+
+
+BY_HAND = by_hand()
+
+
+def close(found: Any, true: Any, dtype: str) -> None:
+    assert found.dtype == dtype
+    assert found.shape == np.shape(true)
+    np.testing.assert_allclose(found, true, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
+
+
+def test_the_modes_are_those_listed_here() -> None:
+    """What is not listed would not be tested."""
+    for name, modes in MODES.items():
+        found = {key.partition("/")[0] for key in answers(name) if "/float" in key}
+        assert found == set(modes), name
+
+
+@pytest.mark.parametrize(("name", "mode", "dtype"), CELLS)
+def test_the_value(name: str, mode: str, dtype: str) -> None:
+    close(answers(name)[f"{mode}/{dtype}"]["forward"], BY_HAND["forward"], dtype)
+
+
+@pytest.mark.parametrize(("name", "mode", "dtype"), DERIVING)
+@pytest.mark.parametrize("output", [k for k in BY_HAND if "hvp" not in k and "jvp" not in k])
+def test_the_gradient(name: str, mode: str, dtype: str, output: str) -> None:
+    close(answers(name)[f"{mode}/{dtype}"][output], BY_HAND[output], dtype)
+
+
+@pytest.mark.parametrize(("name", "mode", "dtype"), DERIVING)
+def test_a_gradient_that_is_not_there_is_none_or_zero(name: str, mode: str, dtype: str) -> None:
+    found = answers(name)[f"{mode}/{dtype}"]
+    assert set(LEAVES) >= {"direction", "labels"}
+    assert found["gradient labels"] is None, "integers have no gradient"
+    into = found["gradient direction"]
+    assert not into.any() if name == "jax" else into is None
+
+
+@pytest.mark.parametrize(("name", "mode", "dtype"), DERIVING)
+@pytest.mark.parametrize("output", ["hvp", "hvp along ones"])
+def test_the_hessian_product(name: str, mode: str, dtype: str, output: str) -> None:
+    found = answers(name)[f"{mode}/{dtype}"]
+    if mode == "compile":
+        assert found["second raised"].startswith("RuntimeError: ")
+    else:
+        close(found[output], BY_HAND[output], dtype)
+
+
+@pytest.mark.parametrize(("name", "mode", "dtype"), DERIVING)
+@pytest.mark.parametrize("output", ["jvp value", "jvp"])
+def test_the_forward_derivative(name: str, mode: str, dtype: str, output: str) -> None:
+    found = answers(name)[f"{mode}/{dtype}"]
+    if name == "tensorflow_v1" or mode == "compile":
+        assert found["tangent raised"].startswith("NotImplementedError: ")
+    else:
+        close(found[output], BY_HAND[output], dtype)
+
+
+def test_numpy_has_no_derivatives() -> None:
+    for dtype in ("float32", "float64"):
+        found = answers("numpy")[f"eager/{dtype}"]
+        raised = {key: value for key, value in found.items() if key != "forward"}
+        assert set(raised) == {f"{ask} raised" for ask in ("gradients", "reduced", "second", "tangent")}
+        assert set(raised.values()) == {"NotImplementedError: NumPy has no derivatives"}
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_arrays_of_every_rank_are_placed_and_read(name: str) -> None:
+    found = answers(name)
+    assert found["shapes"] == {key: array.shape for key, array in ARRAYS.items()}
+    assert found["dtypes"] == {key: array.dtype.name for key, array in ARRAYS.items()}
+    assert found["number"] == 2.5
+    assert f"{name} has no mode 'quantum'; choose one of: {', '.join(MODES[name])}" == found["no such mode"]
+
+
+@pytest.mark.parametrize("name", [name for name in MODES if name != "numpy"])
+def test_bfloat16_is_read_as_float32(name: str) -> None:
+    half = answers(name)["half"]
+    assert half.dtype == np.float32
+    assert half.tolist() == [1.0, 1.0], "2^-9 is less than half an ulp"
+
+
+@pytest.mark.parametrize("name", [name for name in MODES if name != "numpy"])
+def test_primitives_serve_without_run(name: str) -> None:
+    close(answers(name)["apart"], BY_HAND["gradient logits"], "float64")
+    assert answers(name)["raises"] == "broken", "an exception of the function passes through"
+
+
+def test_a_derivative_that_pytorch_refuses_raises() -> None:
+    assert "not differentiable" in answers("torch")["refused"]
+
+
+# The process of the caller --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["torch", "jax", "tensorflow", "numpy"])
+def test_the_process_is_left_as_it_was(name: str) -> None:
+    before, after = asked("state", name, "primitives")
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "environment"),
+    [
+        ("torch", "threads", {"OMP_NUM_THREADS": "2"}),
+        ("tensorflow", "environment", {}),
+        ("jax", "cache", {"LOSSVET_CACHE": os.devnull}),
+    ],
+)
+def test_a_process_that_is_set_up_for_an_adapter_is_seen(name: str, key: str, environment: dict[str, str]) -> None:
+    before, after = asked("state", name, "load", **environment)
+    assert after[key] != before[key]
+
+
+def test_tensorflow_is_asked_after_it_was_used_but_not_in_two_behaviours() -> None:
+    assert "already run operations eagerly" in asked("used", "tensorflow_v1")
+    assert "TF1 behaviour in this process" in asked("used", "tensorflow")
+
+
+def test_numpy_is_no_framework_of_a_run() -> None:
+    assert "numpy" not in adapters.names()
+    assert adapters.primitives("numpy").name == "numpy"
+    with pytest.raises(KeyError, match="no primitives are called 'fortran'"):
+        adapters.primitives("fortran")
+    with pytest.raises(KeyError, match="no primitives are called"):
+        adapters.primitives("../torch")

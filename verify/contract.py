@@ -1,0 +1,128 @@
+"""A contract: what a loss means, as a record of facets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+from lossvet.verify.facets import facets
+
+Setting = str | float | tuple[str, ...] | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The facets in which a loss departs from the default, and their numbers, as sorted pairs; all others have it.
+
+    The default is the mean over the batch of the softmax cross-entropy of logits. `weighting` is a tuple of names, the
+    numbers ("clip_epsilon") are floats, every other facet a string.
+    """
+
+    departures: tuple[tuple[str, Setting], ...] = ()
+
+    @staticmethod
+    def of(settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
+        """The contract with these facets. Raises KeyError for an unknown facet, number or value."""
+        given = {**(settings or {}), **more}
+        checked = _one_spelling({name: _checked(name, setting) for name, setting in given.items()})
+        kept = {name: setting for name, setting in checked.items() if name in facets() and setting != default(name)}
+        kept |= {name: setting for name, setting in checked.items() if _owner(name) in kept}
+        return Contract(tuple(sorted(kept.items())))
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Setting]:
+        return dict(self.departures)
+
+    def __getitem__(self, name: str) -> Setting:
+        found = self._by_name.get(name)
+        return default(name) if found is None else found
+
+    def __iter__(self) -> Iterator[str]:
+        """The names that depart, in the order in which facets are told."""
+        order = [*facets(), *numbers()]
+        return iter(sorted(self._by_name, key=order.index))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def value(self, name: str) -> str:
+        """A facet that is a single string."""
+        found = self[name]
+        assert isinstance(found, str)
+        return found
+
+    def number(self, name: str) -> float:
+        """A number of a facet. Raises KeyError where the contract has none."""
+        found = self._by_name.get(name)
+        if not isinstance(found, int | float):
+            raise KeyError(f"the contract has no {name}")
+        return float(found)
+
+    @property
+    def weighting(self) -> tuple[str, ...]:
+        found = self["weighting"]
+        return tuple(name for name in found if isinstance(name, str)) if isinstance(found, tuple) else ()
+
+    def with_(self, settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
+        return Contract.of({**self._by_name, **(settings or {}), **more})
+
+    def record(self) -> dict[str, str | float | list[str] | list[float]]:
+        """What departs, as JSON and TOML have it; every facet that is reported stands in it by name."""
+        return {name: list(s) if isinstance(s := self[name], tuple) else s for name in self}  # type: ignore[misc]  # a tuple of one kind
+
+
+def _one_spelling(given: dict[str, Setting]) -> dict[str, Setting]:
+    """One meaning, one spelling: identities that hold whatever the other facets are."""
+    weighting = set(given.get("weighting", ()))  # type: ignore[arg-type]  # a tuple of names
+    smooth = given.get("smoothing", "none") != "none"
+    if "weighted_labels" in weighting or (smooth and given.get("smoothing_order", "terms") == "terms"
+                                          and "class_weight" in weighting and given.get("family") != "sigmoid"):  # fmt: skip
+        weighting = weighting - {"weighted_labels", "class_weight"} | {"class_weight_terms"}
+    if given.get("broadcast") == "outer":
+        weighting = weighting - {"class_weight", "sample_weight", "mask"} | {"after_mean"}
+        given = {**given, "broadcast": "aligned"}
+    if not smooth or "class_weight" not in weighting:
+        given = {**given, "smoothing_order": "terms"}
+    return {**given, "weighting": tuple(sorted(str(name) for name in weighting))}
+
+
+@cache
+def numbers() -> tuple[str, ...]:
+    """The names of all numbers that facets have."""
+    return tuple(number for facet in facets().values() for number in facet.numbers)
+
+
+@cache
+def _owner(number: str) -> str:
+    """The facet that a number belongs to; of a facet, nothing."""
+    return next((facet.name for facet in facets().values() if number in facet.numbers), "")
+
+
+def default(name: str) -> Setting:
+    """The default of a facet; of a number 0.0, which no contract holds. Raises KeyError for an unknown name."""
+    if name == "weighting":
+        return ()
+    if name in facets():
+        return facets()[name].default
+    if name in numbers():
+        return 0.0
+    raise KeyError(f"no facet is called {name!r}; there are: {', '.join(facets())}")
+
+
+def _checked(name: str, setting: Setting | list[str]) -> Setting:
+    if name == "constants" and isinstance(setting, tuple | list):
+        return tuple(float(w) for w in setting)
+    if name in numbers():
+        if isinstance(setting, str | tuple | list):
+            raise KeyError(f"{name} is {setting!r}; expected a number")
+        return float(setting)
+    if name not in facets():
+        raise KeyError(f"no facet is called {name!r}; there are: {', '.join(facets())}")
+    facet = facets()[name]
+    if name == "weighting":
+        names = [setting] if isinstance(setting, str) else list(setting)  # type: ignore[arg-type]  # no number gets here
+        return tuple(sorted({facet.value(n).name for n in names if n != "none"}))
+    if not isinstance(setting, str):
+        raise KeyError(f"{name} is {setting!r}; expected one of: {', '.join(v.name for v in facet.values)}")
+    return setting if facet.edge else facet.value(setting).name

@@ -1,0 +1,175 @@
+"""The first search: what a loss is with weights of 1, up to what it is divided by.
+
+A candidate's rows are evaluated once and held against every denominator at the same time, since with weights of 1 a
+denominator is a function of the number of rows and classes alone. Numbers that a departure has are found by solving
+for the first probe, and tried on the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+import numpy as np
+
+from lossvet.reference.types import Array
+from lossvet.verify.contract import Contract, Setting
+from lossvet.verify.matching import ROUGH, Asked, applies
+from lossvet.verify.pipeline import Undefined, evaluate
+from lossvet.verify.probes import Domain
+from lossvet.verify.solving import grid, root
+from lossvet.verify.space import Departure, Number, bases, departures
+
+FACTORS = ("batch", "elements", "sum", "batch_squared", "total_class_weight")
+"""The denominators that can be told apart with weights of 1; "unreduced" is seen by the shape."""
+
+
+@dataclass(frozen=True)
+class Core:
+    """A contract without its weights, and what it is divided by where weights are 1."""
+
+    contract: Contract
+    departures: tuple[Departure, ...]
+
+
+def search(domain: Domain, asked: Sequence[Asked], shift: bool | None = None) -> Iterator[list[Core]]:
+    """All that explain the results: with no departure; with one; with two, first by usual numbers and then by any.
+
+    A list for each of these steps, empty where nothing explains them. `shift` says whether the result stays when a
+    constant is added to a row, None where that is not known.
+    """
+    answered = [a for a in asked if a.answer.answered]
+    if not answered:
+        return
+    for count, solve in ((0, False), (1, False), (1, True), (2, False), (2, True)):
+        found: list[Core] = []
+        for base in bases(domain):
+            for chosen in departures(domain, base, count):
+                if possible(base, chosen, shift) and (not solve or any(d.number for d in chosen)):
+                    found += [Core(c, chosen) for c in _tried(base, chosen, answered, solve)]
+        yield found
+
+
+def possible(base: Contract, chosen: tuple[Departure, ...], shift: bool | None) -> bool:
+    """Whether a loss like this can be invariant, or can be not invariant, under a constant added to a row."""
+    invariant = base["family"] == "softmax" and base["input"] == "logits" and all(d.keeps_shift for d in chosen)
+    return shift is None or shift == invariant
+
+
+def _tried(base: Contract, chosen: tuple[Departure, ...], asked: Sequence[Asked], solve: bool) -> Iterator[Contract]:
+    settings: dict[str, Setting] = {}
+    for d in chosen:
+        settings |= d.settings
+    if base.weighting and "weighting" in settings:
+        return
+    numbers = [d.number for d in chosen if d.number is not None]
+    plain = base.with_(settings)
+    if not solve:
+        for values in product(*(number.usual for number in numbers)):
+            yield from _divided(plain.with_({n.name: v for n, v in zip(numbers, values, strict=True)}), asked)
+        return
+    for open_number in numbers:
+        others = [number for number in numbers if number is not open_number]
+        for values in product(*(number.usual[:3] for number in others)):
+            fixed = plain.with_({n.name: v for n, v in zip(others, values, strict=True)})
+            for value in _solved(fixed, open_number, asked):
+                yield from _divided(fixed.with_({open_number.name: value}), asked)
+
+
+def _divided(contract: Contract, asked: Sequence[Asked]) -> Iterator[Contract]:
+    """The contract with each denominator that explains all results."""
+    left: set[str] | None = None
+    for one in asked:
+        if not applies(contract, one.probe.question.inputs):
+            continue
+        rows = _rows(contract, one)
+        if rows is None:
+            return
+        fitting = {name for name, value in _results(contract, rows, one).items() if _near(value, one.answer.value)}
+        left = fitting if left is None else left & fitting
+        if not left:
+            return
+    for name in sorted(left or ()):
+        yield contract.with_(denominator=name)
+
+
+def _rows(contract: Contract, asked: Asked) -> Array | None:
+    try:
+        return evaluate(contract.with_(denominator="unreduced"), asked.probe.question.inputs).value
+    except Undefined:
+        return None
+
+
+def _results(contract: Contract, rows: Array, asked: Asked) -> dict[str, Array]:
+    """The result by denominator."""
+    got = asked.answer.value
+    assert got is not None
+    if got.size > 1:
+        return {"unreduced": rows}
+    given = asked.probe.question.inputs
+    n, c = given["logits"].shape
+    if contract["label_shift"] == "next_token":
+        n -= 1
+    counted = n
+    if contract["ignored"] == "label" and contract["counted"] == "kept":
+        counted = int((given["labels"] != contract.number("ignored_label")).sum())
+    total = np.asarray(rows.sum())
+    by_name = {
+        "batch": total / counted,
+        "elements": total / (counted * c),
+        "sum": total,
+        "batch_squared": total / counted**2,
+        "total_class_weight": total / c,
+    }
+    if contract.weighting and contract["weights_from"] == "batch_counts":
+        by_name["weights"] = _evaluated(contract.with_(denominator="weights"), asked)
+    return by_name
+
+
+def _evaluated(contract: Contract, asked: Asked) -> Array:
+    try:
+        return evaluate(contract, asked.probe.question.inputs).value
+    except Undefined:
+        return np.asarray(np.nan)
+
+
+def _near(value: Array, got: Array | None) -> bool:
+    assert got is not None
+    if value.size != got.size:
+        return False
+    with np.errstate(all="ignore"):
+        scale = np.abs(value[np.isfinite(value)]).max(initial=0.0) + 1e-3
+        close = np.abs(value.ravel() - got.ravel()) <= ROUGH * scale
+        return bool((close | (np.isnan(value.ravel()) & np.isnan(got.ravel()))).all())
+
+
+def _solved(contract: Contract, number: Number, asked: Sequence[Asked]) -> Iterator[float]:
+    """Values of the number for which some denominator explains the first result, and roughly the second."""
+    first, *others = asked
+
+    def residuals(value: float, one: Asked = first) -> dict[str, float]:
+        rows = _rows(contract.with_({number.name: value}), one)
+        if rows is None or one.answer.value is None:
+            return {}
+        target = float(one.answer.value.sum())
+        with np.errstate(all="ignore"):
+            return {name: float(result.sum() - target) for name, result in _results(contract, rows, one).items()}
+
+    points = [(v, residuals(v)) for v in grid(number)]
+    for (low, before), (high, after) in pairwise(points):
+        for name in before.keys() & after.keys():
+            if not (np.isfinite(before[name]) and np.isfinite(after[name]) and before[name] * after[name] < 0):
+                continue
+
+            def one_name(value: float, name: str = name) -> float:
+                return residuals(value).get(name, np.nan)
+
+            rough = root(one_name, low, high, before[name], after[name], 1e-4)
+            if others and abs(residuals(rough, others[0]).get(name, np.inf)) > 0.01 * abs(_sum(others[0])) + 1e-3:
+                continue
+            yield root(one_name, low, high, before[name], after[name], 4e-16)
+
+
+def _sum(asked: Asked) -> float:
+    return 0.0 if asked.answer.value is None else float(asked.answer.value.sum())

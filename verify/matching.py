@@ -1,0 +1,142 @@
+"""Whether a contract explains an answer: every element of result and gradients within the derived bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lossvet.reference.types import Array
+from lossvet.verify.contract import Contract
+from lossvet.verify.pipeline import Undefined, evaluate
+from lossvet.verify.probes import Probe
+from lossvet.verify.questions import Answer
+
+ROUGH = 3e-6
+"""How far, relative to the result, a first look lets a contract be: guards against log 0 and against 0/0 move a loss by
+so much. Nothing is confirmed by a rough look."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A probe with its answer."""
+
+    probe: Probe
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`ratio` is the largest error as a share of the bound (inf where shapes or kinds differ), at the output `where`.
+
+    `informative` is False where the answer says nothing: no result, or NaN throughout, or the contract says nothing of
+    the inputs.
+    """
+
+    ratio: float
+    where: str = ""
+    informative: bool = True
+
+    @property
+    def fits(self) -> bool:
+        return self.ratio <= 1.0
+
+
+NOTHING = Fit(0.0, informative=False)
+
+
+def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
+    """Whether the inputs are such as the contract is about: what is no probability stands nowhere in place of one."""
+    if contract["input"] != "probabilities":
+        return True
+    x = inputs["labels" if contract["arguments"] == "swapped" else "logits"]
+    return bool(((x >= 0) & (x <= 1)).all())
+
+
+def roughly(contract: Contract, asked: Asked, gradients: bool = False) -> bool:
+    """Whether the result, and where asked its gradients, are what the contract says, within `ROUGH`."""
+    if not asked.answer.answered or not applies(contract, asked.probe.question.inputs):
+        return True
+    leaves = tuple(asked.answer.gradients) if gradients else ()
+    try:
+        meant = evaluate(contract, asked.probe.question.inputs, leaves)
+    except Undefined:
+        return False
+    assert asked.answer.value is not None
+    if not _close(asked.answer.value, meant.value):
+        return False
+    if not np.isfinite(meant.value).all():
+        return True
+    return all(_same_gradient(asked.answer.gradients[leaf], meant.gradients.get(leaf)) for leaf in leaves)
+
+
+def _same_gradient(got: Array | None, meant: Array | None) -> bool:
+    if got is None or meant is None:
+        return not np.any(got if meant is None else meant)
+    return _close(got, meant)
+
+
+def _close(got: Array, meant: Array) -> bool:
+    if got.size != meant.size:
+        return False
+    with np.errstate(all="ignore"):
+        got, meant = got.ravel(), meant.ravel()
+        scale = np.abs(meant[np.isfinite(meant)]).max(initial=0.0) + 1e-3
+        return bool((_alike(got, meant) | (np.abs(got - meant) <= ROUGH * scale)).all())
+
+
+def fit(contract: Contract, asked: Asked, gradients: bool = True, dtype: str = "float64") -> Fit:
+    """How well the contract explains the answer, against the bound of sound code in `dtype`."""
+    answer, question = asked.answer, asked.probe.question
+    if not answer.answered or not applies(contract, question.inputs):
+        return NOTHING
+    leaves = tuple(role for role in question.leaves if role in answer.gradients) if gradients else ()
+    try:
+        meant = evaluate(contract, question.inputs, leaves, bounds_for=dtype)
+    except Undefined:
+        return Fit(np.inf, "loss")
+    got = answer.value
+    assert got is not None
+    assert meant.bound is not None
+    found = [Fit(_ratio(got, meant.value, meant.bound), "loss")]
+    if not np.isfinite(meant.value).all():
+        return found[0]  # where the result is infinite or undefined, its gradient is a convention
+    for leaf in leaves:
+        found.append(Fit(_gradient_ratio(contract, leaf, answer.gradients[leaf], meant), f"gradient/{leaf}"))
+    return max(found, key=lambda one: one.ratio)
+
+
+def _gradient_ratio(contract: Contract, leaf: str, got: Array | None, meant: Any) -> float:
+    expected = meant.gradients.get(leaf)
+    if got is None:
+        return 0.0 if expected is None or not np.any(expected) else np.inf
+    if expected is None:
+        return 0.0 if not np.any(got) else np.inf
+    return _ratio(got, expected, meant.gradient_bounds[leaf])
+
+
+def _ratio(got: Array, meant: Array, bound: Array) -> float:
+    if got.size != meant.size:
+        return np.inf
+    with np.errstate(all="ignore"):
+        got, meant, bound = got.ravel(), meant.ravel(), np.broadcast_to(bound, meant.shape).ravel()
+        error = np.abs(got - meant)
+        ratios = np.where(_alike(got, meant), 0.0, error / np.maximum(bound, 1e-300))
+        return float(np.nan_to_num(ratios, nan=np.inf).max(initial=0.0))
+
+
+def _alike(got: Array, meant: Array) -> Any:
+    """Equal, infinities included, or both NaN."""
+    return (got == meant) | (np.isnan(got) & np.isnan(meant))
+
+
+def explains(contract: Contract, asked: Iterable[Asked], gradients: bool = True, dtype: str = "float64") -> bool:
+    return all(fit(contract, one, gradients, dtype).fits for one in asked)
+
+
+def worst(contract: Contract, asked: Sequence[Asked], dtype: str = "float64") -> tuple[Fit, Asked | None]:
+    """The probe that the contract explains least."""
+    fits = [(fit(contract, one, dtype=dtype), one) for one in asked]
+    return max(fits, key=lambda pair: pair[0].ratio, default=(NOTHING, None))

@@ -1,0 +1,148 @@
+"""From the core of a loss to its contract: stage by stage, further probes and the alternatives that they can tell apart.
+
+A stage asks its probes and keeps the candidates that explain all answers so far. Where one fails, the alternatives that
+the stage knows take its place: they change few facets, and those which the stage's probes show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from lossvet.verify.contract import Contract, Setting
+from lossvet.verify.matching import Asked, roughly
+from lossvet.verify.probes import Domain, Probe
+from lossvet.verify.solving import numbers
+from lossvet.verify.space import DENOMINATORS, Number, weightings
+
+EPSILON = Number(
+    "clip_epsilon",
+    (1e-7, 1e-8, 1e-12, 1e-6, 1e-10, 1e-5, 1e-4, 1e-15, 1e-16, 1e-20, float(np.finfo(np.float32).eps),
+     float(np.finfo(np.float64).eps), 1e-9, 1e-3, 1e-2, 1e-30, float(np.finfo(np.float32).tiny)),
+    1e-40,
+    0.4,
+    logarithmic=True,
+)  # fmt: skip
+GUARDS = (1e-8, 1e-7, 1e-6, 1e-5, 1e-12, 1e-10, 1e-9, 1e-16, 1e-4, 1e-3, 1.0, float(np.finfo(np.float32).eps))
+
+Alternatives = Callable[[Domain, Contract, Sequence[Asked]], Iterator[Contract]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`probes` are asked first; `alternatives` are tried where a candidate does not explain them."""
+
+    name: str
+    probes: Callable[[Domain, Contract], list[Probe]]
+    alternatives: Alternatives
+    gradients: bool = False
+    """Whether gradients have to be explained as well, roughly."""
+
+
+def refined(
+    domain: Domain, candidates: Sequence[Contract], stage: Stage, new: Sequence[Asked], before: Sequence[Asked]
+) -> list[Contract]:
+    """The candidates that explain the answers, or what takes their place. `before` has been explained by all already."""
+    found: dict[Contract, None] = {}
+    everything = [*new, *before]
+    for candidate in candidates:
+        if explained(candidate, new, stage.gradients):
+            found[candidate] = None
+            continue
+        for other in stage.alternatives(domain, candidate, new):
+            if explained(other, everything, stage.gradients):
+                found[other] = None
+    return list(found)
+
+
+def explained(contract: Contract, asked: Sequence[Asked], gradients: bool) -> bool:
+    return all(roughly(contract, one, gradients) for one in asked)
+
+
+def ways_of_weighting(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """Every weighting, scale and denominator; of smoothed labels, every order of smoothing and weighting."""
+    smooth = contract["smoothing"] != "none"
+    orders = ("terms", "sample", "after") if smooth else ("terms",)
+    for settings, order in product(weightings(domain, contract), orders):
+        weighed = contract.with_(settings).with_(smoothing_order=order)
+        for denominator in DENOMINATORS:
+            yield weighed.with_(denominator=denominator)
+
+
+def denominators(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    for denominator in DENOMINATORS:
+        yield contract.with_(denominator=denominator)
+
+
+def guards(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    for kind, guard in product(("added", "floored"), GUARDS):
+        yield contract.with_(denominator_guard=kind, guard=guard)
+
+
+def clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """Every way of clipping, with the epsilon that explains the farthest result; and a log taken naively."""
+    for kind in ("clamped", "floored", "added"):
+        for value in sorted({round_off(v) for one in new for v in numbers(contract.with_(clip=kind), EPSILON, one)}):
+            yield contract.with_(clip=kind, clip_epsilon=value)
+    for kind in ("log_floor", "capped"):
+        number = Number("clip_epsilon", (100.0, 10.0, 20.0, 50.0), 0.5, 900.0)
+        for value in sorted({v for one in new for v in numbers(contract.with_(clip=kind), number, one)}):
+            yield contract.with_(clip=kind, clip_epsilon=value)
+
+
+def round_off(value: float) -> float:
+    """A number that was solved for, as it was probably written: the nearest one of four digits where that is close."""
+    near = float(f"{value:.3e}")
+    return near if abs(near - value) <= 1e-6 * abs(value) else value
+
+
+def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """What only labels that are no classes can show."""
+    weighting = set(contract.weighting)
+    swaps: list[dict[str, Setting]] = [{}]
+    if "class_weight" in weighting:
+        swaps.append({"weighting": tuple(weighting - {"class_weight"} | {"class_weight_terms"})})
+        swaps.append({"smoothing_order": "after"})
+        swaps.append({"smoothing_order": "sample"})
+    if "pos_weight" in weighting:
+        swaps.append({"weighting": tuple(weighting - {"pos_weight"} | {"pos_weight_on_hard_labels"})})
+    kinds: list[dict[str, Setting]] = [{}, {"labels": "hardened"}, {"offset": "label_entropy"}]
+    for swap, kind in product(swaps, kinds):
+        for denominator in dict.fromkeys((contract["denominator"], "batch", "weights", "elements")):
+            yield contract.with_({**swap, **kind, "denominator": denominator})
+
+
+def broadcasts(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    for value in ("class_for_batch", "outer"):
+        yield contract.with_(broadcast=value)
+    yield from denominators(domain, contract, new)
+
+
+def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """What is done with gradients: one facet at a time, then two, then three."""
+    choices: dict[str, tuple[str, ...]] = {
+        "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero"),
+        "gradient_labels": ("exact", "stopped"),
+        "gradient_weights": ("exact", "stopped"),
+        "upstream": ("exact", "ignored", "detached"),
+    }
+    ways = sorted(product(*choices.values()), key=lambda way: sum(v != "exact" for v in way))
+    for way in ways:
+        yield contract.with_(dict(zip(choices, way, strict=True)))
+
+
+def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """Rows whose label is left out, by the labels that the new probes hold and no class has."""
+    c = new[0].probe.question.inputs["logits"].shape[1]
+    strange = {int(v) for one in new for v in np.ravel(one.probe.question.inputs["labels"]) if not 0 <= v < c}
+    for label, counted in product(sorted(strange, reverse=True), ("kept", "all")):
+        yield contract.with_(ignored="label", ignored_label=float(label), counted=counted)
+
+
+def small_clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """A clip too small to show roughly."""
+    for kind, epsilon in product(("added", "clamped", "floored"), EPSILON.usual):
+        yield contract.with_(clip=kind, clip_epsilon=epsilon)

@@ -1,0 +1,174 @@
+"""From log-probabilities to the weighted loss of each row, or of each element of a binary loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossvet.verify.stages import weights
+from lossvet.verify.stages.batch import Batch, Undefined
+from lossvet.verify.tape import Node
+
+ROW_WEIGHTS = ("class_weight", "predicted_weight", "cost_realized")
+"""What multiplies a whole row; one of them at most."""
+
+
+def apply(batch: Batch) -> Node:
+    """The losses: [N], or [N, C] of a binary loss; ignored rows are 0."""
+    losses = _binary(batch) if batch.binary else _softmax(batch)
+    losses = _regularised(batch, losses)
+    losses = _weighted(batch, losses)
+    kept = batch.kept[:, None] if batch.binary else batch.kept
+    return losses if kept.all() else losses.where(np.broadcast_to(kept > 0, losses.shape), 0.0)
+
+
+def _times(t: Node, log_p: Node) -> Node:
+    """t log p, where a label of 0 takes no part even where log p is infinite."""
+    lost = (t.plain == 0) & ~np.isfinite(log_p.plain)
+    return t * (log_p.where(~lost, 0.0) if lost.any() else log_p)
+
+
+def _softmax(batch: Batch) -> Node:
+    c, log_p, p = batch.contract, batch.log_p, batch.p
+    assert log_p is not None
+    assert p is not None
+    assert batch.q is not None
+    if "cost_expected" in c.weighting:
+        return (p * _costs(batch)).sum(1)
+    if "cost_complement" in c.weighting:
+        return -_times(_costs(batch) * (1.0 - batch.t), _log_complement(batch)).sum(1)
+    terms = _times(batch.t, log_p)
+    if c["modulation"] == "focal":
+        terms = terms * batch.q.power(c.number("gamma"))
+    if {"class_weight_terms", "weighted_labels"} & set(c.weighting):
+        terms = terms * weights.of_classes(batch)
+    if c["offset"] == "label_entropy":
+        t = batch.t
+        terms = terms - _times(t, t.where(t.plain > 0, 1.0).log())
+    losses = _signed(batch, -terms.sum(1))
+    if c["clip"] == "capped":
+        losses = losses.where(losses.plain <= c.number("clip_epsilon"), c.number("clip_epsilon"))
+    return losses
+
+
+def _log_complement(batch: Batch) -> Node:
+    """log(1 - p) [N, C]; from logits as lse without the class less lse, which is finite where p rounds to 1."""
+    c, classes = batch.contract, batch.x.shape[1]
+    assert batch.q is not None
+    if classes < 2:
+        return batch.x * 0.0
+    if c["input"] != "logits" or c["clip"] != "none" or c["logits_map"] != "none":
+        return batch.q.log()
+    others = np.array([[k for k in range(classes) if k != j] for j in range(classes)])
+    assert batch.log_p is not None
+    without = batch.x[:, others]
+    lse_without = (without - without.log_softmax(2))[:, :, 0]
+    return lse_without - (batch.x - batch.log_p)
+
+
+def _binary(batch: Batch) -> Node:
+    c, t, p = batch.contract, batch.t, batch.p
+    assert batch.log_p is not None
+    assert batch.log_q is not None
+    assert p is not None
+    assert batch.q is not None
+    positive, negative = _times(t, batch.log_p), _times(1.0 - t, batch.log_q)
+    if c["modulation"] == "focal":
+        positive = positive * batch.q.power(c.number("gamma"))
+        negative = negative * p.power(c.number("gamma"))
+    if "pos_weight" in c.weighting:
+        positive = positive * weights.of_positives(batch)
+    if "neg_weight" in c.weighting:
+        negative = negative * weights.scaled(batch, batch.role("pos_weight"))
+    if "both_sides" in c.weighting:
+        both = weights.scaled(batch, batch.role("binary_weights"))
+        positive, negative = positive * both[1], negative * both[0]
+    if c["sign"] == "plus_on_one_term":
+        negative = -negative
+    losses = -(positive + negative)
+    if "pos_weight_on_hard_labels" in c.weighting:
+        q = weights.scaled(batch, batch.role("pos_weight"))
+        losses = losses * (q + batch.tape.lift(np.zeros(losses.shape))).where(t.plain == 1, 1.0)
+    if {"class_weight", "class_weight_terms", "weighted_labels"} & set(c.weighting):
+        losses = losses * weights.of_classes(batch)
+    return _signed(batch, losses)
+
+
+def _signed(batch: Batch, losses: Node) -> Node:
+    return -losses if batch.contract["sign"] == "plus" else losses
+
+
+def _regularised(batch: Batch, losses: Node) -> Node:
+    c = batch.contract
+    match c["extra_terms"]:
+        case "z_loss":
+            assert batch.log_p is not None
+            lse = (batch.x - batch.x.log_softmax(1))[:, 0]
+            return losses + lse * lse * c.number("z_scale")
+        case "entropy":
+            assert batch.p is not None
+            assert batch.log_p is not None
+            return losses + (batch.p * batch.log_p).sum(1) * c.number("entropy_scale")
+        case _:
+            return losses
+
+
+def _costs(batch: Batch) -> Node:
+    """Costs [N, C] of each row's class against every prediction."""
+    costs = weights.scaled(batch, batch.role("cost_matrix"))
+    rows, classes = np.arange(costs.shape[0]), costs.shape[0]
+    if batch.contract["cost_orientation"] == "predicted_rows":
+        costs = costs[rows[None, :], rows[:, None]]
+    if batch.sparse:
+        return costs[batch.classes]
+    return (batch.given.reshape((*batch.given.shape, 1)) * costs.reshape((1, classes, classes))).sum(1)
+
+
+def _weighted(batch: Batch, losses: Node) -> Node:
+    """The losses with the weights of rows; what a weighted mean divides by is kept in `row_weight`."""
+    c = batch.contract
+    weight = batch.ones()
+    own = None if c["broadcast"] == "outer" else _row_weight(batch)
+    if own is not None:
+        weight = weight * own
+        losses = losses * own
+    elif "class_weight_terms" in c.weighting or "weighted_labels" in c.weighting:
+        w = weights.of_classes(batch)
+        weight = weight * w if batch.binary else (batch.given * w).sum(1)
+    elif "class_weight" in c.weighting and batch.binary:
+        weight = weight * weights.of_classes(batch)
+    for role in ("sample_weight", "mask"):
+        if role in c.weighting and c["broadcast"] != "outer":
+            rows = batch.role(role)
+            if c["gradient_weights"] in ("stopped", "not_differentiable"):
+                rows = rows.stopped()
+            if c["label_shift"] == "next_token":
+                rows = rows[1:]
+            if c["weight_scale"] != "raw" and not own:
+                rows = weights.scaled(batch, rows)
+            rows = rows.column() if batch.binary else rows
+            weight, losses = weight * rows, losses * rows
+    kept: Any = batch.kept[:, None] if batch.binary else batch.kept
+    batch.row_weight = weight if kept.all() else weight * kept
+    return losses
+
+
+def _row_weight(batch: Batch) -> Node | None:
+    """What multiplies each row, [N]; None where nothing does."""
+    c = batch.contract
+    if batch.binary:
+        return None
+    if "class_weight" in c.weighting and c["broadcast"] == "class_for_batch":
+        if batch.x.shape[0] != batch.x.shape[1]:
+            raise Undefined("weights of classes land on rows only where there are as many of both")
+        return weights.of_classes(batch)
+    if "class_weight" in c.weighting:
+        labels = batch.given if c["smoothing_order"] == "after" else batch.t
+        return (labels * weights.of_classes(batch)).sum(1)
+    if "predicted_weight" in c.weighting:
+        return weights.of_classes(batch)[batch.x.plain.argmax(1)]
+    if "cost_realized" in c.weighting:
+        costs = _costs(batch)
+        return costs[np.arange(costs.shape[0]), batch.x.plain.argmax(1)]
+    return None

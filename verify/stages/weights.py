@@ -1,0 +1,81 @@
+"""Where weights come from and how they are scaled before they meet a loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lossvet.verify.stages.batch import Batch, Undefined
+from lossvet.verify.tape import Node
+
+FORMULAS = ("inverse", "total", "balanced", "others_share", "effective_number")
+"""Of the counts n_c of classes in a batch of N: 1 / n_c, N / n_c, N / (C n_c), 1 - n_c / N, (1 - b) / (1 - b^n_c)."""
+
+
+def scaled(batch: Batch, w: Node) -> Node:
+    """Weights of classes as the contract's `weight_scale` has them, stopped where no gradient passes."""
+    c = batch.contract
+    if c["gradient_weights"] in ("stopped", "not_differentiable"):
+        w = w.stopped()
+    count = float(np.prod(w.shape)) if w.shape else 1.0
+    match c["weight_scale"]:
+        case "sum_to_one":
+            return w / w.sum()
+        case "sum_to_classes":
+            return w / w.sum() * count
+        case "softmaxed":
+            return w.log_softmax(-1).exp()
+        case "inverted":
+            return 1.0 / w
+        case "squared":
+            return w * w
+        case "rooted":
+            return w.power(0.5)
+        case _:
+            return w
+
+
+def of_classes(batch: Batch) -> Node:
+    """Weights [C]: the argument, constants in the code, or what the counts of the batch give."""
+    c = batch.contract
+    match c["weights_from"]:
+        case "batch_counts":
+            return scaled(batch, batch.tape.lift(_from_counts(batch)))
+        case "constant":
+            constants = c["constants"]
+            if not isinstance(constants, tuple) or len(constants) != batch.x.shape[1]:
+                raise Undefined("the weights in the code are of another number of classes")
+            return scaled(batch, batch.tape.lift(np.array([float(w) for w in constants])))
+        case "argument":
+            return scaled(batch, batch.role("class_weight"))
+        case other:
+            raise Undefined(f"weights from {other}")
+
+
+def of_positives(batch: Batch) -> Node:
+    """Weights of positive labels, [] or [C]: the argument, or from the labels of the batch, with their gradient."""
+    if batch.contract["weights_from"] == "batch_counts":
+        return scaled(batch, float(batch.given.shape[0]) / (batch.given.sum(0) + 1e-6))
+    return scaled(batch, batch.role("pos_weight"))
+
+
+def _from_counts(batch: Batch) -> Any:
+    counts = (batch.given.plain * batch.kept[:, None]).sum(0)
+    total, classes = counts.sum(), len(counts)
+    with np.errstate(divide="ignore"):
+        match batch.contract["weights_formula"]:
+            case "inverse":
+                found = 1 / counts
+            case "total":
+                found = total / counts
+            case "balanced":
+                found = total / (classes * counts)
+            case "others_share":
+                found = 1 - counts / total
+            case "effective_number":
+                beta = batch.contract.number("beta")
+                found = (1 - beta) / (1 - beta**counts)
+            case other:
+                raise Undefined(f"weights by the formula {other}")
+    return np.where(counts > 0, found, 0.0)
