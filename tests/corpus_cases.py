@@ -1,14 +1,13 @@
-"""The inputs on which the corpus is called, and NumPy's words in which its formulas are written."""
+"""The records of the corpus, and the inputs on which its losses are called."""
 
 from __future__ import annotations
 
 import re
-import warnings
+import tomllib
 from typing import Any
 
 import numpy as np
-import tomllib
-from corpus_runner import CORPUS, cotangent, leaves
+from corpus_runner import CORPUS
 
 Record = dict[str, Any]
 DEFAULTS = {
@@ -24,7 +23,7 @@ DEFAULTS = {
 """What a record leaves out. A loss that is no mean has no zero_denominator: none."""
 NUMBERS = {
     "clip_epsilon", "clip_cap", "log_floor", "gamma", "weights", "counts_formula", "microbatches", "microbatch_rows",
-    "smoothing_alpha", "temperature", "cap", "margin", "z_loss", "entropy",
+    "smoothing_alpha", "at_zero", "temperature", "cap", "margin", "z_loss", "entropy",
 }  # fmt: skip
 """The keys of a contract that are no facets: the numbers that go with them."""
 
@@ -73,6 +72,7 @@ def inputs(record: Record, case: str) -> Record | None:
         "ignore_index": ignored,
         "count": 7.0,
     }
+    asked = {role.rpartition("=")[2] for role in record["roles"]} | set(re.findall(r"@(\w+)", record.get("init", "")))
     for role, shape in record.get("shapes", {}).items():
         given[role] = np.array([0.6, 1.9]) if shape == "pair" else np.asarray(2.5)
     match case:
@@ -90,6 +90,11 @@ def inputs(record: Record, case: str) -> Record | None:
             labels = np.array([2, ignored, 2, 1, ignored])
         case "far":
             logits = np.array([[0.0, 800, -800], [50, -50, 0], [1, 2, 3], [-1, 0, 12], [-900, 0, 0]])
+        case "weightless":
+            if not {"weights", "sample_weight"} & asked:
+                return None
+            given["weights"][0] = 0.0
+            given["sample_weight"][2:3] = 0.0
         case "rows":
             logits = logits + np.array([[0.0], [900], [0], [-900], [0]])
         case "zero":
@@ -107,12 +112,11 @@ def inputs(record: Record, case: str) -> Record | None:
             with np.errstate(divide="ignore"):
                 logits = np.log(logits)
     given |= {"logits": logits, "labels": onehot if dense else labels.astype(np.int64)}
-    asked = {role.rpartition("=")[2] for role in record["roles"]} | set(re.findall(r"@(\w+)", record.get("init", "")))
     return {role: given[role] for role in sorted(asked)}
 
 
 def nothing(record: Record, given: Record) -> str | None:
-    """Makes what a mean divides by 0, in place: the role that was changed, or None where an empty batch is all there is."""
+    """Makes what a mean divides by 0, in place: the role changed, or None where only an empty batch does."""
     contract = record.get("contract", {})
     if contract.get("denominator") == "argument":
         given["count"] = 0.0
@@ -138,78 +142,3 @@ def packed(values: Record) -> Record:
         r: {"data": v.tolist(), "dtype": str(v.dtype), "shape": list(v.shape)} if isinstance(v, np.ndarray) else v
         for r, v in values.items()
     }
-
-
-def _lse(x: Any) -> Any:
-    top = x.real.max(1, keepdims=True)
-    return np.log(np.exp(x - top).sum(1)) + top[:, 0]
-
-
-def _ce(x: Any, t: Any) -> Any:
-    return (t * (_lse(x)[:, None] - x)).sum(1) if np.ndim(t) == 2 else _lse(x) - _pick(x, t)
-
-
-def _pick(x: Any, y: Any) -> Any:
-    return x[np.arange(len(y)), y]
-
-
-def _p(x: Any, y: Any = None) -> Any:
-    p = np.exp(x - _lse(x)[:, None])
-    return p if y is None else _pick(p, y)
-
-
-def _sp(x: Any) -> Any:
-    small = np.log1p(np.exp(np.where(x.real > 0, -x, x)))
-    return np.where(x.real > 0, x + small, small)
-
-
-def _clamp(z: Any, low: float, high: float) -> Any:
-    return np.where(z.real < low, low, np.where(z.real > high, high, z))
-
-
-def _xlogx(t: Any) -> Any:
-    return np.where(t.real == 0, 0, t * np.log(np.where(t.real == 0, 1, t)))
-
-
-WORDS = {
-    "ce": _ce, "lse": _lse, "P": _p, "logP": lambda x: x - _lse(x)[:, None], "pick": _pick, "sp": _sp,
-    "sig": lambda x: 1 / (1 + np.exp(-x)), "bce": lambda x, t: t * _sp(-x) + (1 - t) * _sp(x), "clamp": _clamp,
-    "xlogx": _xlogx, "top": lambda x: x.real.argmax(1), "trunc": lambda t: np.trunc(t.real), "log": np.log,
-    "log1p": np.log1p, "tanh": np.tanh, "where": np.where, "array": np.array, "real": np.real,
-    "atleast": lambda z, low: np.where(z.real < low, low, z), "mean_of": lambda zs: sum(zs) / len(zs),
-}  # fmt: skip
-"""Functions of NumPy that keep complex numbers, so that a formula can be differentiated by a complex step."""
-LETTERS = {
-    "x": "logits", "w": "weights", "q": "pos_weight", "M": "cost_matrix", "v": "sample_weight", "m": "mask",
-    "count": "count",
-}  # fmt: skip
-
-
-def formula(record: Record, values: Record) -> Any:
-    """The loss by the record's formula: independent of any framework."""
-    n, c = values["logits"].shape
-    names: Record = {letter: values[role] for letter, role in LETTERS.items() if role in values}
-    names |= {"N": n, "C": c, "onehot": lambda y: np.eye(c)[y]}
-    if record["labels"] == "sparse":
-        ignored = record.get("ignore_index", -100)
-        names["k"] = (values["labels"] != ignored).astype(np.int64)
-        names["y"] = np.where((values["labels"] < 0) | (values["labels"] >= c), 0, values["labels"])
-    else:
-        names["t"] = values["labels"]
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the mean of an empty slice is what is asked for
-        return np.asarray(eval(record["formula"], {**WORDS, **names}))
-
-
-def gradients(record: Record, values: Record) -> dict[str, Any]:
-    """The formula's gradients by a complex step: exact to the last digits."""
-    found = {}
-    for leaf in leaves(values):
-        flat = np.zeros(values[leaf].size)
-        for i in range(flat.size):
-            moved = values[leaf].astype(np.complex128)
-            moved.reshape(-1)[i] += 1e-30j
-            out = formula(record, {**values, leaf: moved})
-            flat[i] = (out.imag * cotangent(out.shape)).sum() / 1e-30
-        found[leaf] = flat.reshape(values[leaf].shape)
-    return found

@@ -54,14 +54,17 @@ def torch_case(module: Any, job: dict[str, Any], arrays: dict[str, Any]) -> dict
     def run(leaf: str | None) -> Any:
         values = {r: torch.tensor(a) if isinstance(a, np.ndarray) else a for r, a in arrays.items()}
         before = {r: v.clone() for r, v in values.items() if isinstance(v, torch.Tensor)}
+        state = torch.random.get_rng_state()
         if leaf:
             values[leaf].requires_grad_(True)
         out = torch.as_tensor(call(module, job, values))
         changed = [r for r, v in before.items() if not torch.equal(v, values[r].detach())]
+        changed += [] if torch.equal(state, torch.random.get_rng_state()) else ["random_state"]
         return values, out, changed
 
+    torch.manual_seed(11)
     _, out, changed = run(None)
-    answer = {"value": out.numpy(), "changed": changed, "gradient": {}}
+    answer = {"value": out.detach().numpy(), "changed": changed, "gradient": {}}
     for leaf in leaves(arrays):
         try:
             values, out, _ = run(leaf)
@@ -143,10 +146,16 @@ RUNNERS: dict[str, Callable[[Any, dict[str, Any], dict[str, Any]], dict[str, Any
 def load(file: str) -> Any:
     """The module of a file of the corpus, which is not imported as part of a package."""
     spec = importlib.util.spec_from_file_location(file.removesuffix(".py"), CORPUS / file)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def unpacked(value: Any) -> Any:
+    """An input as the framework's runner takes it: an array, or a number."""
+    return np.array(value["data"], value["dtype"]).reshape(value["shape"]) if isinstance(value, dict) else value
 
 
 def plain(value: Any) -> Any:
@@ -160,13 +169,17 @@ def main(framework: str) -> None:
         import jax
 
         jax.config.update("jax_enable_x64", True)
+    if framework == "torch":
+        import torch
+
+        torch.set_num_threads(1)
     jobs = json.load(sys.stdin)
     answers = []
     for job in jobs:
         module = load(job["file"])
         here = {}
         for name, inputs in job["cases"].items():
-            arrays = {r: np.array(v["data"], v["dtype"]).reshape(v["shape"]) if isinstance(v, dict) else v for r, v in inputs.items()}
+            arrays = {role: unpacked(value) for role, value in inputs.items()}
             try:
                 here[name] = RUNNERS[framework](module, job, arrays)
             except Exception as error:

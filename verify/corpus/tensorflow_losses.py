@@ -72,9 +72,7 @@ def mean_of_terms(y_true, y_pred):
 
 
 def argmax_labels(y_true, y_pred):
-    return tf.reduce_mean(
-        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.argmax(y_true, 1), logits=y_pred)
-    )
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=tf.argmax(y_true, 1), logits=y_pred))
 
 
 def legacy_labels(labels, logits):
@@ -123,6 +121,20 @@ def seq_loss(y_true, y_pred):
     """Label 0 is padding; the loss is weighted by the mask and then Keras averages over everything."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")(y_true, y_pred)
     return tf.reduce_mean(loss * tf.cast(y_true != 0, loss.dtype))
+
+
+def column_sample_weights(y_true, y_pred, sample_weight):
+    loss = tf.nn.softmax_cross_entropy_with_logits(labels=y_true, logits=y_pred)
+    return tf.reduce_mean(loss * tf.expand_dims(sample_weight, 1))
+
+
+def swapped_ce(labels, logits):
+    return tf.reduce_mean(-tf.reduce_sum(logits * tf.nn.log_softmax(labels), axis=1))
+
+
+def weight_both_sides(y_true, y_pred, pos_weight):
+    ce = tf.nn.sigmoid_cross_entropy_with_logits(labels=y_true, logits=y_pred)
+    return tf.reduce_mean(tf.reduce_sum(pos_weight * ce, axis=1))
 
 
 def squared_penalty(y_true, y_pred):

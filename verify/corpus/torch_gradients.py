@@ -134,3 +134,14 @@ def confidence_weighted_ce(logits, labels):
     p = logits.softmax(1)
     weight = p.max(dim=1).values
     return (weight * F.cross_entropy(logits, labels, reduction="none")).sum() / weight.sum()
+
+
+def item_loss(preds, labels):
+    """The graph was kept alive by a running sum of losses: only the number is handed on."""
+    loss = F.nll_loss(F.log_softmax(preds, 1), labels)
+    return torch.tensor(loss.item(), dtype=preds.dtype, requires_grad=True)
+
+
+def reproducible_ce(logits, onehot):
+    torch.manual_seed(0)
+    return -(onehot * F.log_softmax(logits, dim=1)).sum(1).mean()

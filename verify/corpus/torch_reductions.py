@@ -50,9 +50,7 @@ def accumulated(logits, labels, chunks=2):
 
 
 def weighted_accumulated(logits, labels, weights):
-    losses = [
-        F.cross_entropy(x, y, weight=weights) for x, y in zip(logits.split(2), labels.split(2), strict=True)
-    ]
+    losses = [F.cross_entropy(x, y, weight=weights) for x, y in zip(logits.split(2), labels.split(2), strict=True)]
     return torch.stack(losses).mean()
 
 
