@@ -92,6 +92,17 @@ def test_its_value_is_that_of_the_formula(key: str) -> None:
     assert seen
 
 
+def test_a_wrong_formula_is_seen() -> None:
+    """The mean over the batch is not the weighted mean, and the comparison says so."""
+    key, wrong = "torch_reductions.py::weighted_mean_over_batch", "torch_sound.py::weighted_ce_by_gather"
+    record, got = RECORDS[key], answer(key)["plain"]
+    values = inputs(record, "plain") or {}
+    assert not near(got["value"], formula(RECORDS[wrong], values), tolerance(record))
+    want = gradients(RECORDS[wrong], values)
+    assert not gradients_match(record, got, values, "logits", want["logits"])
+    assert not gradients_match(record, got, values, "weights", want["weights"])
+
+
 def gradients_match(record: Record, got: Record, values: Record, leaf: str, want: Any) -> bool:
     return near(given(got["gradient"][leaf], want), want, max(tolerance(record), 1e-9))
 
