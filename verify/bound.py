@@ -15,7 +15,7 @@ from lossvet.verify.questions import Side
 def domain(binding: Binding, differentiable: bool) -> Domain:
     """What a side with this binding can be asked."""
     return Domain(
-        roles=tuple(dict.fromkeys(("logits", "labels", *binding.roles.values()))),
+        roles=tuple(dict.fromkeys(("logits", "labels", *binding.roles))),
         labels="sparse" if binding.labels == "sparse" else "dense",
         classes=binding.classes or None,
         one_column=binding.layout in ("n1", "n"),
@@ -42,5 +42,8 @@ def identify_bound(
         found.append(one)
         if one.status == "confirmed":
             break
-    best = min(range(len(found)), key=lambda i: ("confirmed", "ambiguous", "unexplained", "cannot_judge").index(found[i].status))
+    best = min(
+        range(len(found)),
+        key=lambda i: ("confirmed", "ambiguous", "unexplained", "cannot_judge").index(found[i].status),
+    )
     return msgspec.structs.replace(found[best]), best
