@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from lossvet.verify.answer import Binding, Identified
 from lossvet.verify.identify import identify
 from lossvet.verify.probes import Domain
 from lossvet.verify.questions import Side
+
+STATUSES = ("confirmed", "ambiguous", "unexplained", "cannot_judge")
+"""The best first."""
 
 
 def domain(binding: Binding, differentiable: bool) -> Domain:

@@ -61,8 +61,7 @@ def compare(source: str, target: str, options: Options, progress: Progress = lam
                           reason="both sides are the same function, in the same mode and dtype")  # fmt: skip
     with ExitStack() as stack:
         opened = [
-            _opened(stack, spec, options, side)
-            for spec, side in ((source, options.source), (target, options.target))
+            _opened(stack, spec, options, side) for spec, side in ((source, options.source), (target, options.target))
         ]
         sides: list[Known] = []
         for name, one in zip(("old", "new"), opened, strict=True):
