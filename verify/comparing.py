@@ -125,7 +125,7 @@ def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
         *probes.weighted(shared),
         *probes.square(shared),
         *probes.softly(shared),
-        *probes.strange_labels(shared),
+        *_ignored_labels(source, target, shared),
         *(probe for kind in sorted(str(k) for k in kinds) for probe in probes.far(shared, kind)),
         *probes.fresh(shared, FRESH, SEED),
     ]
@@ -134,6 +134,13 @@ def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
     if probable:
         wanted = [p for p in wanted if ((p.question.inputs["logits"] >= 0) & (p.question.inputs["logits"] <= 1)).all()]
     return direct.compared(source.side, target.side, list({p.name: p for p in wanted}.values()))
+
+
+def _ignored_labels(source: Known, target: Known, shared: Domain) -> list[Probe]:
+    """Labels that are no class, where one of the two leaves such rows out: what else is done with them is an edge."""
+    contracts = [c for k in (source, target) for c in k.identified.candidates]
+    ignored = {c["ignored_label"] for c in contracts if c["ignored"] != "none"}
+    return [p for p in probes.strange_labels(shared) if ignored & set(p.question.inputs["labels"].tolist())]
 
 
 def _parts_at(unequal: list[Parting]) -> str:

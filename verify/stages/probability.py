@@ -43,6 +43,7 @@ def _mapped(batch: Batch, x: Node) -> Node:
 def _softmax(batch: Batch, x: Node) -> None:
     c = batch.contract
     axis = 1 if c["axis"] == "class" else 0
+    log_p: Node | None
     normalised = c["gradient_logits"] != "normalised_labels_only"
     match c["input"]:
         case "logits":
