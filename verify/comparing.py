@@ -52,6 +52,9 @@ def compare(source: Known, target: Known) -> Comparison:
         if one.identified.status == "cannot_judge":
             return Comparison("cannot_judge", source.identified, target.identified,
                               reason=f"the {name} loss cannot be judged: {one.identified.reason}")  # fmt: skip
+    if all(without_gradient(one) for one in (source, target)):
+        return Comparison("cannot_judge", source.identified, target.identified,
+                          reason="neither of the two has a gradient in anything: two dead losses are not the same")  # fmt: skip
     shared = canonical.common(source.domain, target.domain)
     partings = _partings(source, target, shared)
     told = smallest.informative(partings)
@@ -72,6 +75,12 @@ def compare(source: Known, target: Known) -> Comparison:
         )
         return msgspec.structs.replace(found, verdict="cannot_judge", reason=why)
     return _judged(found, source, target, shared, told)
+
+
+def without_gradient(one: Known) -> bool:
+    """Whether a loss that could have a gradient has none at all."""
+    found = one.identified.contract
+    return found is not None and found["upstream"] in ("none", "detached")
 
 
 def _judged(found: Comparison, source: Known, target: Known, shared: Domain, told: list[Parting]) -> Comparison:
