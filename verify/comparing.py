@@ -27,17 +27,19 @@ class Known:
     side: Side
     domain: Domain
     identified: Identified
+    dtype: str = ""
+    """In which it is compared, where that is not its own."""
 
 
-def of_loss(loss: Loss) -> Known:
-    """A loss, identified."""
+def of_loss(loss: Loss, dtype: str = "") -> Known:
+    """A loss, identified in its own dtype; `dtype` is that in which it is to be compared, where that is another one."""
     ways = list(loss.ways())
     found, which = identify_bound(
         ways, spec=loss.spec, framework=loss.framework, version=loss.version, differentiable=loss.differentiable
     )
     found = msgspec.structs.replace(found, warnings=tuple(dict.fromkeys((*loss.notes, *found.warnings))))
     side, binding = ways[which]
-    return Known(side, domain(binding, loss.differentiable), found)
+    return Known(side, domain(binding, loss.differentiable), found, dtype)
 
 
 def of_contract(contract: Contract, spec: str) -> Known:
@@ -142,7 +144,8 @@ def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
     probable = any(c["input"] == "probabilities" for c in contracts)
     if probable:
         wanted = [p for p in wanted if ((p.question.inputs["logits"] >= 0) & (p.question.inputs["logits"] <= 1)).all()]
-    return direct.compared(source.side, target.side, list({p.name: p for p in wanted}.values()))
+    dtypes = (source.dtype or source.domain.dtype, target.dtype or target.domain.dtype)
+    return direct.compared(source.side, target.side, list({p.name: p for p in wanted}.values()), dtypes)
 
 
 def _ignored_labels(source: Known, target: Known, shared: Domain) -> list[Probe]:
@@ -175,7 +178,8 @@ def _not_checked(source: Known, target: Known, shared: Domain) -> tuple[str, ...
             found.append(f"{', '.join(only)} of the {name} loss: the other one has none")
     if shared.labels == "sparse" and "dense" in (source.domain.labels, target.domain.labels):
         found.append("soft labels: one of the two takes classes only")
-    found += ["float32 and 16-bit dtypes", "shapes other than [N, C]"]
+    dtypes = {one.dtype or one.domain.dtype for one in (source, target)}
+    found += [f"dtypes other than {' and '.join(sorted(dtypes))}", "shapes other than [N, C]"]
     return tuple(found)
 
 

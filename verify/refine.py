@@ -131,7 +131,11 @@ def broadcasts(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iter
 
 
 def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
-    """What is done with gradients: one facet at a time, then two, then three."""
+    """What is done with gradients: one facet at a time, then two, then three. Without any there is nothing to tell."""
+    given = [g for one in new for g in one.answer.gradients.values()]
+    if not any(g is not None and np.any(g) for g in given):
+        yield contract.with_(upstream="none")
+        return
     choices: dict[str, tuple[str, ...]] = {
         "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero", "filtered"),
         "gradient_labels": ("exact", "stopped"),
