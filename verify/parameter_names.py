@@ -71,7 +71,7 @@ EXACT: Mapping[str, str] = {
 
 CONSTANTS: Mapping[str, object] = {
     **dict.fromkeys(("num_classes", "n_classes", "nb_classes", "no_of_classes", "num_class", "n_class", "classes_num",
-                     "num_labels", "depth", "vocab_size", "c", "k"), "classes"),
+                     "num_labels", "depth", "vocab_size"), "classes"),
     **dict.fromkeys(("batch_size", "bs", "global_batch_size", "n"), "batch"),
     **dict.fromkeys(("axis", "dim", "class_axis", "class_dim"), -1),
     **dict.fromkeys(("ignore_index", "ignore_label", "ignore_id"), -100),

@@ -80,7 +80,7 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int) -
     found.sort(key=lambda b: (len(b.idle), len(b.partly)))
     alive = [b for b in found if not {"logits", "labels"} & set(b.idle)]
     kept = tuple((alive or found)[:KEPT])
-    return Probed(kept, first, _notes(kept[0]) if kept else ())
+    return Probed(kept, first, (*_notes(kept[0]), *_unused(found)) if kept else ())
 
 
 def _tried(plan: Plan, made: Callable[[Plan], Subject], classes: int) -> tuple[Bound | None, str]:
@@ -120,6 +120,19 @@ def _notes(bound: Bound) -> tuple[str, ...]:
     random = one.value is None or two.value is None or not np.array_equal(one.value, two.value, equal_nan=True)
     notes = dict.fromkeys((*one.notes, *two.notes))
     return (*notes, *(["uses global randomness: the same call gives different results"] if random else []))
+
+
+def _unused(found: Iterable[Bound]) -> list[str]:
+    """A note on every parameter that was given weights in some bindings, and had an influence in none."""
+    idle: dict[str, None] = {}
+    felt = set()
+    for bound in found:
+        for role, parameter in bound.binding.roles.items():
+            if role in bound.idle:
+                idle[parameter] = None
+            else:
+                felt.add(parameter)
+    return [f"takes {parameter} and does not use it" for parameter in idle if parameter not in felt]
 
 
 def _others(error: str, domain: str, dtype: str, integers: str) -> list[tuple[str, str, str]]:
