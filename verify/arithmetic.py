@@ -18,6 +18,8 @@ from lossvet.reference.types import Array
 SOUND = 10.0
 """Roundings, in units of u relative to the result, that a sound exp, log, tanh or power may make of it."""
 
+UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+
 
 class Arithmetic(Protocol):
     """`x` are this arithmetic's own arrays, shapes as in NumPy."""
@@ -94,9 +96,9 @@ class Bounded:
     """Doubles with the error that sound code in `dtype` may have made of them, at the scale of the inputs (class W)."""
 
     def __init__(self, dtype: str = "float64") -> None:
-        profiles = tuple(bounds._profiles(dtype)[:1])
-        self.numbers = bounds.Arithmetic(profiles)
-        self.u = profiles[0].u
+        self.u = UNIT_ROUNDOFF[dtype]
+        accumulator = min(self.u, UNIT_ROUNDOFF["float32"])  # 16-bit kernels have to accumulate in float32
+        self.numbers = bounds.Arithmetic((bounds.Profile(self.u, accumulator, shift=1.0, relative=False),))
 
     def exact(self, x: Any) -> Number:
         return x if isinstance(x, Number) else self.numbers.exact(np.asarray(x, np.float64))

@@ -149,12 +149,13 @@ def _solved(contract: Contract, number: Number, asked: Sequence[Asked]) -> Itera
     first, *others = asked
 
     def residuals(value: float, one: Asked = first) -> dict[str, float]:
-        rows = _rows(contract.with_({number.name: value}), one)
+        filled = contract.with_({number.name: value})
+        rows = _rows(filled, one)
         if rows is None or one.answer.value is None:
             return {}
         target = float(one.answer.value.sum())
         with np.errstate(all="ignore"):
-            return {name: float(result.sum() - target) for name, result in _results(contract, rows, one).items()}
+            return {name: float(result.sum() - target) for name, result in _results(filled, rows, one).items()}
 
     points = [(v, residuals(v)) for v in grid(number)]
     for (low, before), (high, after) in pairwise(points):

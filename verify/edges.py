@@ -84,7 +84,7 @@ def _invalid(session: Session, contract: Contract) -> str:
     words = []
     for name, label in (("too large", 0), ("-1", -1), ("-100", -100)):
         if contract["ignored"] == "label" and label == contract.number("ignored_label"):
-            words.append(f"{name}: ignored")
+            words.append(f"{name}: dropped")
             continue
         words.append(f"{name}: {_invalid_one(session, label)}")
     return ", ".join(words)

@@ -14,7 +14,7 @@ import numpy as np
 from lossvet.verify import canonical, core_search, edges, probes, refine, stages_of_search
 from lossvet.verify.answer import Binding, Identified, Status
 from lossvet.verify.contract import Contract
-from lossvet.verify.matching import Asked, Fit, fit
+from lossvet.verify.matching import Asked, Fit, fit, roughly
 from lossvet.verify.probes import Domain, Probe
 from lossvet.verify.questions import Side
 
@@ -117,13 +117,16 @@ def _searched(session: Session, seed: int) -> tuple[Found, list[str]]:
     for cores in core_search.search(domain, first, shift):
         candidates = list(dict.fromkeys(core.contract for core in cores))
         nearest = nearest or candidates
-        candidates = _refined(session, candidates)
-        if not candidates:
-            continue
-        nearest = candidates
-        found = _proven(session, candidates, seed)
-        if found.status in ("confirmed", "ambiguous"):
-            return found, learnt
+        reached, candidates = _refined(session, candidates)
+        if reached:
+            nearest = reached
+        if candidates:
+            found = _proven(session, candidates, seed)
+            if found.status != "unexplained":
+                return found, learnt
+            nearest = list(found.candidates) or nearest
+        if reached:
+            break  # results with unequal weights were explained: what is left is no other core
     return _unexplained(session, nearest), learnt
 
 
@@ -142,18 +145,20 @@ def _leads(session: Session) -> tuple[bool | None, list[str]]:
     return bool(same), [f"The result {words} when a constant is added to a row of logits."]
 
 
-def _refined(session: Session, candidates: list[Contract]) -> list[Contract]:
-    """The candidates after every stage; empty where a stage leaves none."""
+def _refined(session: Session, candidates: list[Contract]) -> tuple[list[Contract], list[Contract]]:
+    """The candidates after the first stage, that of weights, and after the last; empty where a stage leaves none."""
     before = session.ask(probes.core(session.domain))
+    reached: list[Contract] = []
     for stage in stages_of_search.STAGES:
         if not candidates:
-            return []
+            break
         new = session.ask(stage.probes(session.domain, candidates[0]))
         candidates = canonical.simplest(
             refine.refined(session.domain, candidates, stage, new, before), session.domain
         )
         before = before + [one for one in new if one not in before]
-    return candidates
+        reached = reached or candidates
+    return reached, candidates
 
 
 def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
@@ -162,7 +167,8 @@ def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     exact: list[Contract] = []
     for session.precision in PRECISIONS:
         exact = [c for c in candidates if session.explains(c, tried)]
-        exact = exact or [c for c in _guarded(session, candidates, tried) if session.explains(c, tried)]
+        if not exact and session.precision == session.domain.dtype:
+            exact = [finer for c in candidates for finer in _finer(session, c, tried)]
         if exact:
             break
     if not exact:
@@ -182,13 +188,18 @@ def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     return Found(status, tuple(meanings), needed=needed, fresh=len(fresh), largest=largest)
 
 
-def _guarded(session: Session, candidates: Sequence[Contract], tried: Sequence[Asked]) -> list[Contract]:
-    """What explains the last digits: a guard in the denominator, or a small clip."""
-    finest: list[Contract] = []
-    for candidate in candidates:
-        for alternatives in (refine.guards, refine.small_clips):
-            finest += [c for c in alternatives(session.domain, candidate, tried) if session.explains(c, tried[:3])]
-    return finest
+def _finer(session: Session, candidate: Contract, tried: Sequence[Asked]) -> list[Contract]:
+    """What explains the last digits as well, where only these are missing: a guard in the denominator, a small clip."""
+    failing = next(one for one in tried if not session.fit(candidate, one).fits)
+    if not roughly(candidate, failing, gradients=True):
+        return []
+    alternatives = (refine.guards, refine.small_clips)
+    return [
+        finer
+        for made in alternatives
+        for finer in made(session.domain, candidate, tried)
+        if session.fit(finer, failing).fits and session.explains(finer, tried)
+    ]
 
 
 def _unexplained(session: Session, nearest: Sequence[Contract]) -> Found:

@@ -48,7 +48,16 @@ NOTHING = Fit(0.0, informative=False)
 
 
 def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
-    """Whether the inputs are such as the contract is about: what is no probability stands nowhere in place of one."""
+    """Whether the inputs are such as the contract is about.
+
+    Of a label that is no class it says nothing, unless that is the one which it ignores (`edges` tells what a side does
+    with it); nor of numbers in place of probabilities that are none.
+    """
+    y = np.asarray(inputs["labels"])
+    if y.dtype.kind in "iu":
+        strange = (y < 0) | (y >= inputs["logits"].shape[1])
+        if (strange & ~(y == contract["ignored_label"] if contract["ignored"] != "none" else False)).any():
+            return False
     if contract["input"] != "probabilities":
         return True
     x = inputs["labels" if contract["arguments"] == "swapped" else "logits"]

@@ -19,5 +19,5 @@ STAGES = (
     Stage("soft labels", lambda d, c: probes.softly(d), refine.soft_labels),
     Stage("gradients of soft labels", lambda d, c: probes.softly(d), refine.gradients, gradients=True),
     Stage("far logits", _far, refine.clips),
-    Stage("labels that are no class", lambda d, c: probes.strange_labels(d), refine.ignored),
+    Stage("labels that are no class", lambda d, c: probes.strange_labels(d), refine.ignored, prefer=True),
 )
