@@ -55,6 +55,8 @@ def test_the_likeliest_call_follows_names_then_places() -> None:
     assert first(lambda y, p, from_logits=False: 0) == "f(labels, logits, from_logits=True)"
     assert first(lambda x, y, num_classes, n: 0) == "f(logits, labels, num_classes=C, n=count)"
     assert first(lambda x, y, *, mask: 0) == "f(logits, labels, mask=mask)"
+    assert first(lambda student, teacher, T: 0) == "f(logits, labels, T=2.0)"
+    assert first(lambda pred, gold, pad: 0) == "f(logits, labels, pad=0)"
 
 
 def test_the_caller_settles_what_names_do_not() -> None:
@@ -151,6 +153,15 @@ def maker(weights: Any) -> Callable[..., Any]:
     return lambda y_true, y_pred: (weights * y_true * softmax_terms(y_pred)).sum(1).mean()
 
 
+def class_weights_on_rows(logits: Any, labels: Any, class_weights: Any) -> Any:
+    return (class_weights * softmax_terms(logits)[np.arange(len(labels)), labels]).mean()
+
+
+class Plain:
+    def __call__(self, logits: Any, labels: Any) -> Any:
+        return softmax_terms(logits)[np.arange(len(labels)), labels].mean()
+
+
 class Made:
     def __init__(self, weight: Any, scale: float = 1.0) -> None:
         self.weight, self.scale = weight, scale
@@ -174,6 +185,7 @@ def best(function: Callable[..., Any], **options: Any) -> Binding:
         (binary_in_a_row, "binary_in_a_row(logits, labels)", "dense"),
         (four_classes, "four_classes(logits, labels)", "sparse"),
         (maker, "maker(weights=class_weight)(labels, logits)", "dense"),
+        (Plain, "Plain()(logits, labels)", "sparse"),
         (Made, "Made(weight=class_weight)(logits, labels)", "sparse"),
         (Made(np.array([1.0, 2.0, 3.0])), "Made(logits, labels)", "sparse"),
     ],
@@ -201,6 +213,14 @@ def test_an_argument_without_influence_is_named_and_comes_last() -> None:
     assert all(set(b.binding.roles) - set(b.idle) == {"logits", "labels"} for b in probed.bound)
     assert ("class_weight",) in [b.idle for b in probed.bound]
     assert probed.notes == ("takes weight and does not use it",)
+
+
+def test_weights_of_classes_that_land_on_rows_are_named() -> None:
+    notes = loss.subjects(adapters.primitives("numpy"), class_weights_on_rows).notes
+    assert notes == (
+        "class_weights weighs rows: weights per class are taken for those of rows where there are as many of either",
+    )
+    assert loss.subjects(adapters.primitives("numpy"), sparse_with_row_weight).notes == ()
 
 
 def test_what_none_of_the_ways_can_call_tells_the_first_error() -> None:
