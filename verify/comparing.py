@@ -52,6 +52,9 @@ def compare(source: Known, target: Known) -> Comparison:
         if one.identified.status == "cannot_judge":
             return Comparison("cannot_judge", source.identified, target.identified,
                               reason=f"the {name} loss cannot be judged: {one.identified.reason}")  # fmt: skip
+    if all(without_gradient(one) for one in (source, target)):
+        return Comparison("cannot_judge", source.identified, target.identified,
+                          reason="neither of the two has a gradient in anything: two dead losses are not the same")  # fmt: skip
     shared = canonical.common(source.domain, target.domain)
     partings = _partings(source, target, shared)
     told = smallest.informative(partings)
@@ -67,9 +70,17 @@ def compare(source: Known, target: Known) -> Comparison:
         warnings=_warnings(source, target),
     )
     if len(told) < 5:
-        why = f"both sides answer only {len(told)} of {len(partings)} probes; the others raise or give NaN on both sides"
+        why = (
+            f"both sides answer only {len(told)} of {len(partings)} probes; the others raise or give NaN on both sides"
+        )
         return msgspec.structs.replace(found, verdict="cannot_judge", reason=why)
     return _judged(found, source, target, shared, told)
+
+
+def without_gradient(one: Known) -> bool:
+    """Whether a loss that could have a gradient has none at all."""
+    found = one.identified.contract
+    return found is not None and found["upstream"] in ("none", "detached")
 
 
 def _judged(found: Comparison, source: Known, target: Known, shared: Domain, told: list[Parting]) -> Comparison:
@@ -87,7 +98,9 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
     _, _, differing = min(pairs, key=lambda pair: sum(not d.edge for d in pair[2]))
     if "ambiguous" in statuses and not unequal:
         matched = all(any(not _weighty(d) for a, b, d in pairs if a == one) for one in source.identified.candidates)
-        matched = matched and all(any(not _weighty(d) for a, b, d in pairs if b == one) for one in target.identified.candidates)
+        matched = matched and all(
+            any(not _weighty(d) for a, b, d in pairs if b == one) for one in target.identified.candidates
+        )
         verdict = "same" if matched else "equal_on_probes"
         return msgspec.structs.replace(found, verdict=verdict, differences=tuple(d for d in differing if d.edge))
     weighty = _weighty(differing)
@@ -109,9 +122,7 @@ def _weighty(found: tuple[Difference, ...]) -> list[Difference]:
     return [d for d in found if not d.edge]
 
 
-def _with_example(
-    difference: Difference, source: Known, target: Known, shared: Domain, example: object
-) -> Difference:
+def _with_example(difference: Difference, source: Known, target: Known, shared: Domain, example: object) -> Difference:
     return msgspec.structs.replace(difference, counterexample=example)
 
 
@@ -123,7 +134,7 @@ def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
         *probes.weighted(shared),
         *probes.square(shared),
         *probes.softly(shared),
-        *probes.strange_labels(shared),
+        *_ignored_labels(source, target, shared),
         *(probe for kind in sorted(str(k) for k in kinds) for probe in probes.far(shared, kind)),
         *probes.fresh(shared, FRESH, SEED),
     ]
@@ -132,6 +143,13 @@ def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
     if probable:
         wanted = [p for p in wanted if ((p.question.inputs["logits"] >= 0) & (p.question.inputs["logits"] <= 1)).all()]
     return direct.compared(source.side, target.side, list({p.name: p for p in wanted}.values()))
+
+
+def _ignored_labels(source: Known, target: Known, shared: Domain) -> list[Probe]:
+    """Labels that are no class, where one of the two leaves such rows out: what else is done with them is an edge."""
+    contracts = [c for k in (source, target) for c in k.identified.candidates]
+    ignored = {c["ignored_label"] for c in contracts if c["ignored"] != "none"}
+    return [p for p in probes.strange_labels(shared) if ignored & set(p.question.inputs["labels"].tolist())]
 
 
 def _parts_at(unequal: list[Parting]) -> str:

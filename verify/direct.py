@@ -18,6 +18,8 @@ from lossvet.verify.arithmetic import UNIT_ROUNDOFF
 from lossvet.verify.probes import Probe
 from lossvet.verify.questions import Answer, Question, Side
 
+NOTHING_SAID = "Undefined"
+"""What a contract answers of inputs that it says nothing of."""
 STEPS = 16.0
 ROUNDINGS = 64.0
 
@@ -71,7 +73,8 @@ def moved(question: Question) -> Question:
 
 
 def parting(probe: Probe, source: Answer, target: Answer, source_moved: Answer, target_moved: Answer) -> Parting:
-    if not source.answered and not target.answered:
+    silent = any(answer.error.startswith(NOTHING_SAID) for answer in (source, target))
+    if silent or (not source.answered and not target.answered):
         return Parting(probe, source, target, 0.0, informative=False)
     if source.value is None or target.value is None or source.value.size != target.value.size:
         return Parting(probe, source, target, np.inf)

@@ -6,8 +6,8 @@ the stage knows take its place: they change few facets, and those which the stag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -40,6 +40,8 @@ class Stage:
     alternatives: Alternatives
     gradients: bool = False
     """Whether gradients have to be explained as well, roughly."""
+    otherwise: Mapping[str, Setting] = field(default_factory=dict)
+    """What is said of a candidate that no alternative can save on the new probes alone."""
     prefer: bool = False
     """Whether an alternative that explains the new answers is better than a candidate of which they say nothing."""
 
@@ -59,6 +61,8 @@ def refined(
             for other in stage.alternatives(domain, candidate, new)
             if explained(other, everything, stage.gradients)
         ]
+        if not others and stage.otherwise:
+            others = [candidate.with_(stage.otherwise)]
         found |= dict.fromkeys(others[:1] or [candidate] if stage.prefer else others)
     return list(found)
 
@@ -129,10 +133,10 @@ def broadcasts(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iter
 def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """What is done with gradients: one facet at a time, then two, then three."""
     choices: dict[str, tuple[str, ...]] = {
-        "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero"),
+        "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero", "filtered"),
         "gradient_labels": ("exact", "stopped"),
         "gradient_weights": ("exact", "stopped"),
-        "upstream": ("exact", "ignored", "detached"),
+        "upstream": ("exact", "ignored", "none"),
     }
     ways = sorted(product(*choices.values()), key=lambda way: sum(v != "exact" for v in way))
     for way in ways:
@@ -148,8 +152,8 @@ def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterato
             continue
         inputs = one.probe.question.inputs
         strange = {int(v) for v in inputs["labels"] if not 0 <= v < inputs["logits"].shape[1]}
-        for label, counted in product(strange, ("kept", "all")):
-            yield contract.with_(ignored="label", ignored_label=float(label), counted=counted)
+        for how, label, counted in product(("label", "leaking"), strange, ("kept", "all")):
+            yield contract.with_(ignored=how, ignored_label=float(label), counted=counted)
 
 
 def small_clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
