@@ -67,7 +67,9 @@ def compare(source: Known, target: Known) -> Comparison:
         warnings=_warnings(source, target),
     )
     if len(told) < 5:
-        why = f"both sides answer only {len(told)} of {len(partings)} probes; the others raise or give NaN on both sides"
+        why = (
+            f"both sides answer only {len(told)} of {len(partings)} probes; the others raise or give NaN on both sides"
+        )
         return msgspec.structs.replace(found, verdict="cannot_judge", reason=why)
     return _judged(found, source, target, shared, told)
 
@@ -87,7 +89,9 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
     _, _, differing = min(pairs, key=lambda pair: sum(not d.edge for d in pair[2]))
     if "ambiguous" in statuses and not unequal:
         matched = all(any(not _weighty(d) for a, b, d in pairs if a == one) for one in source.identified.candidates)
-        matched = matched and all(any(not _weighty(d) for a, b, d in pairs if b == one) for one in target.identified.candidates)
+        matched = matched and all(
+            any(not _weighty(d) for a, b, d in pairs if b == one) for one in target.identified.candidates
+        )
         verdict = "same" if matched else "equal_on_probes"
         return msgspec.structs.replace(found, verdict=verdict, differences=tuple(d for d in differing if d.edge))
     weighty = _weighty(differing)
@@ -109,9 +113,7 @@ def _weighty(found: tuple[Difference, ...]) -> list[Difference]:
     return [d for d in found if not d.edge]
 
 
-def _with_example(
-    difference: Difference, source: Known, target: Known, shared: Domain, example: object
-) -> Difference:
+def _with_example(difference: Difference, source: Known, target: Known, shared: Domain, example: object) -> Difference:
     return msgspec.structs.replace(difference, counterexample=example)
 
 

@@ -10,9 +10,6 @@ from lossvet.verify.contract import Contract, numbers
 from lossvet.verify.facets import facets
 from lossvet.verify.probes import Domain
 
-OBSERVED = ("zero_denominator", "side_effects", "invalid_label", "all_ignored", "empty_batch", "shape", "precision")
-"""Facets that the pipeline does not evaluate: they are seen, and compared as they stand."""
-
 
 def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Difference, ...]:
     """The facets in which the contracts differ on what both sides can be asked, in the order in which they are told.
@@ -24,7 +21,7 @@ def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Dif
     for name in facets():
         if _setting(source, name) == _setting(target, name):
             continue
-        if name in OBSERVED:
+        if name in canonical.OBSERVED:
             if facets()[name].edge and (name not in source or name not in target):
                 continue
         elif not _shows(source, target, name, domain):

@@ -6,13 +6,14 @@ the derived bound, fresh probes among them; when another one does so too that me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from lossvet.verify import canonical, core_search, edges, probes, refine, stages_of_search
+from lossvet.verify import canonical, constants, core_search, edges, probes, refine, stages_of_search
 from lossvet.verify.answer import Binding, Identified, Status
+from lossvet.verify.arithmetic import rounded
 from lossvet.verify.contract import Contract
 from lossvet.verify.matching import Asked, Fit, fit, roughly
 from lossvet.verify.probes import Domain, Probe
@@ -85,9 +86,7 @@ def identify(
     observed = edges.observed(session, found.candidates[0]) if found.status in ("confirmed", "ambiguous") else {}
     candidates = tuple(c.with_(observed) for c in found.candidates)
     tried = session.informative()
-    explained = sum(
-        1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits
-    )
+    explained = sum(1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits)
     return Identified(
         spec=spec,
         framework=framework,
@@ -114,8 +113,7 @@ def _searched(session: Session, seed: int) -> tuple[Found, list[str]]:
         return Found("cannot_judge", reason=reason), []
     shift, learnt = _leads(session)
     nearest: list[Contract] = []
-    for cores in core_search.search(domain, first, shift):
-        candidates = list(dict.fromkeys(core.contract for core in cores))
+    for candidates in _cores(session, first, shift):
         nearest = nearest or candidates
         reached, candidates = _refined(session, candidates)
         if reached:
@@ -128,6 +126,15 @@ def _searched(session: Session, seed: int) -> tuple[Found, list[str]]:
         if reached:
             break  # results with unequal weights were explained: what is left is no other core
     return _unexplained(session, nearest), learnt
+
+
+def _cores(session: Session, first: Sequence[Asked], shift: bool | None) -> Iterator[list[Contract]]:
+    """What the core may be, the simplest first: a step of the search at a time, weights in the code in between."""
+    for step, cores in enumerate(core_search.search(session.domain, first, shift)):
+        if step == 3:
+            more = session.ask([*probes.weighted(session.domain), *probes.square(session.domain)])
+            yield list(constants.contracts(session.domain, [*first, *more], shift))
+        yield list(dict.fromkeys(core.contract for core in cores))
 
 
 def _leads(session: Session) -> tuple[bool | None, list[str]]:
@@ -153,9 +160,7 @@ def _refined(session: Session, candidates: list[Contract]) -> tuple[list[Contrac
         if not candidates:
             break
         new = session.ask(stage.probes(session.domain, candidates[0]))
-        candidates = canonical.simplest(
-            refine.refined(session.domain, candidates, stage, new, before), session.domain
-        )
+        candidates = canonical.simplest(refine.refined(session.domain, candidates, stage, new, before), session.domain)
         before = before + [one for one in new if one not in before]
         reached = reached or candidates
     return reached, candidates
@@ -166,6 +171,8 @@ def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     tried = session.informative()
     exact: list[Contract] = []
     for session.precision in PRECISIONS:
+        if not _representable(session):
+            continue
         exact = [c for c in candidates if session.explains(c, tried)]
         if not exact and session.precision == session.domain.dtype:
             exact = [finer for c in candidates for finer in _finer(session, c, tried)]
@@ -186,6 +193,13 @@ def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     largest = max((session.fit(meanings[0], one).ratio for one in (*tried, *fresh)), default=0.0)
     status: Status = "confirmed" if len(meanings) == 1 else "ambiguous"
     return Found(status, tuple(meanings), needed=needed, fresh=len(fresh), largest=largest)
+
+
+def _representable(session: Session) -> bool:
+    """Whether every result is a number of the precision in question: else it was not computed in it."""
+    results = [one.answer.value for one in session.informative() if one.answer.value is not None]
+    with np.errstate(all="ignore"):
+        return all(bool((rounded(r, session.precision) == r)[np.isfinite(r)].all()) for r in results)
 
 
 def _finer(session: Session, candidate: Contract, tried: Sequence[Asked]) -> list[Contract]:

@@ -6,8 +6,8 @@ the stage knows take its place: they change few facets, and those which the stag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -40,6 +40,8 @@ class Stage:
     alternatives: Alternatives
     gradients: bool = False
     """Whether gradients have to be explained as well, roughly."""
+    otherwise: Mapping[str, Setting] = field(default_factory=dict)
+    """What is said of a candidate that no alternative can save on the new probes alone."""
     prefer: bool = False
     """Whether an alternative that explains the new answers is better than a candidate of which they say nothing."""
 
@@ -59,6 +61,8 @@ def refined(
             for other in stage.alternatives(domain, candidate, new)
             if explained(other, everything, stage.gradients)
         ]
+        if not others and stage.otherwise:
+            others = [candidate.with_(stage.otherwise)]
         found |= dict.fromkeys(others[:1] or [candidate] if stage.prefer else others)
     return list(found)
 

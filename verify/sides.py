@@ -14,7 +14,7 @@ from lossvet.verify.questions import Answer, Question, Side
 
 
 class ContractSide:
-    """A contract that answers questions as a loss with this meaning would, to the last bits of double."""
+    """A contract that answers questions as a loss with this meaning would; inputs that it says nothing of are an error."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
@@ -24,9 +24,10 @@ class ContractSide:
 
     def _answer(self, question: Question) -> Answer:
         try:
-            meant = evaluate(self.contract, question.inputs, question.leaves)
+            leaves = question.leaves if question.derivative == "gradient" else ()
+            meant = evaluate(self.contract, question.inputs, leaves)
         except Undefined as error:
-            return Answer(error=f"ValueError: {error}")
+            return Answer(error=f"Undefined: {error}")
         return Answer(meant.value, dict(meant.gradients), "float64")
 
 

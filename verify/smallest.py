@@ -28,7 +28,9 @@ def counterexample(source: Side, target: Side, domain: Domain, found: Parting) -
         if shown_by_loss:
             return counted(_simplified(source, target, domain, shown_by_loss[0]))
         gradient_only = gradient_only or next(iter(partings), None)
-    return counted(_simplified(source, target, domain, gradient_only if gradient_only and found.output != "loss" else found))
+    return counted(
+        _simplified(source, target, domain, gradient_only if gradient_only and found.output != "loss" else found)
+    )
 
 
 def _sizes(domain: Domain) -> Iterator[tuple[int, int]]:
@@ -60,7 +62,10 @@ def small(domain: Domain, n: int, c: int) -> list[Inputs]:
     labels = [np.arange(n) % c, np.zeros(n, np.int64), (np.arange(n) + 1) % c]
     for numbers, y in product((probable,) if domain.probabilities else (plain, probable), labels):
         x = np.resize(numbers, (n, max(c, 4)))[:, :c] if c <= 4 else np.resize(numbers, (n, c))
-        given: Inputs = {"logits": x.astype(np.float64), "labels": y if domain.labels == "sparse" else one_hot(y, max(c, 2))[:, :c]}
+        given: Inputs = {
+            "logits": x.astype(np.float64),
+            "labels": y if domain.labels == "sparse" else one_hot(y, max(c, 2))[:, :c],
+        }
         for role, array in _weights(n, c).items():
             if role in domain.roles:
                 given[role] = np.float64(array.flat[0]) if role in domain.scalars else array

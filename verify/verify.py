@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,18 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from lossvet.reference import variants
 from lossvet.verify import comparing, contract_file, sources
 from lossvet.verify.answer import Binding, Comparison, Identified
-from lossvet.verify.binding import Options as BindingOptions
 from lossvet.verify.comparing import Known
-from lossvet.verify.contract import Setting
 from lossvet.verify.effect import NoEffect, effect
+from lossvet.verify.opened import of_variant, remote
 from lossvet.verify.options import Options, SideOptions
 from lossvet.verify.questions import Side
 from lossvet.verify.remote import Remote
-from lossvet.verify.sources import ContractSource, Source, SourceError, VariantSource
-from lossvet.verify.variants import contract as contract_of_variant
+from lossvet.verify.sources import ContractSource, Source, VariantSource
 
 Progress = Callable[[str], None]
 
@@ -61,8 +57,7 @@ def compare(source: str, target: str, options: Options, progress: Progress = lam
                           reason="both sides are the same function, in the same mode and dtype")  # fmt: skip
     with ExitStack() as stack:
         opened = [
-            _opened(stack, spec, options, side)
-            for spec, side in ((source, options.source), (target, options.target))
+            _opened(stack, spec, options, side) for spec, side in ((source, options.source), (target, options.target))
         ]
         sides: list[Known] = []
         for name, one in zip(("old", "new"), opened, strict=True):
@@ -97,16 +92,11 @@ def _opened(stack: ExitStack, spec: str, options: Options, side: SideOptions) ->
     source = sources.parse(spec)
     match source:
         case VariantSource(variant, settings):
-            return comparing.of_contract(_variant(variant, settings), spec)
+            return comparing.of_contract(of_variant(variant, dict(settings)), spec)
         case ContractSource(path):
             return comparing.of_contract(contract_file.read(Path(path)).contract, spec)
         case _:
-            binding = BindingOptions(
-                bind=side.bind, labels=options.labels, classes=options.classes, init=side.init, mode=side.mode
-            )
-            folder = side.search[0] if side.search else "."
-            remote = Remote(spec, binding, python=side.python or sys.executable, folder=folder, limit=options.timeout)
-            return RemoteLoss(stack.enter_context(remote), spec)
+            return RemoteLoss(stack.enter_context(remote(spec, side, options)), spec)
 
 
 def _known(one: Opened) -> Known:
@@ -114,21 +104,6 @@ def _known(one: Opened) -> Known:
         return one
     one.remote.load()
     return comparing.of_loss(one)
-
-
-def _variant(name: str, settings: tuple[tuple[str, str], ...]) -> comparing.Contract:
-    if name not in variants.names():
-        raise SourceError("spec", f"no variant is called {name!r}; {sources.near(name, variants.names())}")
-    given: dict[str, Setting] = {}
-    for facet, value in settings:
-        try:
-            given[facet] = float(value)
-        except ValueError:
-            given[facet] = tuple(value.split("+")) if facet == "weighting" else value
-    try:
-        return contract_of_variant(name).with_(given)
-    except KeyError as error:
-        raise SourceError("spec", f"variant:{name}: {error.args[0]}") from None
 
 
 def _one_object(source: str, target: str, options: Options) -> bool:
