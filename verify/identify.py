@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lossvet.verify import canonical, constants, core_search, edges, probes, refine, stages_of_search
+from lossvet.verify import canonical, constants, core_search, derivatives, edges, probes, refine, stages_of_search
 from lossvet.verify.answer import Binding, Identified, Status
 from lossvet.verify.arithmetic import rounded
 from lossvet.verify.contract import Contract
@@ -83,8 +83,10 @@ def identify(
     """Identify one side. `domain` says what it can be asked; nothing that the side does raises here."""
     session = Session(side, domain)
     found, learnt = _searched(session, seed)
-    observed = edges.observed(session, found.candidates[0]) if found.status in ("confirmed", "ambiguous") else {}
-    candidates = tuple(c.with_(observed) for c in found.candidates)
+    candidates = found.candidates
+    if found.status in ("confirmed", "ambiguous"):
+        observed = edges.observed(session, candidates[0]) | derivatives.observed(session, candidates[0])
+        candidates = tuple(c.with_(observed) for c in candidates)
     tried = session.informative()
     explained = sum(1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits)
     return Identified(

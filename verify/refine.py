@@ -131,12 +131,16 @@ def broadcasts(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iter
 
 
 def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
-    """What is done with gradients: one facet at a time, then two, then three."""
+    """What is done with gradients: one facet at a time, then two, then three. Without any there is nothing to tell."""
+    given = [g for one in new for g in one.answer.gradients.values()]
+    if not any(g is not None and np.any(g) for g in given):
+        yield contract.with_(upstream="none")
+        return
     choices: dict[str, tuple[str, ...]] = {
-        "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero"),
+        "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero", "filtered"),
         "gradient_labels": ("exact", "stopped"),
         "gradient_weights": ("exact", "stopped"),
-        "upstream": ("exact", "ignored", "detached"),
+        "upstream": ("exact", "ignored", "none"),
     }
     ways = sorted(product(*choices.values()), key=lambda way: sum(v != "exact" for v in way))
     for way in ways:
@@ -152,8 +156,8 @@ def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterato
             continue
         inputs = one.probe.question.inputs
         strange = {int(v) for v in inputs["labels"] if not 0 <= v < inputs["logits"].shape[1]}
-        for label, counted in product(strange, ("kept", "all")):
-            yield contract.with_(ignored="label", ignored_label=float(label), counted=counted)
+        for how, label, counted in product(("label", "leaking"), strange, ("kept", "all")):
+            yield contract.with_(ignored=how, ignored_label=float(label), counted=counted)
 
 
 def small_clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
