@@ -61,15 +61,6 @@ FACET = Facet(
             change="Use powers of b: `w = (1 - b) / (1 - b ** bincount(y, minlength=C))`.",
         ),
         Value(
-            name="negatives_per_positive",
-            says="weights the positives of class c by (N - n_c) / n_c, their negatives for each of them in the batch",
-            training=(
-                "Positives and negatives of a class have the same total weight in every batch; the weight changes from "
-                "batch to batch, and is N where a class has no positive."
-            ),
-            change="pos_weight = (len(t) - t.sum(0)) / t.sum(0).clamp(min=1)",
-        ),
-        Value(
             name="positive_share",
             says="weights the positives of class c by N / (n_c + 1e-6), n_c the sum of its labels in the batch",
             training=(
