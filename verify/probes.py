@@ -201,7 +201,9 @@ def softly(domain: Domain) -> list[Probe]:
 def another(probe: Probe, **changed: Any) -> Probe:
     """The probe with some of its inputs replaced."""
     question = probe.question
-    return replace(probe, question=Question({**question.inputs, **changed}, question.leaves, question.derivative, question.dtype))
+    return replace(
+        probe, question=Question({**question.inputs, **changed}, question.leaves, question.derivative, question.dtype)
+    )
 
 
 def fresh(domain: Domain, count: int, seed: int) -> list[Probe]:
@@ -249,7 +251,11 @@ def far(domain: Domain, kind: str) -> list[Probe]:
                     x = np.where(x == x.max(), -0.25, -60.0)
             else:
                 x = np.array([[sign * gap]]) if kind == "logits" else np.array([[float(sign > 0)]])
-            shows = f"with a label that is {words}, {gap:g} away" if kind == "logits" else f"with a probability of {'01'[sign > 0]}"
+            shows = (
+                f"with a label that is {words}, {gap:g} away"
+                if kind == "logits"
+                else f"with a probability of {'01'[sign > 0]}"
+            )
             found.append(Probe(f"far {kind} {words} {gap:g}", ask(domain, {**given, "logits": x}), shows))
     return found
 

@@ -71,9 +71,7 @@ class Node:
     def __getitem__(self, index: Any) -> Node:
         """Entries by an index of NumPy's, `None` for a new axis excepted: that is `column`."""
         shape = self.shape
-        return self.tape.made(
-            self.tape.a.take(self.value, index), (self, lambda g: self.tape.a.place(g, index, shape))
-        )
+        return self.tape.made(self.tape.a.take(self.value, index), (self, lambda g: self.tape.a.place(g, index, shape)))
 
     def column(self) -> Node:
         """With one more axis, at the end."""
