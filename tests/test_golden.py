@@ -35,6 +35,7 @@ def every() -> list[tuple[str, Golden]]:
 # What is in them -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_file_is_of_the_schema() -> None:
     schema = json.loads((FOLDER / "schema.json").read_text())
     Draft202012Validator.check_schema(schema)
