@@ -1,4 +1,4 @@
-"""The numbers that a pipeline is evaluated over: plain doubles for the answer, or doubles with their error for the bound.
+"""The numbers that a pipeline is evaluated over: plain doubles for the answer, doubles with an error for the bound.
 
 Both offer the same few operations on their arrays; + - * / are the arrays' own. A `Number` of running error analysis
 (`reference.running_error`) carries how far sound rounding may have moved it, so the bound of a loss follows from the

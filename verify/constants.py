@@ -89,7 +89,7 @@ def _parts(core: Contract, one: Asked) -> tuple[Array, Array, int] | None:
 
 
 def _named(core: Contract, denominator: str, found: Array) -> Contract:
-    rounded = tuple(float(f"{w:.9g}") for w in found)
+    rounded = tuple(float(f"{w:.9g}") if abs(w) > 1e-12 else 0.0 for w in found)
     weighting = "both_sides" if core["family"] == "sigmoid" else "class_weight"
     if np.ptp(found) < 1e-9:
         rounded = rounded[:1]

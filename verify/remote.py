@@ -52,17 +52,10 @@ class Remote:
     cache: Path | None = None
 
     def __post_init__(self) -> None:
-        source = parse(self.spec)
-        if not isinstance(source, FileSource | ModuleSource):
-            raise SourceError("spec", f"{self.spec} is no function of a framework: it needs no worker")
-        self.source, self.folder = source, str(Path(self.folder).resolve())
-        self.framework, self.name = source.framework, source.name
+        self.folder = str(Path(self.folder).resolve())
+        self._begin(self.spec, self.options)
+        self.framework = self.source.framework
         self.version = self.interpreter = ""
-        self.notes: tuple[str, ...] = ()
-        self.ways: tuple[Way, ...] = ()
-        self.differentiable = True
-        self._failures = 0
-        self._loaded = self._lost = False
         where = client.Side(self.python)
         self._client: Client[Request, Reply] = Client(self.framework, where, "lossvet.verify.worker", cache=self.cache)
 
@@ -74,6 +67,26 @@ class Remote:
 
     def end(self) -> None:
         self._client.end()
+
+    def another(self, spec: str, options: Options) -> Remote:
+        """Turn to another loss of the same framework, in the same worker; `load` follows, and what was known of the
+        loss before is gone. What that one changed in its process stays changed. Raises as making a Remote does."""
+        before = self.framework
+        self._begin(spec, options)
+        if self.source.framework != before:
+            raise SourceError("spec", f"{spec} is of {self.source.framework}; this worker is of {before}")
+        return self
+
+    def _begin(self, spec: str, options: Options) -> None:
+        source = parse(spec)
+        if not isinstance(source, FileSource | ModuleSource):
+            raise SourceError("spec", f"{spec} is no function of a framework: it needs no worker")
+        self.spec, self.options, self.source, self.name = spec, options, source, source.name
+        self.notes: tuple[str, ...] = ()
+        self.ways: tuple[Way, ...] = ()
+        self.differentiable = True
+        self._failures = 0
+        self._loaded = self._lost = False
 
     def load(self) -> Remote:
         """Import and bind the loss. Raises SourceError, with the sentence that says why that cannot be."""
@@ -129,7 +142,10 @@ class Remote:
                 case Answered(late=late):
                     self._failures += late
                     found.append(messages.answer(reply))
-                    continue
+                    if self._failures < FAILURES:
+                        continue
+                    self._client.end()  # it would go on with the rest
+                    return found
                 case Died(how):
                     error = f"Died: {ending(how)}"
                 case Hung():

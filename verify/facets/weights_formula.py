@@ -61,6 +61,15 @@ FACET = Facet(
             change="Use powers of b: `w = (1 - b) / (1 - b ** bincount(y, minlength=C))`.",
         ),
         Value(
+            name="negatives_per_positive",
+            says="weights the positives of class c by (N - n_c) / n_c, their negatives for each of them in the batch",
+            training=(
+                "Positives and negatives of a class have the same total weight in every batch; the weight changes from "
+                "batch to batch, and is N where a class has no positive."
+            ),
+            change="pos_weight = (len(t) - t.sum(0)) / t.sum(0).clamp(min=1)",
+        ),
+        Value(
             name="positive_share",
             says="weights the positives of class c by N / (n_c + 1e-6), n_c the sum of its labels in the batch",
             training=(
@@ -68,6 +77,15 @@ FACET = Facet(
                 "infinite in float16."
             ),
             change="Make pos_weight of the batch's labels: `pos_weight = N / (t.sum(0) + 1e-6)`.",
+        ),
+        Value(
+            name="negatives_per_positive",
+            says="weights the positives of class c by the negatives of the batch for each positive, (N - n_c) / n_c",
+            training=(
+                "Positives and negatives of a class contribute alike in every batch. One positive in a batch of 256 "
+                "has the weight 255, so small batches give large, noisy steps."
+            ),
+            change="Make pos_weight of the batch's labels: `pos_weight = (N - t.sum(0)) / t.sum(0)`.",
         ),
     ),
     example=Example(
