@@ -52,6 +52,8 @@ def test_the_likeliest_call_follows_names_then_places() -> None:
     assert first(lambda pred, gt, w=None, reduction="mean": 0) == "f(logits, labels, w=class_weight)"
     assert first(lambda x, y, alpha=0.25, gamma=2.0: 0) == "f(logits, labels)"
     assert first(lambda x, y, weights=1.0: 0) == "f(logits, labels, weights=class_weight)"
+    assert first(lambda preds, targets, loss_weight=1.0: 0) == "f(logits, labels)"
+    assert first(lambda preds, targets, loss_weight=None: 0) == "f(logits, labels, loss_weight=class_weight)"
     assert first(lambda y, p, from_logits=False: 0) == "f(labels, logits, from_logits=True)"
     assert first(lambda x, y, num_classes, n: 0) == "f(logits, labels, num_classes=C, n=count)"
     assert first(lambda x, y, *, mask: 0) == "f(logits, labels, mask=mask)"
