@@ -123,6 +123,11 @@ def sparse_with_row_weight(foo: Any, bar: Any, baz: Any) -> Any:
     return (baz * softmax_terms(foo)[np.arange(len(bar)), bar]).mean()
 
 
+def weights_as_wide_as_logits(logits: Any, labels: Any, weights: Any) -> Any:
+    assert weights.shape == logits.shape
+    return (weights[np.arange(len(labels)), labels] * softmax_terms(logits)[np.arange(len(labels)), labels]).mean()
+
+
 def dense_with_costs(pred: Any, onehot: Any, cost: Any) -> Any:
     p = np.exp(-softmax_terms(pred))
     return (p * (onehot @ cost)).sum(1).mean()
@@ -181,6 +186,11 @@ def best(function: Callable[..., Any], **options: Any) -> Binding:
     [
         (sparse_with_class_weight, "sparse_with_class_weight(logits, labels, w=class_weight)", "sparse"),
         (sparse_with_row_weight, "sparse_with_row_weight(logits, labels, baz=sample_weight)", "sparse"),
+        (
+            weights_as_wide_as_logits,
+            "weights_as_wide_as_logits(logits, labels, weights=broadcast_to(sample_weight[:, None], (N, C)))",
+            "sparse",
+        ),
         (dense_with_costs, "dense_with_costs(logits, labels, cost=cost_matrix)", "dense"),
         (swapped_places, "swapped_places(labels, logits)", "sparse"),
         (of_probabilities, "of_probabilities(labels, logits)", "dense"),
