@@ -117,9 +117,7 @@ class TorchPrimitives:
         if not into or not isinstance(value, self.torch.Tensor) or not value.requires_grad:
             return found
         along = cotangent(value) if callable(cotangent) else cotangent
-        if along is None:
-            along = self.torch.ones_like(value)
-        grads = self.torch.autograd.grad(
-            value, list(into.values()), along, allow_unused=True, create_graph=create_graph
-        )
+        # Of a scalar: PyTorch imports SymPy, which takes a second, where it is handed the gradient of an output.
+        scalar = value.sum() if along is None else (value * along).sum()
+        grads = self.torch.autograd.grad(scalar, list(into.values()), allow_unused=True, create_graph=create_graph)
         return {**found, **dict(zip(into, grads, strict=True))}

@@ -9,12 +9,12 @@ import pytest
 
 from lossvet.adapters.types import Measured
 from lossvet.benchmarks import accuracy, gate_answers, gating, pairs, subjects, workloads
-from lossvet.benchmarks.client import Side
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_answers import Compared
 from lossvet.benchmarks.messages import Failed, Measure, Reply, Sampled
 from lossvet.benchmarks.pairs import Match, Name
-from lossvet.conformance import messages
+from lossvet.workers import messages
+from lossvet.workers.client import Side
 
 SMALL = "sparse/native/torch/eager/float32/cpu/8x10/forward"
 LARGE = "cost_complement/composed/torch/eager/float32/cpu/512x1000/forward"

@@ -29,8 +29,17 @@ MAY_IMPORT = {
     "benchmarks": {"reference", "adapters", "workers", "conformance", "verify", "benchmarks"},
     "reports": {"reference", "adapters", "workers", "conformance", "verify", "benchmarks", "reports"},
     "": {
-        "reference", "adapters", "workers", "conformance", "verify", "benchmarks", "reports", "cli", "commands", "testing",
-    },  # fmt: skip
+        "reference",
+        "adapters",
+        "workers",
+        "conformance",
+        "verify",
+        "benchmarks",
+        "reports",
+        "cli",
+        "commands",
+        "testing",
+    },
 }
 """By folder, the folders that it may import from; "" is src/lossvet itself, with its commands."""
 
@@ -134,7 +143,15 @@ def test_imports_go_to_the_left_only(path: str) -> None:
 
 def test_all_folders_are_looked_at() -> None:
     found = files()
-    for start in ("reference/variants/", "reference/cases/", "adapters/", "conformance/", "reports/", "commands/"):
+    for start in (
+        "reference/variants/",
+        "reference/cases/",
+        "adapters/",
+        "workers/",
+        "conformance/",
+        "reports/",
+        "commands/",
+    ):
         assert any(path.startswith(start) for path in found), start
     assert {"cli.py", "__init__.py", "adapters/torch_.py", "conformance/judge.py"} <= set(found)
 
@@ -146,6 +163,7 @@ def test_all_folders_are_looked_at() -> None:
         ("reference/x.py", "from lossvet import conformance", "to its right"),
         ("reference/variants/x.py", "def f():\n    import lossvet.reports.matrix", "to its right"),
         ("adapters/x.py", "from lossvet.conformance.judge import judge", "to its right"),
+        ("workers/x.py", "from lossvet.conformance import plan", "to its right"),
         ("conformance/x.py", "import lossvet.reports", "to its right"),
         ("benchmarks/x.py", "from lossvet.reports import matrix", "to its right"),
         ("reports/x.py", "from lossvet import cli", "to its right"),
@@ -186,6 +204,23 @@ def test_the_check_lets_pass(path: str, source: str) -> None:
     assert faults(path, source) == []
 
 
+ONCE = {
+    "subprocess.Popen": {"workers/process.py"},
+    "PR_SET_PDEATHSIG": {"workers/lifecycle.py"},
+    "sched_setaffinity": {"workers/lifecycle.py"},
+    "sched_getaffinity": {"workers/machine.py", "adapters/jax_.py"},
+    "/proc/cpuinfo": {"workers/machine.py"},
+    "msgspec.msgpack.Encoder": {"workers/frames.py"},
+}
+"""What has one place: starting a worker, ending with the parent, cores, the processor, frames. An adapter may not ask
+workers/, and one names the cores that its compiler sees."""
+
+
+@pytest.mark.parametrize("word", ONCE)
+def test_what_workers_do_stands_once(word: str) -> None:
+    assert {path for path in files() if word in (PACKAGE / path).read_text()} == ONCE[word]
+
+
 # What is loaded when -------------------------------------------------------------------------------------------------
 
 HEAVY = {"numpy", "rich", "msgspec", "flint", "mpmath", "scipy"} | FRAMEWORKS
@@ -224,8 +259,8 @@ def test_the_reference_loads_numpy_and_no_framework() -> None:
 def test_the_parent_loads_no_framework() -> None:
     found = loaded(
         "import importlib, pkgutil\n"
-        "from lossvet import adapters, conformance, reports\n"
-        "for package in (adapters, conformance, reports):\n"
+        "from lossvet import adapters, conformance, reports, workers\n"
+        "for package in (adapters, workers, conformance, reports):\n"
         "    for m in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
         "        m.name.rpartition('.')[2].startswith('test_') or importlib.import_module(m.name)\n"
         "print(adapters.names())"

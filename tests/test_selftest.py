@@ -20,7 +20,7 @@ from lossvet.adapters.types import Native
 from lossvet.benchmarks import gate, selftest, workloads
 from lossvet.benchmarks.messages import Sampled
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Shot
-from lossvet.conformance.messages import Hello, NativeSpec
+from lossvet.workers.messages import Hello, NativeSpec
 
 BASE = 1_000_000.0
 """Nanoseconds of a loss."""

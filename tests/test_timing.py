@@ -41,6 +41,7 @@ def alone(call: Prepared, times: int) -> float:
     return median(each) - median(nothing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nanoseconds", [50 * MICROSECOND, 200 * MICROSECOND, 2000 * MICROSECOND])
 def test_the_engine_adds_under_one_per_cent(nanoseconds: int, capsys: pytest.CaptureFixture[str]) -> None:
     """The least of several comparisons: what else the machine does can only add to either of the two."""
@@ -100,6 +101,7 @@ def test_the_collector_waits_and_is_let_loose_again() -> None:
     assert gc.isenabled()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mebibytes", [8, 64])
 def test_peak_memory_is_that_of_a_known_call(mebibytes: int) -> None:
     size = mebibytes * 2**20

@@ -136,10 +136,14 @@ class Comparison(msgspec.Struct, frozen=True):
     reason: str = ""
     effect: Effect | None = None
     replay: str = ""
+    accepted: tuple[str, ...] = ()
+    """What the user accepted and was met here, as it was written; the verdict itself may stand among it."""
 
     @property
     def exit_code(self) -> int:
-        """0 the same; 1 different; 3 cannot judge, or unexplained without a difference found."""
+        """0 the same, or all accepted; 1 different; 3 cannot judge, or unexplained without a difference found."""
+        if self.verdict in self.accepted:
+            return 0
         match self.verdict:
             case "same":
                 return 0

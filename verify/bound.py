@@ -42,5 +42,8 @@ def identify_bound(
         found.append(one)
         if one.status == "confirmed":
             break
-    best = min(range(len(found)), key=lambda i: ("confirmed", "ambiguous", "unexplained", "cannot_judge").index(found[i].status))
+    best = min(
+        range(len(found)),
+        key=lambda i: ("confirmed", "ambiguous", "unexplained", "cannot_judge").index(found[i].status),
+    )
     return msgspec.structs.replace(found[best]), best

@@ -11,6 +11,7 @@ from lossvet.adapters.protocol import Primitives, mode_of
 from lossvet.verify import plans, probing, signatures
 from lossvet.verify.binding import Options, Plan
 from lossvet.verify.probing import Probed
+from lossvet.verify.sources import SourceError
 from lossvet.verify.subject import Subject
 
 Guard = Callable[[], contextlib.AbstractContextManager[Any]]
@@ -28,7 +29,7 @@ def subjects(
     """The bindings of a loss that can be called, the best first: `bound[0].subject` answers questions.
 
     Raises SourceError: "binding" where it cannot be bound or none of its bindings can be called, "init" for what
-    `options.init` cannot be.
+    `options.init` cannot be, "exit" and "memory" where that is what a call does.
     """
     options = options or Options()
     name = name or getattr(function, "__name__", type(function).__name__)
@@ -39,9 +40,14 @@ def subjects(
 
     compiles = mode_of(primitives, made(Plan(name, (), "sparse")).mode).compiles
     probed = probing.probe(plans.plans(shape, options), made, ENOUGH_COMPILED if compiles else ENOUGH)
-    if not probed.bound:
-        raise plans.unbound(shape, f"tried in every way that its names allow, it raised at first: {probed.error}")
-    return probed
+    if probed.bound:
+        return probed
+    kind, _, words = probed.error.partition(": ")
+    if kind == "SystemExit":
+        raise SourceError("exit", f"calling {name} exits the interpreter ({words})")
+    if kind == "MemoryError":
+        raise SourceError("memory", f"calling {name} on a few rows asks for more memory than it may have: {words}")
+    raise plans.unbound(shape, f"tried in every way that its names allow, it raised at first: {probed.error}")
 
 
 def _of_maker(

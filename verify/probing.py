@@ -50,6 +50,8 @@ class Probed:
 
     bound: tuple[Bound, ...]
     error: str = ""
+    notes: tuple[str, ...] = ()
+    """What calls of the best one do besides, "prints" and the like."""
 
 
 def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int) -> Probed:
@@ -77,7 +79,8 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int) -
             break
     found.sort(key=lambda b: (len(b.idle), len(b.partly)))
     alive = [b for b in found if not {"logits", "labels"} & set(b.idle)]
-    return Probed(tuple((alive or found)[:KEPT]), first)
+    kept = tuple((alive or found)[:KEPT])
+    return Probed(kept, first, _notes(kept[0]) if kept else ())
 
 
 def _tried(plan: Plan, made: Callable[[Plan], Subject], classes: int) -> tuple[Bound | None, str]:
@@ -103,6 +106,15 @@ def _tried(plan: Plan, made: Callable[[Plan], Subject], classes: int) -> tuple[B
         first = first or error
         settings += [s for s in _others(error, domain, dtype, integers) if s not in settings]
     return None, first
+
+
+def _notes(bound: Bound) -> tuple[str, ...]:
+    """What two calls with the same inputs do besides."""
+    question = _batches(bound.subject.plan, bound.binding.classes or 3)[0].question(bound.domain, bound.dtype)
+    one, two = bound.subject.ask([question, question])
+    random = one.value is None or two.value is None or not np.array_equal(one.value, two.value, equal_nan=True)
+    notes = dict.fromkeys((*one.notes, *two.notes))
+    return (*notes, *(["uses global randomness: the same call gives different results"] if random else []))
 
 
 def _others(error: str, domain: str, dtype: str, integers: str) -> list[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from lossvet.adapters.protocol import Primitives, built, mode_of
 from lossvet.verify import calls, layouts
 from lossvet.verify.binding import Plan
+from lossvet.verify.loading import exit_words
 from lossvet.verify.questions import Answer, Question, cotangent, direction
 
 TRACED_BY_DEFAULT = {"jax": "jit"}
@@ -29,6 +30,15 @@ NOT_DIFFERENTIABLE = (
     "not differentiable",
 )
 """What an exception says where a loss has no derivative in an argument."""
+NO_MEMORY = (
+    "allocate memory",
+    "Unable to allocate",
+    "RESOURCE_EXHAUSTED",
+    "OOM when allocating",
+    "bad_alloc",
+    "ut of memory",
+)
+"""What an exception says where an allocation failed, whatever its type."""
 LONGEST = 400
 """Characters of an exception's words that are kept."""
 
@@ -77,7 +87,7 @@ class Subject:
         try:
             with self.primitives.precision(question.dtype):
                 answer = self._attempts(question, arrays, (sizes[0], sizes[1]))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             answer = Answer(error=described(error))
         return Answer(
             answer.value, answer.gradients, answer.dtype, answer.error, (*self._notes, *answer.notes), answer.refused
@@ -252,9 +262,12 @@ class _Again(Exception):
 
 
 def described(error: BaseException) -> str:
-    """ "TypeError: the first line of what it says"."""
+    """ "TypeError: the first line of what it says"; a SystemExit with its code, a failed allocation as MemoryError."""
+    if isinstance(error, SystemExit):
+        return f"SystemExit: {exit_words(error)}"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:LONGEST].rstrip(": ")
+    kind = "MemoryError" if any(w in str(error) for w in NO_MEMORY) else type(error).__name__
+    return f"{kind}: {lines[0] if lines else ''}"[:LONGEST].rstrip(": ")
 
 
 def refusal(error: BaseException) -> str:
