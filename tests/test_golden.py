@@ -231,6 +231,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FOLDER, tmp_path / "golden"))
 
 
+@pytest.mark.slow
 @needs_flint
 def test_the_files_are_what_the_proof_gives(proven: dict[str, bytes]) -> None:
     from lossvet.reference import freeze

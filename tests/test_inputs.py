@@ -122,7 +122,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(InputsError, match=words):
             inputs.load(tmp_path / name)
     (tmp_path / "b.npz").write_bytes(b"PK nonsense")
-    with pytest.raises(InputsError, match="not an .npz file"):
+    with pytest.raises(InputsError, match=r"not an \.npz file"):
         inputs.load(tmp_path / "b.npz")
     with zipfile.ZipFile(tmp_path / "c.npz", "w") as archive:
         archive.writestr("evil.pkl", b"cos\nsystem\n(S'true'\ntR.")

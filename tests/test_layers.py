@@ -295,6 +295,7 @@ if __name__ == "__main__":
 RUNS, TIMES = 15, 1.5
 
 
+@pytest.mark.slow
 def test_version_takes_hardly_longer_than_a_bare_click_program(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

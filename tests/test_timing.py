@@ -56,6 +56,7 @@ def test_the_engine_adds_under_one_per_cent(nanoseconds: int, capsys: pytest.Cap
     assert abs(best) < 0.01
 
 
+@pytest.mark.slow
 def test_what_the_engine_adds_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that does something beside the calls is caught by the same comparison."""
     call = delay(50 * MICROSECOND)
@@ -135,6 +136,7 @@ def test_the_limit_counts_what_has_to_move() -> None:
     assert limit.moved_bytes("binary", at, "forward", "float64") == 4 * logits
 
 
+@pytest.mark.slow
 def test_bandwidth_is_between_what_machines_have() -> None:
     for nbytes in (1, 2**20, 2**26):
         for per_byte in limit.bandwidth(nbytes):

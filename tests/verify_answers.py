@@ -166,7 +166,8 @@ _STRANGE = Identified(
     status="unexplained",
     candidates=(Contract.of(family="sigmoid", weighting=("pos_weight", "sample_weight"), denominator="elements"),),
     binding=Binding(
-        "ClassBalancedWeightedSparseCategoricalCrossentropyWithLabelSmoothing(reduction='none')(y_true=labels, y_pred=logits)",
+        "ClassBalancedWeightedSparseCategoricalCrossentropyWithLabelSmoothing(reduction='none')"
+        "(y_true=labels, y_pred=logits)",
         {"labels": "y_true", "logits": "y_pred"},
         {"labels": "name", "logits": "probing"},
         "dense",
@@ -226,7 +227,9 @@ AMBIGUOUS = Identified(
         Contract.of(smoothing="over_classes", smoothing_alpha=0.1),
         Contract.of(smoothing="over_others", smoothing_alpha=0.075),
     ),
-    binding=Binding("fixed(logits, labels)", {"logits": "p", "labels": "t"}, {"logits": "probing", "labels": "probing"}, "dense"),
+    binding=Binding(
+        "fixed(logits, labels)", {"logits": "p", "labels": "t"}, {"logits": "probing", "labels": "probing"}, "dense"
+    ),
     explained=300,
     tried=300,
     fresh=100,

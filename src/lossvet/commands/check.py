@@ -36,9 +36,11 @@ HELP = f"""Hold LOSS to the golden results of a variant: value, gradients, hazar
 def command(**given: Any) -> None:
     from lossvet.reports import checked_text
     from lossvet.reports.pages import inert
+    from lossvet.verify import sources
 
     raise_interrupt()
     with sides.endings():
+        sources.parse(given["loss"])
         _known(given["variant"], given["reduction"])
         options = sides.one_sided(given)
         click.echo(inert(f"checking {given['loss']} as {given['variant']} ..."), err=True)

@@ -38,10 +38,11 @@ HELP = f"""Say what LOSS means: which cross-entropy, weighted how, divided by wh
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For stdout.")
 def command(**given: Any) -> None:
     from lossvet.reports.pages import inert
-    from lossvet.verify import contract_file
+    from lossvet.verify import contract_file, sources
 
     raise_interrupt()
     with sides.endings():
+        sources.parse(given["loss"])
         options = sides.one_sided(given)
         if given["write"] is not None and not contract_file.is_contract_file(given["write"].name):
             raise ValueError(f"--write {given['write']}: the name of a contract file ends in {contract_file.SUFFIX}")

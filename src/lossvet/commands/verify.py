@@ -75,9 +75,11 @@ def _compared(given: dict[str, Any]) -> Comparison:
     """The comparison as it is shown: with what was accepted, its replay stored, its bundle written."""
     import msgspec
 
-    from lossvet.verify import accepting, bundle, inputs, replay, revision
+    from lossvet.verify import accepting, bundle, inputs, replay, revision, sources
 
     _usable(given)
+    for spec in filter(None, (given["old"], given["new"])):
+        sources.parse(spec)
     accepts = [accepting.parsed(text) for text in given["accept"]]
     batch = None if given["inputs"] is None else inputs.load(given["inputs"])
     with ExitStack() as stack:
@@ -89,6 +91,9 @@ def _compared(given: dict[str, Any]) -> Comparison:
         options = _options(given, search, batch)
         click.echo(f"comparing {_shown(given)} ...", err=True)
         found: Comparison = importlib.import_module("lossvet.verify.verify").compare(source, target, options)
+    if batch is not None and found.effect is None:
+        unmeasured = f"the effect on {given['inputs']} was not measured"
+        found = msgspec.structs.replace(found, warnings=(*found.warnings, unmeasured))
     if given["base"] is not None:
         named = revision.named(given["old"], given["base"])
         found = msgspec.structs.replace(found, source=msgspec.structs.replace(found.source, spec=named))
