@@ -14,7 +14,7 @@ import numpy as np
 from lossvet.verify import canonical, core_search, edges, probes, refine, stages_of_search
 from lossvet.verify.answer import Binding, Identified, Status
 from lossvet.verify.contract import Contract
-from lossvet.verify.matching import Asked, Fit, fit
+from lossvet.verify.matching import Asked, Fit, fit, roughly
 from lossvet.verify.probes import Domain, Probe
 from lossvet.verify.questions import Side
 
@@ -167,7 +167,8 @@ def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     exact: list[Contract] = []
     for session.precision in PRECISIONS:
         exact = [c for c in candidates if session.explains(c, tried)]
-        exact = exact or [c for c in _guarded(session, candidates, tried) if session.explains(c, tried)]
+        if not exact and session.precision == session.domain.dtype:
+            exact = [finer for c in candidates for finer in _finer(session, c, tried)]
         if exact:
             break
     if not exact:
@@ -187,13 +188,18 @@ def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     return Found(status, tuple(meanings), needed=needed, fresh=len(fresh), largest=largest)
 
 
-def _guarded(session: Session, candidates: Sequence[Contract], tried: Sequence[Asked]) -> list[Contract]:
-    """What explains the last digits: a guard in the denominator, or a small clip."""
-    finest: list[Contract] = []
-    for candidate in candidates:
-        for alternatives in (refine.guards, refine.small_clips):
-            finest += [c for c in alternatives(session.domain, candidate, tried) if session.explains(c, tried[:3])]
-    return finest
+def _finer(session: Session, candidate: Contract, tried: Sequence[Asked]) -> list[Contract]:
+    """What explains the last digits as well, where only these are missing: a guard in the denominator, a small clip."""
+    failing = next(one for one in tried if not session.fit(candidate, one).fits)
+    if not roughly(candidate, failing, gradients=True):
+        return []
+    alternatives = (refine.guards, refine.small_clips)
+    return [
+        finer
+        for made in alternatives
+        for finer in made(session.domain, candidate, tried)
+        if session.fit(finer, failing).fits and session.explains(finer, tried)
+    ]
 
 
 def _unexplained(session: Session, nearest: Sequence[Contract]) -> Found:
