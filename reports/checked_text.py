@@ -6,6 +6,7 @@ from lossvet.reports import checked_words as words
 from lossvet.reports.pages import Page, columns, counted
 from lossvet.reports.verify_words import binding_lines, values
 from lossvet.verify.checked import Checked
+from lossvet.verify.facets import facets
 from lossvet.verify.words import DEFAULT
 
 MOST = 4
@@ -86,6 +87,11 @@ def _instead(out: Page, found: Checked) -> None:
         unsure = "" if instead.status == "confirmed" else ", or something that cannot be told from it"
         out.say(f"What it is instead{unsure}", style="bold")
     if instead.contract is not None:
+        wanted = dict(values(words.contract(found)))
         for facet, value in values(instead.contract):
-            out.labelled(facet, value, column=20)
+            other = wanted.pop(facet, facets()[facet].default)
+            told = value if value == other or facets()[facet].edge else f"{value}, and not {other}"
+            out.labelled(facet, told, column=20)
+        for facet, value in wanted.items():
+            out.labelled(facet, f"{facets()[facet].default}, and not {value}", column=20)
         out.say(f"otherwise {DEFAULT}", indent=3)

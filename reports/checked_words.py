@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 
 from lossvet.conformance.plan import Plan
 from lossvet.conformance.summary import Finding
 from lossvet.reference import vectors
+from lossvet.reference.types import REDUCTIONS
 from lossvet.reports.findings import Described, smallest
-from lossvet.reports.pages import counted
+from lossvet.reports.pages import counted, joined
+from lossvet.verify import variants
 from lossvet.verify.checked import Checked, CheckedOutput
+from lossvet.verify.contract import Contract
 
 MOST_ULP = 1000
 """Beyond so many, an error is that of a result that was flushed to zero, or lost what the bound allows."""
@@ -81,21 +83,25 @@ def again(finding: Finding, found: Checked) -> str:
     return shlex.join([*found.again, "--only", case, "--dtype", finding.cell.dtype])
 
 
+def contract(found: Checked) -> Contract:
+    """What it was to be."""
+    (reduction,) = (one for one in REDUCTIONS if one == found.reduction)
+    roles = {} if found.binding is None else found.binding.roles
+    ignored = -100 if "ignore_index" in roles else None
+    return variants.contract(found.variant, reduction, sample_weight="sample_weight" in roles, ignore_index=ignored)
+
+
 def not_checked(found: Checked) -> list[str]:
     """What was not judged and why, in a sentence each."""
-    reasons: Counter[str] = Counter()
-    where: dict[str, dict[str, None]] = {}
+    where: dict[str, list[str]] = {}
     for row in found.outputs:
         for reason in row.reasons:
-            reasons[reason] += 1
-            where.setdefault(reason, {})[row.output] = None
+            where.setdefault(reason, []).append(row.output)
     said = []
-    for reason in reasons:
-        outputs = list(where[reason])
-        every = len(outputs) == len({row.output for row in found.outputs})
-        said.append(f"{'some cases' if every else ' and '.join(outputs)}: {reason}")
+    for reason, outputs in where.items():
+        which = "some cases" if "loss" in outputs else joined(dict.fromkeys(outputs))
+        said.append(f"{which}: {reason}")
     if found.undefined:
-        said.append(
-            f"{counted(found.undefined, 'check')}: has elements whose result is undefined, held to nothing there"
-        )
+        have = "check has" if found.undefined == 1 else "checks have"
+        said.append(f"{found.undefined:,} {have} elements whose result is undefined: those are held to nothing")
     return [*said, *found.not_checked]

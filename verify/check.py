@@ -24,11 +24,11 @@ from lossvet.conformance.types import Absent, Agrees, Cell, Crashed, TimedOut, V
 from lossvet.reference import variants, vectors
 from lossvet.reference.types import Case, Reduction, Variant, output_names
 from lossvet.reference.vectors import Golden
+from lossvet.verify.answer import Identified
 from lossvet.verify.binding import Options as BindingOptions
 from lossvet.verify.bound import identify_bound
-from lossvet.verify.answer import Identified
-from lossvet.verify.check_remote import Asked, CheckRemote
-from lossvet.verify.checked import Checked, CheckedOutput
+from lossvet.verify.check_remote import Asked, CheckRemote, Told
+from lossvet.verify.checked import Checked, CheckedOutput, Record
 from lossvet.verify.fitting import Fitted
 from lossvet.verify.options import Options
 from lossvet.verify.sources import FileSource, ModuleSource, SourceError, near, parse
@@ -36,15 +36,8 @@ from lossvet.verify.user_recipe import RECIPE
 from lossvet.workers import caches
 from lossvet.workers.messages import Hello
 
-
-@dataclass(frozen=True)
-class Record:
-    """One check: its dtype, case and output, and what the judge said."""
-
-    dtype: str
-    case: str
-    output: str
-    verdict: Verdict
+TELLING = 8
+"""Cases by which a reduction is found out."""
 
 
 def check(
@@ -81,7 +74,7 @@ def known(variant: str, reduction: str) -> None:
 
 
 def cases(variant: str, only: Sequence[str]) -> dict[str, Golden]:
-    """The golden results by case, all of them or those that the patterns name. Raises ValueError for one without any."""
+    """The golden results by case, all or those that the patterns name. Raises ValueError for one that names none."""
     every = {golden.case.id: golden for golden in vectors.load(variant)}
     if not only:
         return every
@@ -109,6 +102,9 @@ def _judged(
         session.work(settled, dtype)
     checked = session.checked(settled, tuple(warnings), again(remote.spec, variant.name, settled, options))
     if checked.exit_code == 1:
+        if {row.dtype for row in checked.outputs if row.differs} == {"float64"} and len(dtypes) > 1:
+            words = "it differs in float64 alone: it may compute in float32 whatever it is given"
+            checked = msgspec.structs.replace(checked, warnings=(*checked.warnings, words))
         found = _instead(remote)
         checked = msgspec.structs.replace(checked, identified=found)
     return checked
@@ -196,17 +192,20 @@ class _Session:
                 return one, ""
         if not self.fitted.scalar:
             return "none", ""
-        ordinary = [g.case for g in self.chosen.values() if not g.case.hazards and len(g.case.logits)][:6]
-        ordinary = ordinary or [g.case for g in self.chosen.values()][:6]
-        scores: dict[Reduction, int] = {}
-        for one in known[1:]:
-            asked = {case.id: (f"loss/{one}",) for case in ordinary if exact_in(case, "float32")}
-            found = list(self._answers(one, "float32", asked))
-            scores[one] = sum(isinstance(record.verdict, Agrees) for record in found)
+        first = known[1]
+        cases = {g.case.id: (f"loss/{first}",) for g in self._telling(known[1:])}
+        scores = dict.fromkeys(known[1:], 0)
+        for case, outcomes in self._told(first, "float32", cases):
+            if isinstance(outcomes, Absent | Crashed | TimedOut):
+                continue
+            answer = {f"loss/{one}": outcomes[f"loss/{first}"] for one in scores}
+            verdicts = self.judging.judge(self.cell("float32"), case, answer)
+            for one in scores:
+                scores[one] += isinstance(verdicts[f"loss/{one}"], Agrees)
         best = max(scores, key=lambda one: scores[one])
         if scores[best]:
             return best, ""
-        return "mean", "no reduction was given, and none fits: mean is taken for granted; --reduction says which"
+        return "mean", "no reduction was given, and none fits: it is checked as mean; --reduction says which it is"
 
     def work(self, reduction: Reduction, dtype: str) -> None:
         """Ask and judge every case that this dtype can hold."""
@@ -218,22 +217,44 @@ class _Session:
         self.planned += sum(map(len, asked.values()))
         self.records += self._answers(reduction, dtype, asked)
 
+    def _telling(self, reductions: Sequence[Reduction]) -> list[Golden]:
+        """Some cases that can be asked, those first in which the most reductions have results of their own."""
+
+        def results(golden: Golden) -> int:
+            losses = [float(golden.outputs[f"loss/{one}"]) for one in reductions]
+            return len({loss for loss in losses if np.isfinite(loss)})
+
+        fit = [
+            golden
+            for golden in self.chosen.values()
+            if exact_in(golden.case, "float32") and not self.fitted.unserved(self.variant, golden.case)
+        ]
+        return sorted(fit, key=results, reverse=True)[:TELLING]
+
     def _answers(self, reduction: Reduction, dtype: str, asked: Mapping[str, tuple[str, ...]]) -> Iterator[Record]:
-        cell, sent = self.cell(dtype), []
+        for case, outcomes in self._told(reduction, dtype, asked):
+            verdicts: Mapping[str, Verdict]
+            match outcomes:
+                case Absent() | Crashed() | TimedOut():
+                    verdicts = dict.fromkeys(asked[case], outcomes)
+                case _:
+                    verdicts = self.judging.judge(self.cell(dtype), case, outcomes)
+            yield from (Record(dtype, case, name, verdict) for name, verdict in verdicts.items())
+
+    def _told(
+        self, reduction: Reduction, dtype: str, asked: Mapping[str, tuple[str, ...]]
+    ) -> Iterator[tuple[str, Told | Absent]]:
+        """What it answers to each case, or why it is not asked."""
+        sent = []
         only = "float32" if self.fitted.binding.dtype == "float32" else dtype
         for case, names in asked.items():
             why = self.fitted.unserved(self.variant, self.chosen[case].case)
             why = why or (f"it computes in {only} only" if only != dtype else "")
             if why:
-                yield from (Record(dtype, case, name, Absent(why)) for name in names)
+                yield case, Absent(why)
             else:
                 sent.append(Asked(case, self.judging.message(self.variant.name, case), names))
-        for case, outcomes in self.remote.told(cell, RECIPE, reduction, sent):
-            if isinstance(outcomes, Crashed | TimedOut):
-                yield from (Record(dtype, case, name, outcomes) for name in asked[case])
-                continue
-            verdicts = self.judging.judge(cell, case, outcomes)
-            yield from (Record(dtype, case, name, verdict) for name, verdict in verdicts.items())
+        yield from self.remote.told(self.cell(dtype), RECIPE, reduction, sent)
 
     def checked(self, reduction: Reduction, warnings: tuple[str, ...], words: tuple[str, ...]) -> Checked:
         summaries: dict[tuple[str, str], CellSummary] = {}
@@ -259,13 +280,19 @@ class _Session:
             mode=self.mode,
             binding=self.fitted.binding,
             native=self.fitted.native,
-            outputs=tuple(sorted(rows, key=lambda row: DTYPES.index(row.dtype))),
+            outputs=tuple(sorted(rows, key=_place)),
+            records=tuple(self.records),
             findings=tuple(findings),
             undefined=0 if self.fitted.native else undefined,
             not_run=self.planned - len(self.records),
             again=words,
             warnings=warnings,
         )
+
+
+def _place(row: CheckedOutput) -> tuple[int, int]:
+    kinds = ("loss", "gradient in logits", "gradient in labels", "", "gradient in sample_weight", "hvp")
+    return DTYPES.index(row.dtype), kinds.index(row.output if row.output in kinds else "")
 
 
 def _row(output: str, dtype: str, summary: CellSummary, reasons: tuple[str, ...]) -> CheckedOutput:

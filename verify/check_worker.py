@@ -1,4 +1,4 @@
-"""The worker of check: it does what a worker of verify does, and answers cases of a variant as a worker of a run does."""
+"""The worker of check: it does what a worker of verify does, and answers cases of a variant as one of a run does."""
 
 from __future__ import annotations
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 import msgspec
 
 from lossvet.conformance.summary import Finding
-from lossvet.conformance.types import AccuracyClass
+from lossvet.conformance.types import AccuracyClass, Verdict
 from lossvet.verify.answer import Binding, Identified
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One check, and what the judge said of it."""
+
+    dtype: str
+    case: str
+    output: str
+    verdict: Verdict
 
 
 class CheckedOutput(msgspec.Struct, frozen=True):
@@ -44,8 +53,10 @@ class Checked(msgspec.Struct, frozen=True):
     native: str = ""
     """The recipe of the adapter that the loss is, where it is the framework's own function."""
     outputs: tuple[CheckedOutput, ...] = ()
+    records: tuple[Record, ...] = ()
+    """Every check, in the order in which they were made."""
     findings: tuple[Finding, ...] = ()
-    """Every check that differs, in the order in which they were made."""
+    """Those that differ."""
     undefined: int = 0
     """Checks of which some elements have no defined result, which were held to nothing."""
     not_run: int = 0

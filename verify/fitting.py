@@ -77,10 +77,14 @@ def suited(plans: Sequence[Plan], variant: Variant) -> list[Plan]:
 
 
 def taken(plan: Plan, variant: Variant) -> float:
-    """How much of the variant a plan takes: its own params first, sample weights last."""
-    own = [name for name in params(variant) if name != "sample_weight"]
+    """How well a plan suits: its own params count most, sample weights less, and what the variant has not is against
+    it."""
+    has = params(variant)
+    own = [name for name in has if name != "sample_weight"]
     exact = sum(name in plan.roles for name in own)
-    return exact + 0.9 * sum(bool(role(plan, name)) for name in own) + 0.1 * ("sample_weight" in plan.roles)
+    beside = sum(name in plan.roles for name in NEUTRAL if name not in has)
+    sampled = "sample_weight" in plan.roles and "sample_weight" in has
+    return exact + 0.9 * sum(bool(role(plan, name)) for name in own) + 0.1 * sampled - 0.5 * beside
 
 
 def unsuited(call: str, variant: Variant) -> SourceError:

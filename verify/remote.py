@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from lossvet.verify import messages
 from lossvet.verify.answer import Binding
 from lossvet.verify.binding import Options
-from lossvet.verify.messages import Answered, Ask, Bind, Found, Load, Loaded, Refused, Reply, Request, Way
+from lossvet.verify.messages import Answered, Ask, Bind, Found, Load, Loaded, Refused, Way
 from lossvet.verify.questions import Answer, Question
 from lossvet.verify.sources import FileSource, ModuleSource, SourceError, parse
 from lossvet.workers import client

@@ -16,7 +16,7 @@ from lossvet.verify.binding import Plan
 
 RECIPE = "own"
 LENGTHLESS = ("tensorflow", "tensorflow_v1")
-"""Frameworks whose adapters build graphs that leave every length open, where a loss may ask for its number of classes."""
+"""Frameworks whose adapters build graphs that leave every length open; a loss may ask for its number of classes."""
 
 
 @dataclasses.dataclass(frozen=True)
