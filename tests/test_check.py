@@ -280,11 +280,10 @@ def test_a_mutant_is_red_with_the_difference_that_the_judge_finds(name: str, red
     variant = on_trial(name, reduction)[0].case.partition("/")[0]
     found = check(f"torch:{MUTANTS}::{name}__{reduction}", variant, reduction)
     assert found.exit_code == 1
-    assert first(found.records, variant) == first(on_trial(name, reduction), variant)
+    expected = first(on_trial(name, reduction), variant)
+    assert first(found.records, variant) == expected
     shown = checked_words.differences(found)[0].finding
-    assert (shown.case, shown.output, shown.cell.dtype, repr(shown.verdict)) == first(
-        on_trial(name, reduction), variant
-    )
+    assert (shown.case, shown.output, shown.cell.dtype, repr(shown.verdict)) == expected
 
 
 @needs_torch

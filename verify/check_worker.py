@@ -92,7 +92,7 @@ class Checked(Side):
             settings=fitting.settings(plan),
             scalar=_scalar(best),
             mode=subject.mode,
-            native=user_recipe.native_of(self.adapter, variant.name, self.function),
+            native=user_recipe.native_of(self.adapter, variant.name, self.function, self.name),
             notes=probed.notes,
         )
 
