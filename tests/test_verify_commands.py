@@ -109,7 +109,7 @@ def test_verify_in_other_formats(form: str, engine: Engine) -> None:
 
 
 def test_options_reach_the_engine(engine: Engine) -> None:
-    engine.comparison = answers.SAME
+    engine.comparison = msgspec.structs.replace(answers.SAME, effect=answers.EFFECT)
     np.savez("batch.npz", logits=np.zeros((2, 3)), labels=np.array([0, 2]))
     words = (
         "--source-bind logits=pred,labels=gt --source-init reduction='sum' --target-mode jit --target-dtype bfloat16 "
@@ -400,6 +400,22 @@ def test_a_replay_of_a_base_takes_the_base_again(losses: tuple[str, str], engine
     engine.comparison = msgspec.structs.replace(engine.comparison, target=side)
     key = ran(verify.command, losses[0], "--base", "main").stdout.split()[-1]
     assert last(ran(replay.command, key)) == "both answer as recorded (exit 0)"
+
+
+def test_the_effect_on_a_batch_is_measured_and_can_be_accepted(losses: tuple[str, str]) -> None:
+    weight = np.array([1.0, 1.01])
+    np.savez("batch.npz", logits=np.eye(2), labels=np.array([0, 1]), class_weight=weight)
+    change = weight.mean() - 1
+    for above, code in ((2 * change, 0), (change / 2, 1)):
+        found = ran(verify.command, *losses, "--inputs", "batch.npz", "--fail-above", str(above))
+        assert found.exit_code == code, found.stderr
+        assert "The difference touches 2 of 2 rows (100 %)." in found.stdout
+        assert "a change of 0.5 %." in found.stdout
+        assert ("effect below" in found.stdout) is (code == 0)
+    np.savez("batch.npz", logits=np.eye(2), labels=np.array([0, 7]), class_weight=weight)
+    found = ran(verify.command, *losses, "--inputs", "batch.npz", "--fail-above", "9")
+    assert found.exit_code == 1
+    assert "the old loss does not answer on the given batch: IndexError" in " ".join(found.stdout.split())
 
 
 def test_contracts_and_variants_are_sides_too(engine: Engine) -> None:

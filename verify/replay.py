@@ -78,12 +78,7 @@ def recorded(
     found = comparison.counterexample or first
     if found is None:
         return None
-    options = msgspec.structs.replace(
-        options,
-        batch=None,
-        source=_bound(options.source, comparison.source.binding),
-        target=_bound(options.target, comparison.target.binding),
-    )
+    options = msgspec.structs.replace(bound(comparison, options), batch=None)
     source, target = specs or (comparison.source.spec, comparison.target.spec)
     return Recorded(
         source=source,
@@ -99,8 +94,16 @@ def recorded(
     )
 
 
+def bound(comparison: Comparison, options: Options) -> Options:
+    """The options with the bindings that were found, so that both sides are called in the same way again."""
+    return msgspec.structs.replace(
+        options,
+        source=_bound(options.source, comparison.source.binding),
+        target=_bound(options.target, comparison.target.binding),
+    )
+
+
 def _bound(side: SideOptions, binding: Binding | None) -> SideOptions:
-    """The side with the binding that was found, so that it is called in the same way again."""
     if binding is None:
         return side
     roles = {role: name for role, name in binding.roles.items() if binding.how.get(role) != "init"}
