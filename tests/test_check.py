@@ -321,8 +321,8 @@ def test_a_class_is_made_with_what_it_takes(losses: Path) -> None:
     assert found.binding is not None
     assert "ignore_index=ignore_index" in found.binding.call
     ignored = [r for r in found.records if "ignore" in r.case and r.output == "loss/weighted_mean"]
-    assert ignored
-    assert all(isinstance(r.verdict, Agrees) for r in ignored)
+    assert sum(isinstance(r.verdict, Agrees) for r in ignored) > 10
+    assert all(isinstance(r.verdict, Agrees | Absent) for r in ignored)  # it takes no sample weights
 
 
 @needs_torch
@@ -335,26 +335,28 @@ def test_weights_that_are_not_taken_make_it_differ(losses: Path) -> None:
 
 
 @needs_torch
-@pytest.mark.parametrize(("name", "says"), [("sleeps", "no answer within 3 s"), ("dies", "exit code 5")])
+@pytest.mark.parametrize(("name", "says"), [("sleeps", "no answer within 10 s"), ("dies", "exit code 5")])
 def test_what_hangs_or_dies_costs_its_case_alone(losses: Path, name: str, says: str) -> None:
     found = check(
         f"torch:{losses}::{name}",
         "sparse_class_weight",
         "weighted_mean",
-        Options(source=SideOptions(dtype="float32"), timeout=3),
+        Options(source=SideOptions(dtype="float32"), timeout=10),
         ("one_row", "random*"),
     )
     by_case = {r.case: r.verdict for r in found.records if r.output == "loss/weighted_mean"}
     bad = {case for case, verdict in by_case.items() if kind(verdict) == "errored"}
     assert bad == {"sparse_class_weight/one_row"}
-    assert says in checked_text.text(found)
+    assert says in " ".join(checked_text.text(found).split())
     assert found.exit_code == 1
 
 
 @needs_torch
 def test_a_number_of_python_is_no_loss(losses: Path) -> None:
     found = check(f"torch:{losses}::number", "sparse_class_weight", "weighted_mean", only=("one_row",))
-    assert "returns a Python float, which has no gradient; expected a tensor" in checked_text.text(found)
+    assert "returns a Python float, which has no gradient; expected a tensor" in " ".join(
+        checked_text.text(found).split()
+    )
 
 
 def test_a_variant_that_does_not_exist() -> None:
