@@ -62,7 +62,7 @@ def compare(source: Known, target: Known) -> Comparison:
                           reason="neither of the two has a gradient in anything: two dead losses are not the same")  # fmt: skip
     shared = canonical.common(source.domain, target.domain)
     partings = _partings(source, target, shared)
-    told = smallest.informative(partings)
+    told = [p for p in partings if p.informative and not _refused(p)]
     found = Comparison(
         "unexplained",
         source.identified,
@@ -156,6 +156,11 @@ def _ignored_labels(source: Known, target: Known, shared: Domain) -> list[Probe]
     contracts = [c for k in (source, target) for c in k.identified.candidates]
     ignored = {c["ignored_label"] for c in contracts if c["ignored"] != "none"}
     return [p for p in probes.strange_labels(shared) if ignored & set(p.question.inputs["labels"].tolist())]
+
+
+def _refused(p: Parting) -> bool:
+    """Whether one side refuses a label that is no class: that is told as an edge."""
+    return p.probe.name.startswith("label ") and bool(p.source.error or p.target.error)
 
 
 def _parts_at(unequal: list[Parting]) -> str:

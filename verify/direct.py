@@ -43,9 +43,7 @@ class Parting:
         return self.ratio <= 1.0
 
 
-def compared(
-    source: Side, target: Side, wanted: Sequence[Probe], dtypes: tuple[str, str] = ("", "")
-) -> list[Parting]:
+def compared(source: Side, target: Side, wanted: Sequence[Probe], dtypes: tuple[str, str] = ("", "")) -> list[Parting]:
     """Both sides' answers to the probes, compared. Each is asked twice: as the probe is, and a ulp beside it.
 
     `dtypes` are those in which the sides are asked, where that is not the dtype of the questions.

@@ -55,8 +55,8 @@ def _labels(plan: Plan, labels: Laid, classes: int) -> Laid:
         return labels.astype(np.float64)
     if classes == 1:
         return labels.astype(np.float64)[:, None]
-    one_hot: Laid = (labels[:, None] == np.arange(classes)).astype(np.float64)
-    return one_hot
+    hot: Laid = (labels[:, None] == np.arange(classes)).astype(np.float64)
+    return hot
 
 
 def _lay(role: str, layout: str, array: Laid, shape: tuple[int, int]) -> Laid:

@@ -142,7 +142,10 @@ class Remote:
                 case Answered(late=late):
                     self._failures += late
                     found.append(messages.answer(reply))
-                    continue
+                    if self._failures < FAILURES:
+                        continue
+                    self._client.end()  # it would go on with the rest
+                    return found
                 case Died(how):
                     error = f"Died: {ending(how)}"
                 case Hung():

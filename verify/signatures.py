@@ -48,9 +48,9 @@ def of_made(maker: Callable[..., Any], name: str, made: Callable[..., Any]) -> S
 
 
 def makers(function: Callable[..., Any]) -> tuple[Parameter, ...]:
-    """The parameters of a class, or of a function that makes a loss; none where it hands everything on by *args."""
-    parameters = _parameters(function)[0]
-    return () if parameters is POSITIONAL else parameters
+    """The parameters of a class, or of a function that makes a loss; none where it does not tell any."""
+    found = _parameters(function)[0]
+    return () if found == POSITIONAL else found
 
 
 def required(parameter: Parameter) -> bool:
@@ -100,7 +100,5 @@ class _WithoutSelf:
 def _makes(parameters: tuple[Parameter, ...]) -> bool:
     """Whether a function with these parameters looks as if it made a loss: nothing in them is logits or labels."""
     said = {names.suggests(p.name) for p in parameters} & {"logits", "labels"}
-    free = [
-        p for p in parameters if required(p) and not names.suggests(p.name) and p.name.lower() not in names.CONSTANTS
-    ]
+    free = [p for p in parameters if required(p) and not names.suggests(p.name) and names.constant(p.name) is None]
     return not said and len(free) < 2

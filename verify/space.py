@@ -21,6 +21,8 @@ class Number:
     low: float
     high: float
     logarithmic: bool = False
+    common: bool = False
+    """Whether it is looked for beside another departure as well, and not by its usual values alone."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ class Departure:
 SOFTMAX, SIGMOID = ("softmax",), ("sigmoid",)
 LOGITS, PROBABILITIES = ("logits",), ("probabilities",)
 
-GAMMA = Number("gamma", (2.0, 1.0, 0.5, 3.0, 1.5, 5.0), 0.05, 8.0)
-ALPHA = Number("smoothing_alpha", (0.1, 0.05, 0.2, 0.01, 0.3), 0.001, 0.95)
-TEMPERATURE = Number("temperature", (2.0, 0.5, 0.1, 0.07, 4.0, 10.0), 0.02, 50.0, logarithmic=True)
+GAMMA = Number("gamma", (2.0, 1.0, 0.5, 3.0, 1.5, 5.0), 0.05, 8.0, common=True)
+ALPHA = Number("smoothing_alpha", (0.1, 0.05, 0.2, 0.01, 0.3), 0.001, 0.95, common=True)
+TEMPERATURE = Number("temperature", (2.0, 0.5, 0.1, 0.07, 4.0, 10.0), 0.02, 50.0, logarithmic=True, common=True)
 
 CORE: tuple[Departure, ...] = (
     Departure({"activation": "twice"}, inputs=LOGITS),
