@@ -107,6 +107,8 @@ def _results(contract: Contract, rows: Array, asked: Asked) -> dict[str, Array]:
     """The result by denominator."""
     got = asked.answer.value
     assert got is not None
+    if contract["denominator"] == "microbatches":
+        return {"microbatches": _evaluated(contract, asked)}
     if got.size > 1:
         return {"unreduced": rows}
     given = asked.probe.question.inputs

@@ -48,9 +48,9 @@ def of_made(maker: Callable[..., Any], name: str, made: Callable[..., Any]) -> S
 
 
 def makers(function: Callable[..., Any]) -> tuple[Parameter, ...]:
-    """The parameters of a class, or of a function that makes a loss; none where it does not tell any."""
-    found = _parameters(function)[0]
-    return () if found == POSITIONAL else found
+    """The parameters of a class, or of a function that makes a loss; none where it hands everything on by *args."""
+    parameters = _parameters(function)[0]
+    return () if parameters == POSITIONAL else parameters
 
 
 def required(parameter: Parameter) -> bool:
