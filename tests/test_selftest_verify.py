@@ -194,9 +194,7 @@ def test_the_corpus_loads_and_a_selection_of_nothing_is_refused() -> None:
 
 
 def test_two_losses_in_one_worker_are_each_told_as_what_they_are() -> None:
-    report = selftest.run(
-        Selection(only=("numpy_losses.py::ce_loop", "numpy_losses.py::log_loss_rows")), processes=1
-    )
+    report = selftest.run(Selection(only=("numpy_losses.py::ce_loop", "numpy_losses.py::log_loss_rows")), processes=1)
     assert [(j.record.name, j.grade.outcome) for j in report.losses] == [
         ("ce_loop", "confirmed"),
         ("log_loss_rows", "confirmed"),

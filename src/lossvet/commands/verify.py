@@ -58,7 +58,9 @@ HELP = f"""Say whether OLD and NEW mean the same, and if not, what differs: in w
 @click.option("--bundle", type=FOLDER, help="Write a script there that shows the difference without lossvet.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For stdout.")
 @click.option("--selftest", is_flag=True, help="Run the corpus of known losses, and print what verify makes of it.")
-@click.option("--only", multiple=True, metavar="GLOB", help="With --selftest: a part, as 'torch_weights.py::*'. Repeatable.")
+@click.option(
+    "--only", multiple=True, metavar="GLOB", help="With --selftest: a part, as 'torch_weights.py::*'. Repeatable."
+)
 @click.option("--framework", multiple=True, metavar="NAME", help="With --selftest: losses of this one. Repeatable.")
 def command(**given: Any) -> None:
     raise_interrupt()
@@ -181,6 +183,7 @@ def _selftest(given: dict[str, Any]) -> None:
     from lossvet.verify.corpus_records import Selection
 
     selection = Selection(only=given["only"], frameworks=given["framework"])
+    selection.losses()  # refuses a selection of nothing, before anything starts
     report = importlib.import_module("lossvet.verify.selftest").run(selection)
     click.echo(report.text(), nl=False)
     end(*report.verdict)
