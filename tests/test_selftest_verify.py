@@ -81,6 +81,13 @@ def test_an_edge_counts_where_the_record_tells_it_alone() -> None:
     assert not grading.of_loss(record(zero, edges=("all_ignored",)), answered(Contract()), SPARSE).right
 
 
+def test_an_edge_of_several_parts_has_to_have_the_one_of_the_record() -> None:
+    told = record(Contract.of(invalid_label="wraps"), edges=("invalid_label",))
+    several = Contract.of(invalid_label="too large: raises, -1: wraps, -100: raises")
+    assert grading.of_loss(told, answered(several), SPARSE).right
+    assert not grading.of_loss(told, answered(Contract.of(invalid_label="too large: raises, -1: nan")), SPARSE).right
+
+
 def test_gradients_of_what_has_none_are_not_counted() -> None:
     stopped = Contract.of(gradient_labels="stopped")
     assert grading.of_loss(record(stopped), answered(Contract()), SPARSE).right
