@@ -247,6 +247,11 @@ def torch_loss(t: Any, x: Any, w: Any) -> Any:
     return (-(t * torch.log_softmax(x, 1)).sum(1) * (t * w).sum(1)).mean()
 
 
+def stopped(tensor: Any) -> Any:
+    """The tensor, with a gradient of 0."""
+    return tensor.detach() + 0 * tensor
+
+
 @dataclass(frozen=True)
 class Mutant:
     """A loss that has a facet's value; with `gradients` in PyTorch, else in NumPy."""
@@ -268,7 +273,6 @@ MUTANTS = [
     Mutant("smoothing", "over_classes", smoothed),
     Mutant("modulation", "focal", focal),
     Mutant("logits_map", "scaled", lambda logits, labels: picked(log_softmax(logits / 2), labels).mean()),
-    Mutant("sign", "plus", lambda logits, labels: -picked(log_softmax(logits), labels).mean()),
     Mutant("axis", "batch", lambda logits, labels: picked(log_softmax(logits, 0), labels).mean()),
     Mutant("labels", "reversed",
            lambda logits, labels: picked(log_softmax(logits), logits.shape[1] - 1 - labels).mean()),
@@ -284,9 +288,9 @@ MUTANTS = [
            lambda logits, labels, class_weight: (class_weight[logits.argmax(1)]
                                                  * picked(log_softmax(logits), labels)).mean(), WEIGHTED),
     Mutant("gradient_weights", "stopped",
-           lambda logits, labels, class_weight: torch_loss(labels, logits, class_weight.detach()), WEIGHTED_ROWS, True),
+           lambda logits, labels, class_weight: torch_loss(labels, logits, stopped(class_weight)), WEIGHTED_ROWS, True),
     Mutant("gradient_labels", "stopped",
-           lambda logits, labels, class_weight: torch_loss(labels.detach(), logits, class_weight), WEIGHTED_ROWS, True),
+           lambda logits, labels, class_weight: torch_loss(stopped(labels), logits, class_weight), WEIGHTED_ROWS, True),
 ]  # fmt: skip
 
 
@@ -322,6 +326,7 @@ def few(departures: Sequence[space.Departure], facet: str) -> tuple[space.Depart
     return tuple(d for d in departures if facet in d.settings) + tuple(others)
 
 
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value encountered")
 @pytest.mark.parametrize("mutant", [pytest.param(m, id=f"{m.facet}-{m.value}") for m in MUTANTS])
 def test_a_space_without_a_value_leaves_losses_with_it_unexplained(
     mutant: Mutant, monkeypatch: pytest.MonkeyPatch
