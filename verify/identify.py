@@ -84,14 +84,14 @@ def identify(
     """Identify one side. `domain` says what it can be asked; nothing that the side does raises here."""
     session = Session(side, domain)
     found, learnt = _searched(session, seed)
+    tried = session.informative()
+    explained = sum(1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits)
     candidates = found.candidates
     if found.status in ("confirmed", "ambiguous"):
         observed = edges.observed(session, candidates[0]) | derivatives.observed(session, candidates[0])
         if _swallowed(session, candidates[0]):
             observed["arguments"] = "swallowed"
         candidates = tuple(c.with_(observed) for c in candidates)
-    tried = session.informative()
-    explained = sum(1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits)
     return Identified(
         spec=spec,
         framework=framework,

@@ -16,7 +16,7 @@ from lossvet.verify.answer import Binding
 from lossvet.verify.binding import Options
 from lossvet.verify.messages import Answered, Ask, Bind, Found, Load, Loaded, Refused, Reply, Request, Way
 from lossvet.verify.questions import Answer, Question
-from lossvet.verify.sources import FileSource, ModuleSource, SourceError, parse
+from lossvet.verify.sources import FileSource, ModuleSource, RecipeSource, SourceError, parse
 from lossvet.workers import client
 from lossvet.workers.client import Client, Gone
 from lossvet.workers.messages import Unavailable
@@ -79,7 +79,7 @@ class Remote:
 
     def _begin(self, spec: str, options: Options) -> None:
         source = parse(spec)
-        if not isinstance(source, FileSource | ModuleSource):
+        if not isinstance(source, FileSource | ModuleSource | RecipeSource):
             raise SourceError("spec", f"{spec} is no function of a framework: it needs no worker")
         self.spec, self.options, self.source, self.name = spec, options, source, source.name
         self.notes: tuple[str, ...] = ()
@@ -169,7 +169,13 @@ class Remote:
 
     @property
     def _where(self) -> str:
-        return self.source.path if isinstance(self.source, FileSource) else self.source.module
+        match self.source:
+            case FileSource(path=path):
+                return path
+            case ModuleSource(module=module):
+                return module
+            case _:
+                return str(self.source)
 
     @property
     def _binding_limit(self) -> float:
