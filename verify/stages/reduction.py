@@ -72,7 +72,7 @@ def _denominator(batch: Batch) -> Node | float:
         case "elements":
             return counted * batch.x.shape[1]
         case "batch_squared":
-            return counted * counted
+            return counted * float(len(batch.kept))  # averaged over the rows that count, and over all once more
         case "weights":
             return (batch.row_weight + batch.tape.lift(np.zeros(batch.ones().shape))).sum()
         case "nonzero_weights":
