@@ -16,6 +16,7 @@ from lossvet.reports.verify_words import (
     headline,
     remarks,
     rows,
+    sentence,
     title,
 )
 from lossvet.verify.answer import Comparison, Difference, Identified
@@ -132,7 +133,7 @@ def _without_facet(out: Page, found: Comparison) -> None:
         out.labelled("they part at", found.parts_at)
     if found.reason and found.verdict != "cannot_judge":
         out.gap()
-        out.say(found.reason, indent=3)
+        out.say(sentence(found.reason), indent=3)
 
 
 def _sides(out: Page, found: Comparison) -> None:
@@ -146,7 +147,7 @@ def _sides(out: Page, found: Comparison) -> None:
             status = f"{status}: {explained(side)}"
         out.labelled("", f"{made}; {status}" if made else status, indent=0)
         if side.reason and side.reason != found.reason:
-            out.labelled("", side.reason, indent=0)
+            out.labelled("", sentence(side.reason), indent=0)
         _binding(out, side)
     out.gap()
     out.labelled("both", direct(found), indent=0)
@@ -177,7 +178,7 @@ def identified_page(found: Identified, width: int) -> Page:
     made = " ".join(w for w in (found.framework, found.version) if w)
     out.say(f"{status}: {found.spec}{f' ({made})' if made else ''}", hanging=4, style=style)
     if found.reason:
-        out.say(found.reason, indent=3)
+        out.say(sentence(found.reason), indent=3)
     for number, contract in enumerate(found.candidates, 1):
         out.gap()
         if found.status == "unexplained":
@@ -191,8 +192,8 @@ def identified_page(found: Identified, width: int) -> Page:
     _binding(out, found)
     if found.tried:
         out.labelled("evidence", evidence(found), indent=0)
-    for i, sentence in enumerate(found.learnt):
-        out.labelled("was seen" if i == 0 else "", sentence, indent=0)
+    for i, seen in enumerate(found.learnt):
+        out.labelled("was seen" if i == 0 else "", seen, indent=0)
     _closing(out, found.warnings, found.not_checked)
     return out
 
@@ -201,8 +202,8 @@ def _contract(out: Page, contract: Contract) -> None:
     """A sentence for each departure, beside its facet."""
     before = ""
     for t in told(contract):
-        sentence = f"{t.sentence} (edge case)" if t.edge else t.sentence
-        out.labelled("" if t.facet == before else t.facet, sentence, column=FACET)
+        words = f"{t.sentence} (edge case)" if t.edge else t.sentence
+        out.labelled("" if t.facet == before else t.facet, words, column=FACET)
         before = t.facet
     out.labelled(
         "otherwise" if before else "", f"{'' if before else 'The loss is '}{DEFAULT}.", column=FACET if before else 0

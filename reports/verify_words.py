@@ -59,6 +59,11 @@ def ending(found: Comparison) -> str:
     return verdict
 
 
+def sentence(words: str) -> str:
+    """A capital letter first, a full stop last."""
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+
 def explained(side: Identified) -> str:
     """How much of what was tried the contract of a side explains."""
     fresh = f" and {side.fresh:,} fresh ones" if side.fresh else ""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import verify_answers as answers
 
 import lossvet
-from lossvet.verify import contract_file
+from lossvet.verify import contract_file, words
 from lossvet.verify.contract import Contract, Setting, numbers
 from lossvet.verify.contract_file import ContractFile, ContractFileError
 from lossvet.verify.facets import facets
@@ -40,8 +40,10 @@ def contracts(draw: st.DrawFn) -> Contract:
     for name in draw(st.sets(st.sampled_from(sorted(facets())), max_size=6)):
         values = st.sampled_from([v.name for v in facets()[name].values])
         chosen[name] = tuple(draw(st.sets(values, max_size=4))) if name == "weighting" else draw(values)
-    for name in draw(st.sets(st.sampled_from(sorted(numbers())), max_size=3)):
+    for name in chosen and draw(st.sets(st.sampled_from(sorted(numbers())), max_size=9)):
         chosen[name] = draw(st.floats(allow_nan=False))
+        if name == contract_file.VECTOR:
+            chosen[name] = tuple(draw(st.lists(st.floats(allow_nan=False), max_size=3)))
     return Contract.of(chosen)
 
 
@@ -51,6 +53,24 @@ def test_every_contract_and_every_name_survive(tmp_path_factory: pytest.TempPath
     kept = s.encode("utf-8", "replace").decode()
     found = ContractFile(c, kept, "torch", kept, lossvet.__version__)
     assert written(found, tmp_path_factory.mktemp("files")) == found
+
+
+def test_edges_with_a_value_for_each_input_survive_and_are_told(tmp_path: Path) -> None:
+    edges = "too large: raises, -1: wraps, -100: raises"
+    found = ContractFile(Contract.of(invalid_label=edges), "x", "torch", "1", "0.1.0")
+    assert written(found, tmp_path) == found
+    says = {v.name: v.says for v in facets()["invalid_label"].values}
+    (told,) = words.told(found.contract)
+    assert told.sentence == f"The loss {says['raises']} (too large, -100), and {says['wraps']} (-1)."
+    assert told.edge
+    bad = 'schema = 1\n[contract]\ninvalid_label = "too large: raises, -1: warps"\n'
+    assert mistakes(bad, tmp_path) == [":3: invalid_label has no value 'warps'; did you mean wraps?"]
+
+
+def test_numbers_that_are_several_survive(tmp_path: Path) -> None:
+    found = ContractFile(Contract.of(weights_formula="inverse", constants=(1.0, 4.5)), "x", "torch", "1", "0.1.0")
+    assert written(found, tmp_path) == found
+    assert "constants = [1, 4.5]" in contract_file.text(found)
 
 
 def test_the_file_is_stable_says_its_source_and_explains_each_facet() -> None:
@@ -117,7 +137,7 @@ ignored_label = true
 smoothing = 0.1
 """
     found = mistakes(text, tmp_path)
-    for line, words in (
+    for line, wanted in (
         (2, "'schem' here; did you mean schema?"),
         (4, "spec is 3; expected a string"),
         (5, "'versio' here; did you mean version?"),
@@ -129,7 +149,7 @@ smoothing = 0.1
         (11, "ignored_label is True; expected a number"),
         (12, "smoothing is 0.1; expected one of"),
     ):
-        assert any(f.startswith(f":{line}:") and words in f for f in found), (line, words, found)
+        assert any(f.startswith(f":{line}:") and wanted in f for f in found), (line, wanted, found)
     assert len(found) == 10
 
 

@@ -5,12 +5,10 @@ The engine's answers are made by hand here; files, git, batches and replays are 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import subprocess
 import sys
 import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from tests import verify_answers as answers
-from tests.verify_sides import NumpySide
 
 from lossvet.cli import COMMANDS, group
 from lossvet.commands import check, identify, replay, verify
-from lossvet.verify import contract_file, revision
-from lossvet.verify.answer import Comparison, Identified
+from lossvet.verify import contract_file, opened, revision
+from lossvet.verify.answer import Binding, Comparison, Identified
 from lossvet.verify.checked import Checked, CheckedDifference
+from lossvet.verify.contract import Contract
 from lossvet.verify.options import Options, SideOptions
+from lossvet.verify.questions import Question
 from lossvet.verify.sources import SourceError
 
 OLD, NEW = "torch:old/losses.py::weighted_ce", "jax:new.losses:weighted_ce"
@@ -40,7 +39,6 @@ class Engine(types.ModuleType):
         self.comparison: Comparison | Exception = answers.DIFFERENT
         self.identified: Identified | Exception = answers.OLD
         self.checked: Checked | None = None
-        self.sides: Any = None
         self.asked: list[tuple[Any, ...]] = []
 
     def compare(self, source: str, target: str, options: Options) -> Comparison:
@@ -62,11 +60,6 @@ class Engine(types.ModuleType):
 
     def spell(self, found: Identified, framework: str, options: Options) -> str:
         return f"# {found.spec} for {framework}"
-
-    @contextlib.contextmanager
-    def opened(self, source: str, target: str, options: Options) -> Iterator[Any]:
-        self.asked.append((source, target, options))
-        yield self.sides
 
 
 @pytest.fixture
@@ -116,7 +109,7 @@ def test_verify_in_other_formats(form: str, engine: Engine) -> None:
 
 
 def test_options_reach_the_engine(engine: Engine) -> None:
-    engine.comparison = answers.SAME
+    engine.comparison = msgspec.structs.replace(answers.SAME, effect=answers.EFFECT)
     np.savez("batch.npz", logits=np.zeros((2, 3)), labels=np.array([0, 2]))
     words = (
         "--source-bind logits=pred,labels=gt --source-init reduction='sum' --target-mode jit --target-dtype bfloat16 "
@@ -350,32 +343,103 @@ def test_check_knows_variants_and_reductions(engine: Engine) -> None:
     assert "sparse has no such reduction" in last(found)
 
 
-def test_replay_asks_both_again(engine: Engine) -> None:
-    engine.comparison = msgspec.structs.replace(answers.DIFFERENT, differences=(answers.DENOMINATOR,))
-    key = ran(verify.command, OLD, NEW).stdout.split()[-1]
-    old, new = answers.EXAMPLE.source, answers.EXAMPLE.target
-    engine.sides = (NumpySide(lambda **_: old), NumpySide(lambda **_: new))
+LOSS = """import numpy as np
+
+
+def weighted_ce(logits, labels, weight):
+    shifted = np.exp(logits - logits.max(1, keepdims=True))
+    rows = -np.log((shifted / shifted.sum(1, keepdims=True))[np.arange(len(labels)), labels])
+    return (weight[labels] * rows).REDUCED
+"""
+
+
+@pytest.fixture
+def losses(engine: Engine, tmp_path: Path) -> tuple[str, str]:
+    """Two losses in NumPy, which the engine says differ in their denominator; it is asked with a counterexample."""
+    (tmp_path / "old.py").write_text(LOSS.replace("REDUCED", "sum() / weight[labels].sum()"))
+    (tmp_path / "new.py").write_text(LOSS.replace("REDUCED", "mean()"))
+    roles = {"logits": "logits", "labels": "labels", "class_weight": "weight"}
+    binding = Binding("weighted_ce(logits, labels, weight)", roles, dict.fromkeys(roles, "name"), "sparse")
+    values = []
+    for name in ("old", "new"):
+        space: dict[str, Any] = {}
+        exec((tmp_path / f"{name}.py").read_text(), space)
+        values.append(float(space["weighted_ce"](*(np.asarray(answers.EXAMPLE.inputs[role]) for role in roles))))
+    example = msgspec.structs.replace(answers.EXAMPLE, source=values[0], target=values[1])
+    sides = [
+        msgspec.structs.replace(side, spec=f"numpy:{name}.py::weighted_ce", binding=binding)
+        for side, name in ((answers.OLD, "old"), (answers.NEW, "new"))
+    ]
+    engine.comparison = Comparison("different", *sides, (answers.DENOMINATOR,), example, tried=1)
+    return sides[0].spec, sides[1].spec
+
+
+def test_replay_asks_both_in_their_workers_again(losses: tuple[str, str]) -> None:
+    key = ran(verify.command, *losses).stdout.split()[-1]
     found = ran(replay.command, key)
     assert (found.exit_code, last(found)) == (0, "both answer as recorded (exit 0)")
-    assert engine.asked[-1][:2] == (OLD, NEW)
-    engine.sides = (NumpySide(lambda **_: old), NumpySide(lambda **_: old))
+    Path("new.py").write_text(Path("old.py").read_text())
     found = ran(replay.command, key)
     assert (found.exit_code, last(found)) == (1, "the new one answers otherwise than recorded (exit 1)")
     assert "As recorded" in found.stdout
     assert key in ran(replay.command).stdout
     assert ran(replay.command, "zzzzzz").exit_code == 2
+    Path("new.py").unlink()
+    found = ran(replay.command, key)
+    assert found.exit_code == 2
+    assert "there is no file new.py" in last(found)
 
 
-def test_a_replay_of_a_base_takes_the_base_again(repository: Path, engine: Engine) -> None:
-    spec = "torch:lib/pkg/losses.py::f"
-    key = json.loads(ran(verify.command, spec, "--base", "main", "--format", "json").stdout)["replay"].split()[-1]
-    seen = []
+def test_a_replay_of_a_base_takes_the_base_again(losses: tuple[str, str], engine: Engine) -> None:
+    git("init", "-b", "main")
+    git("add", "old.py")
+    git("commit", "-m", "first")
+    Path("old.py").write_text(Path("new.py").read_text())
+    assert isinstance(engine.comparison, Comparison)
+    side = msgspec.structs.replace(engine.comparison.target, spec=losses[0])
+    engine.comparison = msgspec.structs.replace(engine.comparison, target=side)
+    key = ran(verify.command, losses[0], "--base", "main").stdout.split()[-1]
+    assert last(ran(replay.command, key)) == "both answer as recorded (exit 0)"
 
-    @contextlib.contextmanager
-    def opened(source: str, target: str, options: Options) -> Iterator[Any]:
-        seen.append(Path(source.removeprefix("torch:").removesuffix("::f")).read_text())
-        yield NumpySide(lambda **_: 1.0), NumpySide(lambda **_: 1.0)
 
-    engine.opened = opened  # type: ignore[method-assign]
-    assert ran(replay.command, key).exit_code == 1
-    assert seen == ["OLD = 1\n"]
+def test_the_effect_on_a_batch_is_measured_and_can_be_accepted(losses: tuple[str, str]) -> None:
+    weight = np.array([1.0, 1.01])
+    np.savez("batch.npz", logits=np.eye(2), labels=np.array([0, 1]), class_weight=weight)
+    change = weight.mean() - 1
+    for above, code in ((2 * change, 0), (change / 2, 1)):
+        found = ran(verify.command, *losses, "--inputs", "batch.npz", "--fail-above", str(above))
+        assert found.exit_code == code, found.stderr
+        assert "The difference touches 2 of 2 rows (100 %)." in found.stdout
+        assert "a change of 0.5 %." in found.stdout
+        assert ("effect below" in found.stdout) is (code == 0)
+    np.savez("batch.npz", logits=np.eye(2), labels=np.array([0, 7]), class_weight=weight)
+    found = ran(verify.command, *losses, "--inputs", "batch.npz", "--fail-above", "9")
+    assert found.exit_code == 1
+    assert "the old loss does not answer on the given batch: IndexError" in " ".join(found.stdout.split())
+
+
+def test_contracts_and_variants_are_sides_too(engine: Engine) -> None:
+    contract = Contract.of(weighting="class_weight", denominator="weights")
+    contract_file.write(contract_file.ContractFile(contract), Path("it.contract.toml"))
+    question = Question({role: np.asarray(value) for role, value in answers.EXAMPLE.inputs.items()}, ("logits",))
+    with opened.opened("it.contract.toml", "variant:sparse_class_weight", Options()) as both:
+        old, new = (side.ask([question])[0] for side in both)
+    assert old.value is not None
+    assert new.value is not None
+    assert float(old.value) == pytest.approx(answers.EXAMPLE.source)
+    assert float(new.value) == pytest.approx(answers.EXAMPLE.target)
+    assert old.gradients["logits"] is not None
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("variant:sparse?denominater=weights", "no facet is called 'denominater'"),
+        ("variant:sparse?denominator=rows", "denominator has no value 'rows'"),
+        ("variant:sparse?clip=added&clip_epsilon=tiny", "clip_epsilon=tiny: expected a number"),
+        ("recipe:torch/sparse/native", "cannot be asked here"),
+    ],
+)
+def test_sides_that_cannot_be_had(spec: str, words: str) -> None:
+    with pytest.raises(SourceError, match=words), opened.opened(spec, spec, Options()):
+        pass

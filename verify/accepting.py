@@ -60,7 +60,10 @@ def parsed(text: str) -> Accept:
 
 
 def _known(text: str, facet: str, value: str) -> None:
-    """Raises ValueError where a word of the value is no value of the facet, no number's name and no number."""
+    """Raises ValueError where a word of the value is no value of the facet, no number's name and no number. Edge
+    facets have composed values, and are taken as they are written."""
+    if facets()[facet].edge:
+        return
     names = [v.name for v in facets()[facet].values]
     for word in _words(value):
         if word not in names and word not in numbers() and not _is_number(word):
@@ -114,7 +117,7 @@ def _same(written: str, found: str) -> bool:
 
 
 def _words(value: str) -> list[str]:
-    return sorted(word for word in re.split(r"[\s,+()=]+", value) if word)
+    return sorted(word for word in re.split(r"[\s,+()=\[\]]+", value) if word)
 
 
 def _plain(word: str) -> str:

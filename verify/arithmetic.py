@@ -21,6 +21,15 @@ SOUND = 10.0
 UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 
+def rounded(x: Array, dtype: str) -> Array:
+    """The numbers of a dtype nearest to x, as float64."""
+    if dtype == "bfloat16":  # the upper half of a float32, rounded to even
+        bits = np.asarray(x, np.float32).view(np.uint32)
+        upper = bits + 0x7FFF + ((bits >> 16) & 1)
+        return (upper & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
+    return np.asarray(x).astype(dtype).astype(np.float64)
+
+
 class Arithmetic(Protocol):
     """`x` are this arithmetic's own arrays, shapes as in NumPy."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from lossvet.verify.answer import Binding, Identified
 from lossvet.verify.identify import identify
 from lossvet.verify.probes import Domain
 from lossvet.verify.questions import Side
+
+STATUSES = ("confirmed", "ambiguous", "unexplained", "cannot_judge")
+"""The best first."""
 
 
 def domain(binding: Binding, differentiable: bool) -> Domain:
@@ -40,10 +41,12 @@ def identify_bound(
             binding=binding,
         )
         found.append(one)
-        if one.status == "confirmed":
+        if one.status == "confirmed" and not _swapped(one):
             break
-    best = min(
-        range(len(found)),
-        key=lambda i: ("confirmed", "ambiguous", "unexplained", "cannot_judge").index(found[i].status),
-    )
-    return msgspec.structs.replace(found[best]), best
+    best = min(range(len(found)), key=lambda i: (STATUSES.index(found[i].status), _swapped(found[i])))
+    return found[best], best
+
+
+def _swapped(one: Identified) -> bool:
+    """Whether logits and labels have changed places: where names do not say which is which, they were bound so."""
+    return one.contract is not None and one.contract["arguments"] == "swapped"

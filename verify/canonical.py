@@ -25,6 +25,12 @@ SAME = 1e-11
 """Relative: two evaluations in double of one meaning agree to this, and of two meanings on some probe do not."""
 
 
+OBSERVED = (
+    "precision", "zero_denominator", "side_effects", "invalid_label", "all_ignored", "empty_batch", "shape",
+)  # fmt: skip
+"""Facets that the pipeline does not evaluate: they are seen on a side, and stand in a contract as they were seen."""
+
+
 def battery(domain: Domain) -> Iterator[Probe]:
     """Probes for contracts alone, which refuse nothing: every kind of input, size and weight that the domain has."""
     yield from probes.core(domain)
@@ -100,7 +106,7 @@ def _close(a: Array, b: Array, size: float) -> bool:
 def reduced(contract: Contract, domain: Domain) -> Contract:
     """The contract without departures that change nothing beside the others."""
     for name in reversed(list(contract)):
-        if name in facets() and name != "family":
+        if name in facets() and name not in ("family", *OBSERVED):
             less = contract.with_({name: default(name)})
             if parted(contract, less, domain) is None:
                 contract = less

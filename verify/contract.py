@@ -34,8 +34,13 @@ class Contract:
     def _by_name(self) -> Mapping[str, Setting]:
         return dict(self.departures)
 
+    @cached_property
+    def _whole(self) -> Mapping[str, Setting]:
+        return {**_defaults(), **self._by_name}
+
     def __getitem__(self, name: str) -> Setting:
-        found = self._by_name.get(name)
+        """Raises KeyError for an unknown name."""
+        found = self._whole.get(name)
         return default(name) if found is None else found
 
     def __iter__(self) -> Iterator[str]:
@@ -61,7 +66,7 @@ class Contract:
 
     @property
     def weighting(self) -> tuple[str, ...]:
-        found = self["weighting"]
+        found = self._by_name.get("weighting", ())
         return tuple(name for name in found if isinstance(name, str)) if isinstance(found, tuple) else ()
 
     def with_(self, settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
@@ -91,6 +96,11 @@ def _one_spelling(given: dict[str, Setting]) -> dict[str, Setting]:
 def numbers() -> tuple[str, ...]:
     """The names of all numbers that facets have."""
     return tuple(number for facet in facets().values() for number in facet.numbers)
+
+
+@cache
+def _defaults() -> Mapping[str, Setting]:
+    return {name: default(name) for name in facets()}
 
 
 @cache

@@ -21,6 +21,9 @@ SUFFIX = ".contract.toml"
 SCHEMA = 1
 WIDTH = 100
 
+VECTOR = "constants"
+"""The one number that may be several."""
+
 _TOP = {"schema": int, "lossvet": str, "identified": dict, "contract": dict}
 _IDENTIFIED = ("spec", "framework", "version")
 
@@ -128,6 +131,9 @@ def _mistakes(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _setting_mistakes(name: str, value: Any) -> Iterator[str]:
+    if name == VECTOR and isinstance(value, list):
+        yield from (words for one in value for words in _setting_mistakes(name, one))
+        return
     if name in numbers():
         if isinstance(value, bool) or not isinstance(value, int | float):
             yield f"{name} is {value!r}; expected a number"
@@ -140,8 +146,12 @@ def _setting_mistakes(name: str, value: Any) -> Iterator[str]:
     for one in value if several else [value]:
         if not isinstance(one, str):
             yield f"{name} is {one!r}; expected one of: {', '.join(values)}"
-        elif one not in values:
-            yield f"{name} has no value {one!r}{_near(one, values)}"
+            continue
+        # An edge facet may have a value for each of several inputs: "too large: raises, -1: wraps".
+        for part in one.split(", ") if facets()[name].edge else (one,):
+            word = part.rpartition(": ")[2]
+            if word not in (*values, *(("ignored",) if facets()[name].edge else ())):
+                yield f"{name} has no value {word!r}{_near(word, values)}"
 
 
 def _near(name: str, choices: list[str]) -> str:
@@ -176,7 +186,7 @@ def _comment(words: str) -> list[str]:
 
 def _setting(value: Setting) -> str:
     if isinstance(value, tuple):
-        return f"[{', '.join(_string(str(name)) for name in value)}]"
+        return f"[{', '.join(map(_setting, value))}]"
     return _string(value) if isinstance(value, str) else _number(value)
 
 

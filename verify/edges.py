@@ -84,7 +84,7 @@ def _invalid(session: Session, contract: Contract) -> str:
     words = []
     for name, label in (("too large", 0), ("-1", -1), ("-100", -100)):
         if contract["ignored"] == "label" and label == contract.number("ignored_label"):
-            words.append(f"{name}: ignored")
+            words.append(f"{name}: dropped")
             continue
         words.append(f"{name}: {_invalid_one(session, label)}")
     return ", ".join(words)
@@ -100,7 +100,10 @@ def _invalid_one(session: Session, label: int) -> str:
     others = [y.copy(), y.copy(), y.copy()]
     others[1][1], others[2][1] = c - 1, 0
     asked = session.ask(
-        [Probe(f"label {label} {n}", probes.ask(domain, {**given, "labels": o})) for n, o in zip(names, others, strict=True)]
+        [
+            Probe(f"label {label} {n}", probes.ask(domain, {**given, "labels": o}))
+            for n, o in zip(names, others, strict=True)
+        ]
     )
     answer = asked[0].answer
     if answer.error or answer.value is None:
@@ -138,7 +141,9 @@ def not_checked(session: Session) -> tuple[str, ...]:
     if not session.domain.differentiable:
         found.append("gradients: the framework has none")
     raised = {one.probe.shows or one.probe.name: one.answer.error for one in session.asked if one.answer.error}
-    found += [f"inputs {shows}: it raises {error.splitlines()[0][:100]}" for shows, error in raised.items() if "soft" in shows]
+    found += [
+        f"inputs {shows}: it raises {error.splitlines()[0][:100]}" for shows, error in raised.items() if "soft" in shows
+    ]
     return tuple(found)
 
 

@@ -13,9 +13,6 @@ from lossvet.reference.types import Array
 from lossvet.verify.answer import Effect
 from lossvet.verify.questions import Answer, Question, Side
 
-PER_ROW = ("labels", "sample_weight", "mask")
-"""The roles whose first axis is the batch, beside the logits."""
-
 SLACK = 1024
 """Roundings of the less precise side, at the largest magnitude of a row, up to which two rows count as equal."""
 
@@ -30,7 +27,8 @@ def effect(source: Side, target: Side, batch: Mapping[str, Any], dtype: str = "f
     """What both sides make of one batch. Raises NoEffect where one of them does not answer.
 
     A row is touched where its loss differs, or its row of the gradient; for sides that reduce and have no gradient,
-    where the loss of the row by itself differs. Loss and gradient are those of sum(cotangent * result).
+    where the loss changes otherwise when the row does. (The loss of a row by itself would say less: in a batch of one,
+    denominators vanish.) The gradient is that of sum(cotangent * result).
     """
     whole = Question(dict(batch), leaves=("logits",), dtype=dtype)
     answers = [side.ask([whole])[0] for side in (source, target)]
@@ -88,15 +86,26 @@ def _touched(
     if seen:
         found: NDArray[np.bool_] = np.logical_or.reduce(seen)
         return found
-    alone = [Question(_row(batch, n), derivative="value", dtype=dtype) for n in range(rows)]
-    asked = [side.ask(alone) for side in (source, target)]
-    return np.array([_part(a, b, precision) for a, b in zip(*asked, strict=True)], dtype=bool)
+    moved = [
+        Question({**batch, "logits": _moved(batch["logits"], n)}, derivative="value", dtype=dtype) for n in range(rows)
+    ]
+    sums = []
+    for side, before in zip((source, target), answers, strict=True):
+        values = [np.nan if a.value is None else float(np.sum(a.value)) for a in side.ask(moved)]
+        sums.append((np.array(values), float(np.sum(before.value)) if before.value is not None else np.nan))
+    (a, a0), (b, b0) = sums
+    size = np.fmax(np.fmax(np.abs(a), np.abs(b)), max(abs(a0), abs(b0)))
+    equal: NDArray[np.bool_] = np.abs((a - a0) - (b - b0)) <= precision * size
+    return ~equal
 
 
-def _part(source: Answer, target: Answer, precision: float) -> bool:
-    if source.value is None or target.value is None or source.value.shape != target.value.shape:
-        return source.answered or target.answered
-    return bool(_differ(source.value[None], target.value[None], precision)[0])
+def _moved(logits: Array, n: int) -> Array:
+    """The logits with one row changed, so that probabilities stay probabilities: its classes turned by one, or halved
+    where that changes nothing."""
+    found = np.array(logits, dtype=np.float64)
+    turned = np.roll(found[n], 1)
+    found[n] = found[n] / 2 if np.array_equal(turned, found[n]) else turned
+    return found
 
 
 def _differ(source: Array, target: Array, precision: float) -> NDArray[np.bool_]:
@@ -106,7 +115,3 @@ def _differ(source: Array, target: Array, precision: float) -> NDArray[np.bool_]
     equal = (np.abs(a - b) <= precision * size) | (a == b) | (np.isnan(a) & np.isnan(b))
     found: NDArray[np.bool_] = ~equal.all(axis=1)
     return found
-
-
-def _row(batch: Mapping[str, Any], n: int) -> dict[str, Any]:
-    return {role: value[n : n + 1] if role == "logits" or role in PER_ROW else value for role, value in batch.items()}

@@ -6,15 +6,16 @@ the derived bound, fresh probes among them; when another one does so too that me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from lossvet.verify import canonical, core_search, edges, probes, refine, stages_of_search
+from lossvet.verify import canonical, constants, core_search, edges, probes, refine, stages_of_search
 from lossvet.verify.answer import Binding, Identified, Status
+from lossvet.verify.arithmetic import rounded
 from lossvet.verify.contract import Contract
-from lossvet.verify.matching import Asked, Fit, fit
+from lossvet.verify.matching import Asked, Fit, fit, roughly
 from lossvet.verify.probes import Domain, Probe
 from lossvet.verify.questions import Side
 
@@ -85,9 +86,7 @@ def identify(
     observed = edges.observed(session, found.candidates[0]) if found.status in ("confirmed", "ambiguous") else {}
     candidates = tuple(c.with_(observed) for c in found.candidates)
     tried = session.informative()
-    explained = sum(
-        1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits
-    )
+    explained = sum(1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits)
     return Identified(
         spec=spec,
         framework=framework,
@@ -114,8 +113,7 @@ def _searched(session: Session, seed: int) -> tuple[Found, list[str]]:
         return Found("cannot_judge", reason=reason), []
     shift, learnt = _leads(session)
     nearest: list[Contract] = []
-    for cores in core_search.search(domain, first, shift):
-        candidates = list(dict.fromkeys(core.contract for core in cores))
+    for candidates in _cores(session, first, shift):
         nearest = nearest or candidates
         reached, candidates = _refined(session, candidates)
         if reached:
@@ -128,6 +126,15 @@ def _searched(session: Session, seed: int) -> tuple[Found, list[str]]:
         if reached:
             break  # results with unequal weights were explained: what is left is no other core
     return _unexplained(session, nearest), learnt
+
+
+def _cores(session: Session, first: Sequence[Asked], shift: bool | None) -> Iterator[list[Contract]]:
+    """What the core may be, the simplest first: a step of the search at a time, weights in the code in between."""
+    for step, cores in enumerate(core_search.search(session.domain, first, shift)):
+        if step == 3:
+            more = session.ask([*probes.weighted(session.domain), *probes.square(session.domain)])
+            yield list(constants.contracts(session.domain, [*first, *more], shift))
+        yield list(dict.fromkeys(core.contract for core in cores))
 
 
 def _leads(session: Session) -> tuple[bool | None, list[str]]:
@@ -153,9 +160,7 @@ def _refined(session: Session, candidates: list[Contract]) -> tuple[list[Contrac
         if not candidates:
             break
         new = session.ask(stage.probes(session.domain, candidates[0]))
-        candidates = canonical.simplest(
-            refine.refined(session.domain, candidates, stage, new, before), session.domain
-        )
+        candidates = canonical.simplest(refine.refined(session.domain, candidates, stage, new, before), session.domain)
         before = before + [one for one in new if one not in before]
         reached = reached or candidates
     return reached, candidates
@@ -166,8 +171,11 @@ def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     tried = session.informative()
     exact: list[Contract] = []
     for session.precision in PRECISIONS:
+        if not _representable(session):
+            continue
         exact = [c for c in candidates if session.explains(c, tried)]
-        exact = exact or [c for c in _guarded(session, candidates, tried) if session.explains(c, tried)]
+        if not exact and session.precision == session.domain.dtype:
+            exact = [finer for c in candidates for finer in _finer(session, c, tried)]
         if exact:
             break
     if not exact:
@@ -187,13 +195,25 @@ def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     return Found(status, tuple(meanings), needed=needed, fresh=len(fresh), largest=largest)
 
 
-def _guarded(session: Session, candidates: Sequence[Contract], tried: Sequence[Asked]) -> list[Contract]:
-    """What explains the last digits: a guard in the denominator, or a small clip."""
-    finest: list[Contract] = []
-    for candidate in candidates:
-        for alternatives in (refine.guards, refine.small_clips):
-            finest += [c for c in alternatives(session.domain, candidate, tried) if session.explains(c, tried[:3])]
-    return finest
+def _representable(session: Session) -> bool:
+    """Whether every result is a number of the precision in question: else it was not computed in it."""
+    results = [one.answer.value for one in session.informative() if one.answer.value is not None]
+    with np.errstate(all="ignore"):
+        return all(bool((rounded(r, session.precision) == r)[np.isfinite(r)].all()) for r in results)
+
+
+def _finer(session: Session, candidate: Contract, tried: Sequence[Asked]) -> list[Contract]:
+    """What explains the last digits as well, where only these are missing: a guard in the denominator, a small clip."""
+    failing = next(one for one in tried if not session.fit(candidate, one).fits)
+    if not roughly(candidate, failing, gradients=True):
+        return []
+    alternatives = (refine.guards, refine.small_clips)
+    return [
+        finer
+        for made in alternatives
+        for finer in made(session.domain, candidate, tried)
+        if session.fit(finer, failing).fits and session.explains(finer, tried)
+    ]
 
 
 def _unexplained(session: Session, nearest: Sequence[Contract]) -> Found:

@@ -19,6 +19,10 @@ ROUGH = 3e-6
 so much. Nothing is confirmed by a rough look."""
 
 
+MODERATE = 10.0
+"""Of a loss whose logarithm is taken naively nothing is said where logits are larger than this."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """A probe with its answer."""
@@ -48,7 +52,18 @@ NOTHING = Fit(0.0, informative=False)
 
 
 def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
-    """Whether the inputs are such as the contract is about: what is no probability stands nowhere in place of one."""
+    """Whether the inputs are such as the contract is about.
+
+    Of a label that is no class it says nothing, unless that is the one which it ignores (`edges` tells what a side does
+    with it); nor of large logits, if it takes the logarithm naively; nor of numbers in place of probabilities that are none.
+    """
+    y = np.asarray(inputs["labels"])
+    if y.dtype.kind in "iu":
+        strange = (y < 0) | (y >= inputs["logits"].shape[1])
+        if (strange & ~(y == contract["ignored_label"] if contract["ignored"] != "none" else False)).any():
+            return False
+    if contract["log"] == "broken_max" and np.abs(inputs["logits"]).max(initial=0.0) > MODERATE:
+        return False
     if contract["input"] != "probabilities":
         return True
     x = inputs["labels" if contract["arguments"] == "swapped" else "logits"]

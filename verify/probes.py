@@ -201,7 +201,9 @@ def softly(domain: Domain) -> list[Probe]:
 def another(probe: Probe, **changed: Any) -> Probe:
     """The probe with some of its inputs replaced."""
     question = probe.question
-    return replace(probe, question=Question({**question.inputs, **changed}, question.leaves, question.derivative, question.dtype))
+    return replace(
+        probe, question=Question({**question.inputs, **changed}, question.leaves, question.derivative, question.dtype)
+    )
 
 
 def fresh(domain: Domain, count: int, seed: int) -> list[Probe]:
@@ -232,26 +234,37 @@ FAR = (20.0, 40.0, 100.0, 800.0)
 
 
 def far(domain: Domain, kind: str) -> list[Probe]:
-    """One row whose label is as unlikely as it gets, or as likely: what clips, guards and naive logarithms do."""
-    given = inputs(domain, "logits", 1, 12, plain=True)
+    """A row whose label is as unlikely as it gets, or as likely: what clips, guards and naive logarithms do."""
+    given = inputs(domain, "simplex" if kind == "probabilities" else "logits", 4, 12, plain=True)
+    if kind == "log_probabilities":
+        given["logits"] = -np.abs(given["logits"]) - 0.25
     c = given["logits"].shape[1]
-    y = int(np.argmax(given["labels"])) if domain.labels == "dense" and c > 1 else int(np.ravel(given["labels"])[0])
+    y = int(np.argmax(given["labels"][0])) if domain.labels == "dense" else int(given["labels"][0])
     found = []
     for gap in FAR if kind == "logits" else (1.0,):
-        for sign, words in ((-1.0, "unlikely"), (1.0, "likely")):
-            if c > 1:
-                x = np.zeros((1, c))
-                x[0, y] = sign * gap
-                if kind == "probabilities":
-                    x = np.zeros((1, c))
-                    x[0, y if sign > 0 else (y + 1) % c] = 1.0
-                elif kind == "log_probabilities":
-                    x = np.where(x == x.max(), -0.25, -60.0)
-            else:
-                x = np.array([[sign * gap]]) if kind == "logits" else np.array([[float(sign > 0)]])
-            shows = f"with a label that is {words}, {gap:g} away" if kind == "logits" else f"with a probability of {'01'[sign > 0]}"
+        for likely in (False, True):
+            x = given["logits"].copy()
+            x[0] = _extreme(kind, c, y, gap, likely)
+            words = "likely" if likely else "unlikely"
+            shows = f"with a label that is {words}, {gap:g} away" if kind == "logits" else f"with a label that is {words}"
             found.append(Probe(f"far {kind} {words} {gap:g}", ask(domain, {**given, "logits": x}), shows))
     return found
+
+
+def _extreme(kind: str, c: int, y: int, gap: float, likely: bool) -> NDArray[np.float64]:
+    """One row [c]; of a single column, where there is no other class, the number itself is far out."""
+    row = np.zeros(c)
+    if c == 1:
+        return np.array([gap if likely else -gap]) if kind == "logits" else np.array([float(likely)])
+    match kind:
+        case "logits":
+            row[y] = gap if likely else -gap
+        case "probabilities":
+            row[y if likely else (y + 1) % c] = 1.0
+        case _:
+            row[:] = -60.0
+            row[y if likely else (y + 1) % c] = -0.25
+    return row
 
 
 def strange_labels(domain: Domain) -> list[Probe]:

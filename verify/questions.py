@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from lossvet.reference.types import Array
 
@@ -26,8 +25,8 @@ ROLES = (
     "mask",
     "count",
 )
-"""What an argument can be: logits [N, C] (whatever the loss takes there: probabilities, log-probabilities), labels [N] or
-[N, C], class_weight [C], pos_weight [] or [C], binary_weights [2] (of label 0, of label 1), cost_matrix [C, C],
+"""What an argument can be: logits [N, C] (whatever the loss takes there: probabilities, log-probabilities), labels
+[N] or [N, C], class_weight [C], pos_weight [] or [C], binary_weights [2] (of label 0, of label 1), cost_matrix [C, C],
 sample_weight [N], mask [N] of zeros and ones, count [] (a number to divide by)."""
 
 
@@ -79,12 +78,12 @@ def cotangent(shape: tuple[int, ...]) -> Array:
     """What a result's gradient is asked along: dyadic numbers between 9/16 and 27/16, different from element to element
     where there are several, and never 1."""
     count = int(np.prod(shape, dtype=np.int64))
-    found: NDArray[np.float64] = (0.5625 + 0.1875 * ((np.arange(count) * 5 + 1) % 7)).reshape(shape)
+    found: Array = (0.5625 + 0.1875 * ((np.arange(count) * 5 + 1) % 7)).reshape(shape)
     return found
 
 
 def direction(shape: tuple[int, ...]) -> Array:
     """A direction of the logits for second derivatives and forward mode: dyadic, of both signs, no multiple of ones."""
     count = int(np.prod(shape, dtype=np.int64))
-    found: NDArray[np.float64] = (((np.arange(count) * 7 + 3) % 11) / 4.0 - 1.25).reshape(shape)
+    found: Array = (((np.arange(count) * 7 + 3) % 11) / 4.0 - 1.25).reshape(shape)
     return found

@@ -6,8 +6,8 @@ the stage knows take its place: they change few facets, and those which the stag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -40,6 +40,10 @@ class Stage:
     alternatives: Alternatives
     gradients: bool = False
     """Whether gradients have to be explained as well, roughly."""
+    otherwise: Mapping[str, Setting] = field(default_factory=dict)
+    """What is said of a candidate that no alternative can save on the new probes alone."""
+    prefer: bool = False
+    """Whether an alternative that explains the new answers is better than a candidate of which they say nothing."""
 
 
 def refined(
@@ -49,12 +53,17 @@ def refined(
     found: dict[Contract, None] = {}
     everything = [*new, *before]
     for candidate in candidates:
-        if explained(candidate, new, stage.gradients):
+        if not stage.prefer and explained(candidate, new, stage.gradients):
             found[candidate] = None
             continue
-        for other in stage.alternatives(domain, candidate, new):
-            if explained(other, everything, stage.gradients):
-                found[other] = None
+        others = [
+            other
+            for other in stage.alternatives(domain, candidate, new)
+            if explained(other, everything, stage.gradients)
+        ]
+        if not others and stage.otherwise:
+            others = [candidate.with_(stage.otherwise)]
+        found |= dict.fromkeys(others[:1] or [candidate] if stage.prefer else others)
     return list(found)
 
 
@@ -135,11 +144,16 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
 
 
 def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
-    """Rows whose label is left out, by the labels that the new probes hold and no class has."""
-    c = new[0].probe.question.inputs["logits"].shape[1]
-    strange = {int(v) for one in new for v in np.ravel(one.probe.question.inputs["labels"]) if not 0 <= v < c}
-    for label, counted in product(sorted(strange, reverse=True), ("kept", "all")):
-        yield contract.with_(ignored="label", ignored_label=float(label), counted=counted)
+    """Rows whose label is left out, by the labels that the new probes hold, no class has, and a side answered."""
+    if contract["ignored"] != "none":
+        return
+    for one in new:
+        if not one.answer.answered:
+            continue
+        inputs = one.probe.question.inputs
+        strange = {int(v) for v in inputs["labels"] if not 0 <= v < inputs["logits"].shape[1]}
+        for label, counted in product(strange, ("kept", "all")):
+            yield contract.with_(ignored="label", ignored_label=float(label), counted=counted)
 
 
 def small_clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:

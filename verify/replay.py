@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from lossvet.verify.answer import Comparison, Counterexample
+from lossvet.verify.answer import Binding, Comparison, Counterexample
 from lossvet.verify.hexes import arrays, decoded, decoded_inputs, encoded, encoded_inputs
-from lossvet.verify.options import Options
+from lossvet.verify.options import Options, SideOptions
 from lossvet.verify.questions import Answer, Question, Side
 
 FOLDER = Path(".lossvet/replay")
@@ -78,6 +78,7 @@ def recorded(
     found = comparison.counterexample or first
     if found is None:
         return None
+    options = msgspec.structs.replace(bound(comparison, options), batch=None)
     source, target = specs or (comparison.source.spec, comparison.target.spec)
     return Recorded(
         source=source,
@@ -89,8 +90,24 @@ def recorded(
         source_error=found.source_error,
         target_error=found.target_error,
         dtype=dtype,
-        options=msgspec.structs.replace(options, batch=None),
+        options=options,
     )
+
+
+def bound(comparison: Comparison, options: Options) -> Options:
+    """The options with the bindings that were found, so that both sides are called in the same way again."""
+    return msgspec.structs.replace(
+        options,
+        source=_bound(options.source, comparison.source.binding),
+        target=_bound(options.target, comparison.target.binding),
+    )
+
+
+def _bound(side: SideOptions, binding: Binding | None) -> SideOptions:
+    if binding is None:
+        return side
+    roles = {role: name for role, name in binding.roles.items() if binding.how.get(role) != "init"}
+    return msgspec.structs.replace(side, bind={**roles, **side.bind})
 
 
 def key(record: Recorded) -> str:

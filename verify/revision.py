@@ -93,16 +93,16 @@ def _root(folder: Path, spec: str) -> Path:
 
 def _extract(root: Path, revision: str, folder: Path) -> None:
     """The tree of the revision, without touching the repository: its index, work tree and branches stay as they are."""
-    known = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    known = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if known.returncode:
         raise RevisionError(f"no revision {revision!r} in {root}; `git log --oneline` lists those there are")
     commit = known.stdout.decode().strip()
-    archive = subprocess.Popen(["git", "-C", str(root), "archive", "--format=tar", commit], stdout=subprocess.PIPE)
-    assert archive.stdout is not None
-    with archive, tarfile.open(fileobj=archive.stdout, mode="r|") as tar:
-        tar.extractall(folder, filter="data")
-    if archive.returncode:
-        raise RevisionError(f"git could not write {revision} to {folder}; its own message stands above")
+    with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
+        done = _git(root, "archive", "--format=tar", f"--output={archive.name}", commit)
+        if done.returncode:
+            raise RevisionError(f"git cannot write {revision} out: {done.stderr.decode(errors='replace').strip()}")
+        with tarfile.open(archive.name) as tar:
+            tar.extractall(folder, filter="data")
 
 
 def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:

@@ -18,6 +18,6 @@ STAGES = (
     Stage("as many rows as classes", lambda d, c: probes.square(d), refine.broadcasts),
     Stage("soft labels", lambda d, c: probes.softly(d), refine.soft_labels),
     Stage("gradients of soft labels", lambda d, c: probes.softly(d), refine.gradients, gradients=True),
-    Stage("far logits", _far, refine.clips),
-    Stage("labels that are no class", lambda d, c: probes.strange_labels(d), refine.ignored),
+    Stage("far logits", _far, refine.clips, otherwise={"log": "broken_max"}),
+    Stage("labels that are no class", lambda d, c: probes.strange_labels(d), refine.ignored, prefer=True),
 )

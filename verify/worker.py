@@ -1,4 +1,4 @@
-"""The worker of one side of verify: it loads a loss that nobody here wrote, binds it, and asks it what it is told to."""
+"""The worker of one side of verify: it loads a loss that nobody here wrote, binds it, and asks it what it is told."""
 
 from __future__ import annotations
 

@@ -83,5 +83,5 @@ FACET = Facet(
             "effective_number": 0.18286679,
         },
     ),
-    numbers=("beta", "constants"),
+    numbers=("beta",),
 )

@@ -43,6 +43,7 @@ def _mapped(batch: Batch, x: Node) -> Node:
 def _softmax(batch: Batch, x: Node) -> None:
     c = batch.contract
     axis = 1 if c["axis"] == "class" else 0
+    log_p: Node | None
     normalised = c["gradient_logits"] != "normalised_labels_only"
     match c["input"]:
         case "logits":
@@ -57,9 +58,7 @@ def _softmax(batch: Batch, x: Node) -> None:
             if c["activation"] == "twice":
                 batch.p = x.log_softmax(axis).exp()
             if c["renormalised"] == "yes":
-                batch.p = batch.p / batch.p.sum(axis).reshape(
-                    (x.shape[0], 1) if axis == 1 else (1, x.shape[1])
-                )
+                batch.p = batch.p / batch.p.sum(axis).reshape((x.shape[0], 1) if axis == 1 else (1, x.shape[1]))
             log_p = None
     if c["clip"] in ("clamped", "floored", "added"):
         batch.p, log_p = _clipped(batch, batch.p)

@@ -82,7 +82,7 @@ def _binary(batch: Batch) -> Node:
     if "neg_weight" in c.weighting:
         negative = negative * weights.scaled(batch, batch.role("pos_weight"))
     if "both_sides" in c.weighting:
-        both = weights.scaled(batch, batch.role("binary_weights"))
+        both = weights.of_both_sides(batch)
         positive, negative = positive * both[1], negative * both[0]
     if c["sign"] == "plus_on_one_term":
         negative = -negative

@@ -43,14 +43,26 @@ def of_classes(batch: Batch) -> Node:
         case "batch_counts":
             return scaled(batch, batch.tape.lift(_from_counts(batch)))
         case "constant":
-            constants = c["constants"]
-            if not isinstance(constants, tuple) or len(constants) != batch.x.shape[1]:
-                raise Undefined("the weights in the code are of another number of classes")
-            return scaled(batch, batch.tape.lift(np.array([float(w) for w in constants])))
+            return scaled(batch, _constants(batch, batch.x.shape[1]))
         case "argument":
             return scaled(batch, batch.role("class_weight"))
         case other:
             raise Undefined(f"weights from {other}")
+
+
+def of_both_sides(batch: Batch) -> Node:
+    """Weights [2] of the labels 0 and 1 of a binary loss: the argument, or constants in the code."""
+    if batch.contract["weights_from"] == "constant":
+        return _constants(batch, 2)
+    return scaled(batch, batch.role("binary_weights"))
+
+
+def _constants(batch: Batch, count: int) -> Node:
+    """The weights in the code, as many as there are classes; one of them stands for all."""
+    constants = batch.contract["constants"]
+    if not isinstance(constants, tuple) or len(constants) not in (1, count):
+        raise Undefined(f"the weights in the code are {constants}; this batch needs {count}")
+    return batch.tape.lift(np.resize(np.array([float(w) for w in constants]), count))
 
 
 def of_positives(batch: Batch) -> Node:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from contextlib import ExitStack
 
 import click
@@ -25,7 +24,7 @@ HELP = f"""Put the counterexample of an earlier `verify` to both losses again, a
 def command(key: str | None) -> None:
     from lossvet.reports import replay_text
     from lossvet.reports.pages import inert
-    from lossvet.verify import replay, revision
+    from lossvet.verify import opened, replay, revision
 
     raise_interrupt()
     with sides.endings():
@@ -42,7 +41,7 @@ def command(key: str | None) -> None:
                 base = stack.enter_context(revision.at(source, options.base))
                 source, options = base.spec, base.searched(options)
             click.echo(inert(f"asking {record.source} and {record.target} again ..."), err=True)
-            opened = importlib.import_module("lossvet.verify.verify").opened
-            found = replay.replay(record, *stack.enter_context(opened(source, record.target, options)))
+            sides_ = stack.enter_context(opened.opened(source, record.target, options))
+            found = replay.replay(record, *sides_)
         sides.print_page(lambda width: replay_text.page(key, found, width))
     end(0 if found.as_recorded else 1, replay_text.ending(found))

@@ -91,9 +91,8 @@ def _compared(given: dict[str, Any]) -> Comparison:
         options = _options(given, search, batch)
         click.echo(f"comparing {_shown(given)} ...", err=True)
         found: Comparison = importlib.import_module("lossvet.verify.verify").compare(source, target, options)
-    if batch is not None and found.effect is None:
-        unmeasured = f"the effect on {given['inputs']} was not measured"
-        found = msgspec.structs.replace(found, warnings=(*found.warnings, unmeasured))
+        if batch is not None and found.effect is None and found.verdict != "cannot_judge":
+            found = _measured(found, source, target, options)
     if given["base"] is not None:
         named = revision.named(given["old"], given["base"])
         found = msgspec.structs.replace(found, source=msgspec.structs.replace(found.source, spec=named))
@@ -107,6 +106,20 @@ def _compared(given: dict[str, Any]) -> Comparison:
     elif given["bundle"] is not None:
         click.echo("no bundle: no input is known on which the two losses part", err=True)
     return found
+
+
+def _measured(found: Comparison, source: str, target: str, options: Options) -> Comparison:
+    """The comparison with the effect on the caller's batch, or with a warning that says why there is none."""
+    import msgspec
+
+    from lossvet.verify import effect, opened, replay
+
+    assert options.batch is not None
+    try:
+        with opened.opened(source, target, replay.bound(found, options)) as both:
+            return msgspec.structs.replace(found, effect=effect.effect(*both, options.batch))
+    except effect.NoEffect as error:
+        return msgspec.structs.replace(found, warnings=(*found.warnings, str(error)))
 
 
 def _usable(given: dict[str, Any]) -> None:
