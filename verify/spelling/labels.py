@@ -36,7 +36,10 @@ def _sparse(w: Writer) -> None:
             w.let("labels", f"(labels - 1) % {classes}")
         case "reversed":
             w.let("labels", f"{classes} - 1 - labels")
-    _held(w, invalid(c["invalid_label"]), classes)
+    kinds = invalid(c["invalid_label"])
+    if w.kept:
+        kinds.pop(f"{int(c.number('ignored_label'))}", None)
+    _held(w, kinds, classes)
     w.given = w.t = ""  # dense labels are made where they are needed
 
 
@@ -51,7 +54,7 @@ def invalid(facet: object) -> dict[str, str]:
 
 def _held(w: Writer, kinds: dict[str, str], classes: str) -> None:
     """Labels that are no class, as the contract has them."""
-    low = [kinds[name] for name in ("-1", "-100") if kinds[name] != "ignored"]
+    low = [kinds[name] for name in ("-1", "-100") if name in kinds]
     if "wraps" in low:
         w.let("labels", w.where("labels < 0", f"labels + {classes}", "labels"))
         low = [kind for kind in low if kind != "wraps"]

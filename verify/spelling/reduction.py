@@ -43,7 +43,7 @@ def _divided(w: Writer) -> str:
     if kind == "sum":
         return total
     if counted and guard == "none" and c["zero_denominator"] != "raises":
-        if not safe(w) and (kind == "elements" or (kind == "batch" and not w.binary)):
+        if not safe(w) and kind == ("elements" if w.binary else "batch"):
             return w.op("mean", x="losses")
         rows = w.op("some_row" if safe(w) else "rows", x=w.x)
         return f"{total} / {_times(w, kind, rows)}"

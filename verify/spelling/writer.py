@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 
 from lossvet.adapters.spelling import Dialect
 from lossvet.verify.contract import Contract
+from lossvet.verify.sources import SourceError
 
 
-class Unspellable(Exception):
+class Unspellable(SourceError):
     """A contract that cannot be written as code; the message is one sentence that names the facet."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("spell", sentence)
 
 
 @dataclass
