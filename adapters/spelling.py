@@ -22,9 +22,9 @@ class Dialect:
     """A framework as its users write it. `operations` are expressions by name, with their operands in braces.
 
     x, a and b are arrays [N, C] or [N], y labels [N] of integers, w an array [C]; `like` lends its dtype. `check` is
-    the statement that raises where the condition {bad} holds, empty where code that is compiled cannot; `labels` says what
-    `pick` and `one_hot` do with a label that is no class: "raises", "silent", or "checked" where a check comes first.
-    `remarks` are sentences on what cannot be written, by "facet=value".
+    the statement that raises where the condition {bad} holds, empty where compiled code cannot raise; `labels` says
+    what `pick` and `one_hot` do with a label that is no class: "raises", "silent", or "checked" where a check comes
+    first. `remarks` are sentences on what cannot be written, by "facet=value".
     """
 
     title: str
@@ -36,10 +36,10 @@ class Dialect:
 
 
 OPERATIONS = (
-    "sum", "mean", "sum_classes", "sum_rows", "log_softmax", "softmax", "logsumexp", "log_sigmoid", "sigmoid", "log",
-    "exp", "expm1", "tanh", "sqrt", "clip", "floor", "ceil", "where", "equal", "differ", "pick", "take", "one_hot", "argmax",
-    "count", "cast", "rows", "classes", "classes_float", "classes_size", "stop", "array", "column", "transposed", "matmul",
-    "ones_like", "eye", "some_row", "outer_row",
+    "sum", "mean", "sum_classes", "sum_rows", "log_softmax", "softmax", "logsumexp", "log_sigmoid", "sigmoid",
+    "log", "exp", "expm1", "tanh", "sqrt", "clip", "floor", "ceil", "where", "equal", "differ", "pick", "take",
+    "one_hot", "argmax", "count", "cast", "rows", "classes", "classes_float", "classes_size", "stop", "array",
+    "column", "transposed", "matmul", "ones_like", "eye", "some_row", "outer_row",
 )  # fmt: skip
 """What every dialect spells. `rows` and `classes` are N and C of x; `some_row` is N or 1, whichever is more."""
 

@@ -1,4 +1,4 @@
-"""Losses spelled in another framework: they compute what the contract means, and keep the edges or say that they do not.
+"""Losses spelled in another framework compute what the contract means, and keep the edges or say that they do not.
 
 What TF1 does is asked of TF1 itself here, in a session, and compared number by number: nothing of identify takes part.
 """

@@ -1,0 +1,133 @@
+"""tf_upgrade_v2, which TensorFlow installs, as a subject: does converted code still mean what the TF1 code meant?
+
+    python -m lossvet.verify.upgrade docs/tf_upgrade_v2.json          write the table; it takes some minutes
+    python -m lossvet.verify.upgrade docs/tf_upgrade_v2.json sparse   of some losses alone, printed
+
+Every loss and program of `upgrade_scripts` is converted in one go. A loss is then verified, TF1's against the converted
+one in TF2; a program is run as it was, under the TF1 API, and as it was converted, and what it prints is compared.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from lossvet.verify import verify
+from lossvet.verify.options import Options
+from lossvet.verify.sources import SourceError
+from lossvet.verify.upgrade_scripts import LOSSES, PROGRAMS
+
+TF2, TF1 = "import tensorflow as tf\n", "import tensorflow.compat.v1 as tf\n"
+"""What a script of 2018 imports, and what gives it TF1's API today."""
+CONVERTER = "tf_upgrade_v2"
+LIMIT = 600.0
+"""Seconds for the converter, and for a program."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One loss or program. `verdict` is verify's ("same", "different"...), for a program "same" or "different" too;
+    "does not run" where the converted code raises. `changed` are the lines that the converter wrote, `warned` whether
+    it reported an issue that requires attention."""
+
+    name: str
+    verdict: str
+    why: str
+    changed: tuple[str, ...]
+    warned: bool
+
+
+def converted(folder: Path, names: Iterable[str]) -> dict[str, bool]:
+    """Write scripts to folder/before and folder/tf1, convert them to folder/after; by name, whether issues were
+    reported. Raises RuntimeError where the converter fails."""
+    scripts = {**LOSSES, **PROGRAMS}
+    for part, imports in (("before", TF2), ("tf1", TF1)):
+        (folder / part).mkdir()
+        for name in names:
+            text = f"{imports}\n{scripts[name]}"
+            (folder / part / f"{file(name)}.py").write_text(text)
+    command = [str(Path(sys.executable).with_name(CONVERTER)), "--intree", "before", "--outtree", "after",
+               "--reportfile", "report.txt"]  # fmt: skip
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT)
+    if done.returncode:
+        raise RuntimeError(f"{CONVERTER} ended with {done.returncode}: {done.stderr[-500:]}")
+    report = (folder / "report.txt").read_text()
+    parts = re.split(r"^Processing file ", report, flags=re.M)[1:]
+    loud = {
+        m[1] for part in parts if re.search(r": (ERROR|WARNING)", part) and (m := re.match(r"'\W*before/(\w+)", part))
+    }
+    return {name: file(name) in loud for name in names}
+
+
+def file(name: str) -> str:
+    """The name of a script's file, without .py."""
+    return re.sub(r"\W+", "_", name)
+
+
+def changes(before: str, after: str) -> tuple[str, ...]:
+    """The lines that are new."""
+    found = difflib.ndiff(before.splitlines(), after.splitlines())
+    return tuple(line[2:].strip() for line in found if line.startswith("+ "))
+
+
+def judged(names: Iterable[str]) -> list[Row]:
+    """The table of these losses and programs."""
+    names = tuple(names)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        warned = converted(folder, names)
+        rows = []
+        for name in names:
+            before, after = (folder / part / f"{file(name)}.py" for part in ("before", "after"))
+            verdict, why = _loss(folder, name) if name in LOSSES else _program(folder, name)
+            rows.append(Row(name, verdict, why, changes(before.read_text(), after.read_text()), warned[name]))
+            print(f"{name}: {verdict} {why}", file=sys.stderr, flush=True)
+        return rows
+
+
+def _loss(folder: Path, name: str) -> tuple[str, str]:
+    specs = [f"{framework}:{folder / part / file(name)}.py::loss" for framework, part in
+             (("tensorflow_v1", "tf1"), ("tensorflow", "after"))]  # fmt: skip
+    try:
+        found = verify.compare(*specs, Options())
+    except SourceError as error:
+        return "does not run", str(error).replace(f"{folder}/", "")
+    facets = "; ".join(f"{d.facet}: {d.source} -> {d.target}" for d in found.differences)
+    return found.verdict, facets or found.reason.replace(f"{folder}/", "")
+
+
+def _program(folder: Path, name: str) -> tuple[str, str]:
+    before = _printed(f"import tensorflow.compat.v1 as tf\ntf.disable_v2_behavior()\n{PROGRAMS[name]}")
+    after = _printed((folder / "after" / f"{file(name)}.py").read_text())
+    if after.returncode:
+        last = [line for line in after.stderr.splitlines() if re.match(r"\w*Error", line)]
+        return "does not run", last[-1] if last else f"exit code {after.returncode}"
+    one, two = before.stdout.strip(), after.stdout.strip()
+    return ("same", f"prints {one}") if one == two else ("different", f"printed {one}, prints {two}")
+
+
+def _printed(program: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, env=environment)
+
+
+def main(arguments: list[str]) -> None:
+    path, *wanted = arguments
+    rows = judged(wanted or (*LOSSES, *PROGRAMS))
+    text = msgspec.json.format(msgspec.json.encode(rows), indent=1).decode() + "\n"
+    if wanted:
+        print(text)
+    else:
+        Path(path).write_text(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
