@@ -1,7 +1,7 @@
 """tf_upgrade_v2, which TensorFlow installs, as a subject: does converted code still mean what the TF1 code meant?
 
-    python -m lossvet.verify.upgrade docs/tf_upgrade_v2.json          write the table; it takes some minutes
-    python -m lossvet.verify.upgrade docs/tf_upgrade_v2.json sparse   of some losses alone, printed
+    python -m lossvet.verify.upgrade docs           write docs/tf_upgrade_v2.json and .md; it takes some minutes
+    python -m lossvet.verify.upgrade docs sparse    of some losses alone, printed
 
 Every loss and program of `upgrade_scripts` is converted in one go. A loss is then verified, TF1's against the converted
 one in TF2; a program is run as it was, under the TF1 API, and as it was converted, and what it prints is compared.
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -42,6 +43,13 @@ class Row(msgspec.Struct, frozen=True):
     why: str
     changed: tuple[str, ...]
     warned: bool
+
+
+class Table(msgspec.Struct, frozen=True):
+    """What `docs/tf_upgrade_v2.json` holds."""
+
+    version: str
+    rows: tuple[Row, ...]
 
 
 def converted(folder: Path, names: Iterable[str]) -> dict[str, bool]:
@@ -119,14 +127,46 @@ def _printed(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, env=environment)
 
 
+PAGE = """# What tf_upgrade_v2 does to TF1 losses
+
+TensorFlow installs `tf_upgrade_v2`, which converts TF1 code. Here it was given the TF1 code of each loss, as scripts
+have it, and each result was judged: `lossvet verify` compares the TF1 loss in a session with the converted loss in TF2, and
+whole programs were run before and after. {version}. `python -m lossvet.verify.upgrade docs` makes this page anew.
+
+{counts} The converter reported issues that require attention for {warned} of them.
+
+| TF1 code | converted | what changes | the converter wrote |
+|---|---|---|---|
+{rows}
+"""
+
+
+def page(rows: Iterable[Row], of: str) -> str:
+    """The table as a page of Markdown."""
+    rows = tuple(rows)
+    kinds = dict.fromkeys(row.verdict for row in rows)
+    counts = ", ".join(f"{kind} {sum(row.verdict == kind for row in rows)}" for kind in kinds)
+    lines = []
+    for row in rows:
+        changed = "<br>".join(f"`{line}`".replace("|", "\\|") for line in row.changed) or "nothing"
+        lines.append(f"| {row.name} | {row.verdict} | {row.why.replace('|', '/')} | {changed} |")
+    return PAGE.format(
+        version=of,
+        counts=f"Of {len(rows)} losses and programs: {counts}.",
+        warned=sum(row.warned for row in rows),
+        rows="\n".join(lines),
+    )
+
+
 def main(arguments: list[str]) -> None:
-    path, *wanted = arguments
+    folder, *wanted = arguments
     rows = judged(wanted or (*LOSSES, *PROGRAMS))
-    text = msgspec.json.format(msgspec.json.encode(rows), indent=1).decode() + "\n"
     if wanted:
-        print(text)
-    else:
-        Path(path).write_text(text)
+        print(page(rows, "Some of the losses"))
+        return
+    found = Table(f"TensorFlow {version('tensorflow')}", tuple(rows))
+    Path(folder, f"{CONVERTER}.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    Path(folder, f"{CONVERTER}.md").write_text(page(rows, found.version))
 
 
 if __name__ == "__main__":
