@@ -25,8 +25,10 @@ def test_the_page_is_the_table() -> None:
     assert (DOCS / "tf_upgrade_v2.md").read_text() == upgrade.page(table.rows, table.version)
 
 
-def test_the_table_has_every_loss_and_program() -> None:
-    assert [row.name for row in published().rows] == [*LOSSES, *PROGRAMS]
+def test_the_table_is_of_scripts_that_there_are_in_their_order() -> None:
+    names = [row.name for row in published().rows]
+    assert names == [name for name in (*LOSSES, *PROGRAMS) if name in names]
+    assert {"sparse_class_weight", "interactive session"} <= set(names)
 
 
 def test_every_script_is_python() -> None:
@@ -46,7 +48,7 @@ def test_three_of_them_are_judged_as_published() -> None:
     names = ["sparse_class_weight", "sparse_class_weight, through an alias", "interactive session"]
     program = (
         "import json, sys, msgspec\nfrom lossvet.verify import upgrade\n"
-        "if __name__ == '__main__': print(msgspec.json.encode(upgrade.judged(json.loads(sys.argv[1]))).decode())"
+        "if __name__ == '__main__': print(msgspec.json.encode(list(upgrade.judged(json.loads(sys.argv[1])))).decode())"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, json.dumps(names)], capture_output=True, text=True, timeout=900

@@ -1,7 +1,7 @@
 """tf_upgrade_v2, which TensorFlow installs, as a subject: does converted code still mean what the TF1 code meant?
 
     python -m lossvet.verify.upgrade docs           write docs/tf_upgrade_v2.json and .md; it takes some minutes
-    python -m lossvet.verify.upgrade docs sparse    of some losses alone, printed
+    python -m lossvet.verify.upgrade docs sparse    judge some losses again, or those still missing
 
 Every loss and program of `upgrade_scripts` is converted in one go. A loss is then verified, TF1's against the converted
 one in TF2; a program is run as it was, under the TF1 API, and as it was converted, and what it prints is compared.
@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -85,19 +85,16 @@ def changes(before: str, after: str) -> tuple[str, ...]:
     return tuple(line[2:].strip() for line in found if line.startswith("+ "))
 
 
-def judged(names: Iterable[str]) -> list[Row]:
-    """The table of these losses and programs."""
+def judged(names: Iterable[str]) -> Iterator[Row]:
+    """These losses and programs, one after the other."""
     names = tuple(names)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         warned = converted(folder, names)
-        rows = []
         for name in names:
             before, after = (folder / part / f"{file(name)}.py" for part in ("before", "after"))
             verdict, why = _loss(folder, name) if name in LOSSES else _program(folder, name)
-            rows.append(Row(name, verdict, why, changes(before.read_text(), after.read_text()), warned[name]))
-            print(f"{name}: {verdict} {why}", file=sys.stderr, flush=True)
-        return rows
+            yield Row(name, verdict, why, changes(before.read_text(), after.read_text()), warned[name])
 
 
 def _loss(folder: Path, name: str) -> tuple[str, str]:
@@ -130,8 +127,8 @@ def _printed(program: str) -> subprocess.CompletedProcess[str]:
 PAGE = """# What tf_upgrade_v2 does to TF1 losses
 
 TensorFlow installs `tf_upgrade_v2`, which converts TF1 code. Here it was given the TF1 code of each loss, as scripts
-have it, and each result was judged: `lossvet verify` compares the TF1 loss in a session with the converted loss in TF2, and
-whole programs were run before and after. {version}. `python -m lossvet.verify.upgrade docs` makes this page anew.
+have it, and each result was judged: `lossvet verify` compares the TF1 loss in a session with the converted loss in
+TF2, and whole programs were run before and after. {version}. `python -m lossvet.verify.upgrade docs` makes this page anew.
 
 {counts} The converter reported issues that require attention for {warned} of them.
 
@@ -158,15 +155,28 @@ def page(rows: Iterable[Row], of: str) -> str:
     )
 
 
+def read(folder: Path) -> Table:
+    """The table of a folder, empty where there is none, or one of another version of TensorFlow."""
+    of = f"TensorFlow {version('tensorflow')}"
+    path = folder / f"{CONVERTER}.json"
+    found = msgspec.json.decode(path.read_bytes(), type=Table) if path.exists() else Table(of, ())
+    return found if found.version == of else Table(of, ())
+
+
+def write(folder: Path, table: Table) -> None:
+    """The table and its page."""
+    (folder / f"{CONVERTER}.json").write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")
+    (folder / f"{CONVERTER}.md").write_text(page(table.rows, table.version))
+
+
 def main(arguments: list[str]) -> None:
     folder, *wanted = arguments
-    rows = judged(wanted or (*LOSSES, *PROGRAMS))
-    if wanted:
-        print(page(rows, "Some of the losses"))
-        return
-    found = Table(f"TensorFlow {version('tensorflow')}", tuple(rows))
-    Path(folder, f"{CONVERTER}.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-    Path(folder, f"{CONVERTER}.md").write_text(page(rows, found.version))
+    order = [*LOSSES, *PROGRAMS]
+    for row in judged(wanted or order):  # written as they come: an interrupted table can be gone on with by name
+        print(f"{row.name}: {row.verdict} {row.why}", file=sys.stderr, flush=True)
+        table = read(Path(folder))
+        rows = [row, *(r for r in table.rows if r.name != row.name)]
+        write(Path(folder), Table(table.version, tuple(sorted(rows, key=lambda r: order.index(r.name)))))
 
 
 if __name__ == "__main__":
