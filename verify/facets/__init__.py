@@ -39,6 +39,7 @@ ORDER = (
     "axis",
     "broadcast",
     "labels",
+    "soft_labels",
     "label_shift",
     "arguments",
     "sign",
