@@ -16,7 +16,7 @@ FACET = Facet(
         ),
         Value(
             name="interpolated",
-            says="multiplies whole elements by the factor and weight of the mixed label, as torchvision's focal loss does",
+            says="multiplies whole elements by factor and weight of the mixed label, as torchvision's focal loss does",
             training=(
                 "Nothing changes on labels of 0 and 1. Of a soft label the factor is that of p t + (1 - p)(1 - t), so "
                 "a smoothed label weighs and modulates the other class's term as well; and the gradient in the labels, "
@@ -29,7 +29,7 @@ FACET = Facet(
         ),
         Value(
             name="other",
-            says="does something else with labels between 0 and 1, or with the gradient in them: only hard labels are told",
+            says="does something else with labels between 0 and 1, or with their gradient: only hard labels are told",
             training=(
                 "Nothing is known for mixup, distillation or smoothed labels, and nothing of a gradient in the labels. "
                 "A test `t == 1` in the loss, as for weights by label, leaves every soft label with one side's weight."
