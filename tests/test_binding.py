@@ -128,6 +128,11 @@ def weights_as_wide_as_logits(logits: Any, labels: Any, weights: Any) -> Any:
     return (weights[np.arange(len(labels)), labels] * softmax_terms(logits)[np.arange(len(labels)), labels]).mean()
 
 
+def of_twelve_classes(logits: Any, target: Any) -> Any:
+    onehot = np.eye(12)[target]
+    return (onehot[:, : logits.shape[1]] * softmax_terms(logits)).sum(1).mean() if logits.shape[1] in (1, 12) else None
+
+
 def dense_with_costs(pred: Any, onehot: Any, cost: Any) -> Any:
     p = np.exp(-softmax_terms(pred))
     return (p * (onehot @ cost)).sum(1).mean()
@@ -211,6 +216,7 @@ def test_a_binding_says_what_the_loss_can_be_asked() -> None:
     assert best(of_probabilities).domain == "probabilities"
     assert best(dense_with_costs).domain == "any"
     assert (best(binary_in_a_row).layout, best(dense_with_costs).layout) == ("n", "nc")
+    assert best(of_twelve_classes).classes == 12  # with one class it can be called as well, and nothing matters
     assert (best(four_classes).classes, best(dense_with_costs).classes) == (4, 0)
     found = best(sparse_with_row_weight)
     assert found.roles == {"logits": "foo", "labels": "bar", "sample_weight": "baz"}

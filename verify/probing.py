@@ -19,7 +19,7 @@ from lossvet.verify.parameter_names import suggests
 from lossvet.verify.questions import Answer, Question
 from lossvet.verify.subject import Subject
 
-OTHER_CLASSES = (2, 4, 5, 10, 1, 6, 7, 8, 9, 20, 19, 21, 100, 150, 1000)
+OTHER_CLASSES = (2, 4, 5, 10, 1, 6, 7, 8, 9, 12, 11, 20, 19, 21, 100, 150, 1000)
 """Numbers of classes that are tried where a loss cannot be called with three: its own code may fix another."""
 MAIN = ("logits", "labels")
 KEPT = 8
@@ -84,7 +84,7 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int, c
                 continue
             bound, error = _tried(plan, made, classes_here)
             first = first or error
-            if bound is not None:
+            if bound is not None and (classes != 1 or not set(MAIN) <= set(bound.idle)):  # one class says nothing
                 found.append(bound)
                 if sum(not b.idle and not b.partly for b in found) >= enough:
                     break
