@@ -258,7 +258,7 @@ PLAIN: dict[str, dict[str, Callable[[Batch], float]]] = {
         "shifted_by_one": lambda b: mean(cross_entropy(b.x, np.roll(b.t, -1, axis=1))),
         "reversed": lambda b: mean(cross_entropy(b.x, b.t[:, ::-1])),
     },
-    "soft_labels": {
+    "label_mixing": {
         "each_term": lambda b: mean(
             b.t * sigmoid(-b.x) ** 2 * -np.log(sigmoid(b.x)) + (1 - b.t) * sigmoid(b.x) ** 2 * -np.log(sigmoid(-b.x))
         ),

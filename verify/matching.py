@@ -63,7 +63,7 @@ def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
         strange = (y < 0) | (y >= inputs["logits"].shape[1])
         if (strange & ~(y == contract["ignored_label"] if contract["ignored"] != "none" else False)).any():
             return False
-    elif contract["soft_labels"] == "other" and not np.isin(y, (0, 1)).all():
+    elif contract["label_mixing"] == "other" and not np.isin(y, (0, 1)).all():
         return False
     if contract["log"] == "broken_max" and np.abs(inputs["logits"]).max(initial=0.0) > MODERATE:
         return False
@@ -100,7 +100,7 @@ def _told(contract: Contract, answer: Answer) -> tuple[str, ...]:
         leaf
         for leaf in answer.gradients
         if (leaf not in answer.refused or answer.refused[leaf].startswith("not differentiable"))
-        and not (leaf == "labels" and contract["soft_labels"] == "other")
+        and not (leaf == "labels" and contract["label_mixing"] == "other")
     )
 
 

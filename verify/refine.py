@@ -130,7 +130,7 @@ def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Ite
     if "pos_weight" in weighting:
         swaps.append({"weighting": tuple(weighting - {"pos_weight"} | {"pos_weight_on_hard_labels"})})
     if contract["family"] == "sigmoid":
-        swaps.append({"soft_labels": "interpolated"})
+        swaps.append({"label_mixing": "interpolated"})
     kinds: list[dict[str, Setting]] = [{}, {"labels": "hardened"}, {"offset": "label_entropy"}]
     if contract["family"] == "sigmoid":
         kinds.append({"labels": "hardened", "hardened_at": 1.0})  # a cast to integers
@@ -156,10 +156,10 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
         "gradient_labels": ("exact", "stopped"),
         "gradient_weights": ("exact", "stopped"),
         "upstream": ("exact", "ignored", "none"),
-        "soft_labels": (contract.value("soft_labels"),),
+        "label_mixing": (contract.value("label_mixing"),),
     }
-    if domain.labels == "dense" and contract["family"] == "sigmoid" and contract["soft_labels"] == "each_term":
-        choices["soft_labels"] = ("each_term", "interpolated")
+    if domain.labels == "dense" and contract["family"] == "sigmoid" and contract["label_mixing"] == "each_term":
+        choices["label_mixing"] = ("each_term", "interpolated")
     ways = sorted(product(*choices.values()), key=lambda way: sum(v not in ("exact", "each_term") for v in way))
     for way in ways:
         yield contract.with_(dict(zip(choices, way, strict=True)))
@@ -168,7 +168,7 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
 def hard_labels_alone(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """What explains hard labels, and says nothing of others nor of the gradient in labels."""
     if domain.labels == "dense":
-        yield from gradients(domain, contract.with_(soft_labels="other"), new)
+        yield from gradients(domain, contract.with_(label_mixing="other"), new)
 
 
 def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:

@@ -39,7 +39,7 @@ ORDER = (
     "axis",
     "broadcast",
     "labels",
-    "soft_labels",
+    "label_mixing",
     "label_shift",
     "arguments",
     "sign",

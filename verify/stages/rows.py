@@ -80,7 +80,7 @@ def _binary(batch: Batch) -> Node:
     assert p is not None
     assert batch.q is not None
     positive, negative = _times(t, batch.log_p), _times(1.0 - t, batch.log_q)
-    mixed = c["soft_labels"] == "interpolated"
+    mixed = c["label_mixing"] == "interpolated"
     if c["modulation"] == "focal" and mixed:
         factor = _factor(batch, t * batch.q + (1.0 - t) * p)
         positive, negative = positive * factor, negative * factor

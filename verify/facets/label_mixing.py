@@ -5,7 +5,7 @@ from __future__ import annotations
 from lossvet.verify.facet import Example, Facet, Value
 
 FACET = Facet(
-    name="soft_labels",
+    name="label_mixing",
     asks="What does a label between 0 and 1 do to the factors and weights that depend on it?",
     values=(
         Value(

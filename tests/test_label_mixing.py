@@ -45,10 +45,10 @@ def one_hot_inside(logits: Any, labels: Any) -> Any:
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
-        (focal_of_elements, {"modulation": "focal", "constants": [0.75, 0.25], "soft_labels": "interpolated"}),
-        (focal_of_terms, {"modulation": "focal", "constants": [0.75, 0.25], "soft_labels": None}),
-        (weights_by_comparison, {"modulation": None, "constants": [0.5, 2.5], "soft_labels": "other"}),
-        (one_hot_inside, {"family": "sigmoid", "denominator": "elements", "soft_labels": None}),
+        (focal_of_elements, {"modulation": "focal", "constants": [0.75, 0.25], "label_mixing": "interpolated"}),
+        (focal_of_terms, {"modulation": "focal", "constants": [0.75, 0.25], "label_mixing": None}),
+        (weights_by_comparison, {"modulation": None, "constants": [0.5, 2.5], "label_mixing": "other"}),
+        (one_hot_inside, {"family": "sigmoid", "denominator": "elements", "label_mixing": None}),
     ],
 )
 def test_a_loss_is_identified_with_what_it_does_to_soft_labels(
@@ -63,7 +63,7 @@ def test_a_loss_is_identified_with_what_it_does_to_soft_labels(
 
 
 def test_the_gradient_in_labels_tells_them_apart() -> None:
-    meant = Contract.of(family="sigmoid", modulation="focal", gamma=2.0, soft_labels="interpolated")
+    meant = Contract.of(family="sigmoid", modulation="focal", gamma=2.0, label_mixing="interpolated")
     found = identify(ContractSide(meant), Domain(("logits", "labels"), "dense"))
     assert found.status == "confirmed"
     assert found.contract is not None
@@ -71,7 +71,7 @@ def test_the_gradient_in_labels_tells_them_apart() -> None:
 
 
 def test_where_hard_labels_alone_are_told_nothing_is_said_of_others() -> None:
-    told = Contract.of(family="sigmoid", soft_labels="other")
+    told = Contract.of(family="sigmoid", label_mixing="other")
     x = np.zeros((2, 2))
     assert applies(told, {"logits": x, "labels": np.array([[0.0, 1.0], [1.0, 1.0]])})
     assert not applies(told, {"logits": x, "labels": np.array([[0.0, 0.5], [1.0, 1.0]])})
