@@ -121,7 +121,7 @@ def reduced(contract: Contract, domain: Domain) -> Contract:
 
 def complexity(contract: Contract) -> tuple[int, int, str]:
     """How far a contract is from the default: by departures, then by how unusual they are, then by name."""
-    rank = {"raw": 0, "batch": 0, "elements": 1, "weights": 1, "sum": 1, "nonzero_weights": 2}
+    rank = {"raw": 0, "batch": 0, "elements": 1, "weights": 1, "sum": 1, "nonzero_weights": 2, "capped": 5}
     unusual = sum(rank.get(str(value), 3) for _, value in contract.departures)
     return len(contract.departures), unusual, str(contract.departures)
 

@@ -15,7 +15,7 @@ import numpy as np
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.matching import Asked, roughly
 from lossvet.verify.probes import Domain, Probe
-from lossvet.verify.solving import numbers
+from lossvet.verify.solving import numbers, round_off
 from lossvet.verify.space import DENOMINATORS, Number, weightings
 
 EPSILON = Number(
@@ -108,12 +108,6 @@ def clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[
             yield contract.with_(clip=kind, clip_epsilon=value)
 
 
-def round_off(value: float) -> float:
-    """A number that was solved for, as it was probably written: the nearest one of four digits where that is close."""
-    near = float(f"{value:.3e}")
-    return near if abs(near - value) <= 1e-6 * abs(value) else value
-
-
 def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """What only labels that are no classes can show."""
     weighting = set(contract.weighting)
@@ -151,8 +145,9 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
         "upstream": ("exact", "ignored", "none"),
     }
     ways = sorted(product(*choices.values()), key=lambda way: sum(v != "exact" for v in way))
-    for way in ways:
-        yield contract.with_(dict(zip(choices, way, strict=True)))
+    probable = contract["input"] == "probabilities" and contract["family"] == "softmax"
+    for way, renormalised in product(ways, ("no", "yes") if probable else (contract.value("renormalised"),)):
+        yield contract.with_(dict(zip(choices, way, strict=True))).with_(renormalised=renormalised)
 
 
 def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
