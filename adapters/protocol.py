@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 Tensors = Mapping[str, Any]
 Function = Callable[[Tensors], Any]
+Losses = Callable[[Tensors, tuple[Any, ...]], Callable[[], Mapping[Any, Any]]]
+"""From tensors and the names of losses to a call that computes these losses, by name."""
 Computation = Callable[[Function, Tensors], Mapping[str, Any]]
 """From a function, as a mode runs it, and tensors to outputs by name. `Primitives.vjp` and the others may be called."""
 
@@ -26,10 +28,14 @@ class Mode:
     """A way in which a framework runs a function."""
 
     name: str
+    eager: bool = False
+    """Whether operations run one by one, and nothing is built before the first call."""
     compiles: bool = False
     """Whether a first call costs compilation to machine code, once for each set of shapes."""
     around: bool = False
     """Whether derivatives are taken around the compiled function; else they are compiled together with it."""
+    reverse_mode: bool = True
+    """Whether there are gradients (`Primitives.vjp`)."""
     forward_mode: bool = True
     """Whether there is a forward-mode derivative (`Primitives.jvp`)."""
     second_order: bool = True
@@ -65,8 +71,12 @@ class Primitives(Protocol):
     def dtype(self, tensor: Any) -> str:
         """The name of the dtype of a tensor: "float32", "bfloat16", "int64", "bool"..."""
 
-    def compile(self, function: Function, mode: str) -> Function:
-        """The function as the mode runs it; itself in an eager mode. Raises ValueError where there is no such mode."""
+    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
+        """The function as the mode runs it; itself in an eager mode. Raises ValueError where there is no such mode.
+
+        What is compiled is made for the shapes that it meets, as users have it. Where `like` is given, it is called
+        only with tensors of these names, dtypes, ranks and this device, and has lengths left open as far as it can.
+        """
 
     def vjp(
         self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any = None
@@ -89,11 +99,23 @@ class Primitives(Protocol):
         `cotangent` is as in `vjp`. Raises NotImplementedError where the framework has no derivatives.
         """
 
+    def passes(
+        self, losses: Losses, inputs: Tensors, wanted: Mapping[str, tuple[str, ...]], cotangents: Tensors
+    ) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
+        """`vjp` of several losses of the same inputs, as a call that is timed: what can be made before it, is.
+
+        `wanted` says by loss in which leaves its gradient is taken, none perhaps. It is for the framework to choose
+        whether a pass is shared. Instead of a tensor there may be the exception that took its place.
+        """
+
     def wait(self, tensors: Any) -> None:
         """Return when these tensors, in containers of any kind, have been computed."""
 
     def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
         """The context in which tensors of this dtype exist: JAX has float64 only in one. It ends as it began."""
+
+    def scope(self, dtype: str | None, device: str) -> AbstractContextManager[Any]:
+        """`precision`, and whatever else has to hold while tensors on this device are computed."""
 
 
 def mode_of(primitives: Primitives, name: str | None = None) -> Mode:
@@ -136,12 +158,30 @@ def run(
 
         run(p, loss, both, {"logits": x, "weight": w}, mode="jit", dtype="float64")
     """
-    floats = (given.dtype.name for given in map(np.asarray, arrays.values()) if is_float(given))
-    with primitives.precision(dtype or ("float64" if "float64" in floats else None)):
+    floats = {given.dtype.name for given in map(np.asarray, arrays.values()) if is_float(given)}
+    with primitives.scope(dtype or ("float64" if "float64" in floats else None), device):
         tensors = {name: primitives.put(array, dtype, device) for name, array in arrays.items()}
         outputs = built(primitives, function, computation, mode)(tensors)
         primitives.wait(outputs)
         return {name: None if output is None else primitives.read(output) for name, output in outputs.items()}
+
+
+def separate(
+    primitives: Primitives,
+    losses: Losses,
+    inputs: Tensors,
+    wanted: Mapping[str, tuple[str, ...]],
+    cotangents: Tensors,
+) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
+    """`Primitives.passes`, one pass for each loss."""
+
+    def one(name: str, leaves: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
+        def loss(tensors: Tensors) -> Any:
+            return losses(tensors, (name,))()[name]
+
+        return primitives.vjp(loss, inputs, leaves, cotangents.get(name)) if leaves else (loss(inputs), {})
+
+    return lambda: {name: one(name, leaves) for name, leaves in wanted.items()}
 
 
 def host(array: Any, dtype: str | None) -> NDArray[Any]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Mode, Tensors, host, mode_of, plain
+from lossvet.adapters.protocol import Function, Losses, Mode, Tensors, host, mode_of, plain
 
-MODES = (Mode("eager"), Mode("graph"), Mode("xla", compiles=True))
+MODES = (Mode("eager", eager=True), Mode("graph"), Mode("xla", compiles=True))
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,16 @@ class TensorFlowPrimitives:
     def dtype(self, tensor: Any) -> str:
         return str(tensor.dtype.name)
 
-    def compile(self, function: Function, mode: str) -> Function:
-        if mode_of(self, mode).name == "eager":
+    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
+        if mode_of(self, mode).eager:
             return function
-        compiled: Function = self.tf.function(function, jit_compile=mode == "xla", autograph=self.autograph)
-        return compiled
+        compiled = self.tf.function(function, jit_compile=mode == "xla", autograph=self.autograph)
+        if like is None:
+            own: Function = compiled
+            return own
+        specs = {name: self.tf.TensorSpec([None] * x.shape.rank, x.dtype) for name, x in like.items()}
+        traced: Function = compiled.get_concrete_function(specs)
+        return traced
 
     def vjp(
         self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any = None
@@ -63,15 +69,46 @@ class TensorFlowPrimitives:
             gradient = self._gradients(first, value, x, cotangent)[leaf]
         return self._gradients(second, gradient, x, direction)[leaf]
 
+    def passes(
+        self, losses: Losses, inputs: Tensors, wanted: Mapping[str, tuple[str, ...]], cotangents: Tensors
+    ) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
+        """One tape for all losses, and one way back for each. A tape that nobody needs is not there: it is timed."""
+        leaves = {leaf: inputs[leaf] for own in wanted.values() for leaf in own}
+        several = sum(map(bool, wanted.values())) > 1
+        compute = losses(inputs, tuple(wanted))
+
+        def call() -> dict[str, tuple[Any, dict[str, Any]]]:
+            if not leaves:
+                return {name: (value, {}) for name, value in compute().items()}
+            with self._tape(leaves, several) as tape:
+                values = compute()
+            return {
+                name: (
+                    values[name],
+                    self._gradients(tape, values[name], {leaf: inputs[leaf] for leaf in own}, cotangents.get(name)),
+                )
+                for name, own in wanted.items()
+            }
+
+        return call
+
     def wait(self, tensors: Any) -> None:
-        if self.tf.config.list_physical_devices("GPU"):
+        if self._gpu:
             self.tf.test.experimental.sync_devices()
 
     def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def _tape(self, watched: Tensors) -> Any:
-        return Watching(self.tf.GradientTape(watch_accessed_variables=False), dict(watched))
+    def scope(self, dtype: str | None, device: str) -> AbstractContextManager[Any]:
+        context: AbstractContextManager[Any] = self.tf.device(device)
+        return context
+
+    @cached_property
+    def _gpu(self) -> bool:
+        return bool(self.tf.config.list_physical_devices("GPU"))
+
+    def _tape(self, watched: Tensors, persistent: bool = False) -> Any:
+        return Watching(self.tf.GradientTape(persistent, watch_accessed_variables=False), dict(watched))
 
     def _floats(self, tensors: Tensors) -> dict[str, Any]:
         return {name: x for name, x in tensors.items() if x.dtype.is_floating}
