@@ -7,19 +7,14 @@ no other output. Nothing is computed beside what is asked: it is timed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 from lossvet.adapters import steps
-from lossvet.adapters.protocol import Function, Losses, Mode, Primitives, Tensors, mode_of
+from lossvet.adapters.call import Answers, Call, Compiled, path
+from lossvet.adapters.protocol import Function, Primitives, Tensors, mode_of
 from lossvet.adapters.types import Adapter, Measured, Missing, Native, Ops, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case
-
-COTANGENT, DIRECTION = "cotangent", "direction"
-"""Names of inputs beside the tensors of the recipe."""
-Answers = dict[str, Any]
-"""By output a tensor, None where there is no gradient, a `Missing`, or the exception that took its place."""
 
 
 def never(function: Function, inputs: Tensors, leaf: str) -> Exception | None:
@@ -65,7 +60,7 @@ def adapter(
         native=native,
         prepare=computing.prepare,
         read=computing.read,
-        compiled=compiled or (lambda: len(computing.signatures)),
+        compiled=compiled or (lambda: len(computing.compiled.signatures)),
         eager=tuple(mode.name for mode in modes if not mode.compiles),
         no_gradient={name: leaves for name, leaves in without.items() if leaves},
         primitives=primitives,
@@ -78,9 +73,7 @@ class Computing:
 
     def __init__(self, primitives: Primitives, ops: Ops, habits: Habits) -> None:
         self.primitives, self.ops, self.habits = primitives, ops, habits
-        self.functions: dict[Any, Function] = {}
-        self.signatures: set[Any] = set()
-        """What was compiled, with the shapes that it met."""
+        self.compiled = Compiled()
         self.refusals: dict[tuple[str, str, str], Missing | None] = {}
 
     def prepare(
@@ -92,7 +85,7 @@ class Computing:
         with p.scope(dtype, device):
             arrays = steps.inputs(recipe, case, asked)
             inputs = {name: p.put(array, dtype, device) for name, array in arrays.items()}
-            call = Call(self, recipe, steps.settings(case), how, (dtype, device), inputs)
+            call = Call(p, self.ops, self.compiled, recipe, steps.settings(case), how, (dtype, device), inputs)
             absent |= {o: why for o in asked if (why := self._refused(call, o))}
             asked = tuple(output for output in asked if output not in absent)
             together = call.ready(asked)
@@ -136,14 +129,14 @@ class Computing:
 
     def _lacking(self, recipe: Recipe, case: Case, output: str) -> Missing | None:
         """Why the recipe has no such output, as far as it is known before anything is computed."""
-        reduction, leaf = _path(output)
+        reduction, leaf = path(output)
         if self.habits.zeros and recipe.native is not None and leaf in recipe.native.no_gradient:
             return Missing(f"{recipe.native.spelling} has no gradient into {leaf}")
         return steps.missing(recipe, case, reduction)
 
     def _refused(self, call: Call, output: str) -> Missing | None:
         """Why a native function has no such gradient, where it says so with the loss: that is found out once."""
-        _, leaf = _path(output)
+        _, leaf = path(output)
         if call.recipe.native is None or leaf is None or output == "hvp":
             return None
         key = (call.recipe.variant.name, call.recipe.name, leaf)
@@ -154,145 +147,3 @@ class Computing:
                 return None  # a fault of this case: the call will meet it again
             self.refusals[key] = outcome if isinstance(outcome, Missing) else None
         return self.refusals[key]
-
-
-@dataclass(frozen=True)
-class Call:
-    """A recipe at work on the inputs of a case; `where` is the dtype and the device."""
-
-    computing: Computing
-    recipe: Recipe
-    settings: Mapping[str, Any]
-    mode: Mode
-    where: tuple[str, str]
-    inputs: Tensors
-    kind: tuple[Any, ...] = field(init=False)
-    """What a compiled function is made for, apart from the outputs."""
-
-    def __post_init__(self) -> None:
-        ranks = ((name, len(x.shape)) for name, x in self.inputs.items())
-        object.__setattr__(self, "kind", (self.recipe, self.mode.name, *self.where, *self.settings.items(), *ranks))
-
-    def ready(self, names: tuple[str, ...]) -> Callable[[], Answers]:
-        """A call that computes these outputs; where not even a graph can be built of them, one that says why."""
-        if not names:
-            return dict
-        try:
-            return self.computed(names)
-        except Exception as error:
-            refused = self.apart(names, error)
-            return lambda: dict(refused)
-
-    def computed(self, names: tuple[str, ...]) -> Callable[[], Answers]:
-        """A call that computes these outputs, compiled if the mode compiles."""
-        if self.mode.eager:
-            return self.direct(names, self.inputs, self.losses)
-        if self.mode.around:
-            wanted = grouped(names)
-            return self.direct(names, self.inputs, lambda tensors, own: self._compiled_loss(tensors, own, wanted))
-        whole = self._compiled(names, lambda tensors: self.direct(names, tensors, self.losses)())
-        return partial(whole, self.inputs)
-
-    def direct(self, names: tuple[str, ...], tensors: Tensors, losses: Losses) -> Callable[[], Answers]:
-        """A call that computes these outputs with the primitives."""
-        p, wanted, cotangent = self.computing.primitives, grouped(names), tensors.get(COTANGENT)
-        run, second = p.passes(losses, tensors, wanted, {"none": cotangent}), "hvp" in names
-        paths = [(name, *_path(name)) for name in names if name != "hvp"]
-
-        def call() -> Answers:
-            found = run()
-            answers = {name: found[r][0] if leaf is None else found[r][1][leaf] for name, r, leaf in paths}
-            if second:
-                answers["hvp"] = self._second(tensors, losses)
-            return answers
-
-        return call
-
-    def losses(self, tensors: Tensors, reductions: tuple[Any, ...]) -> Callable[[], Mapping[Any, Any]]:
-        """The losses of these tensors, as a call before which all is ready that is no part of the loss."""
-        return bound(self.recipe, self.computing.ops, self.settings, tensors, reductions)
-
-    def apart(self, names: tuple[str, ...], error: Exception) -> Answers:
-        """The outputs part by part, after all at once have raised: one refusal loses only its own part.
-
-        A part is one loss, the gradients of one reduction, or the Hessian product. What needs a loss that was refused
-        is refused in the same words, and not asked for again.
-        """
-        p = self.computing.primitives
-        parts = {tuple(other for other in names if _part(other) == _part(name)): None for name in names}
-        if len(parts) == 1:
-            return dict.fromkeys(names, error)
-        found: Answers = {}
-        for part in sorted(parts, key=lambda part: not part[0].startswith("loss/")):
-            loss = found.get(f"loss/{_path(part[0])[0]}")
-            if isinstance(loss, Exception):
-                found |= dict.fromkeys(part, loss)
-                continue
-            try:
-                with p.scope(*self.where):
-                    answers = self.computed(part)()
-                    p.wait(answers)
-                found |= answers
-            except Exception as refusal:
-                found |= dict.fromkeys(part, refusal)
-        return found
-
-    def _second(self, tensors: Tensors, losses: Losses) -> Any:
-        def loss(given: Tensors) -> Any:
-            return losses(given, ("none",))()["none"]
-
-        try:
-            return self.computing.primitives.hvp(loss, tensors, "logits", tensors[COTANGENT], tensors[DIRECTION])
-        except Exception as error:
-            if self.mode.eager or self.mode.around:
-                return error
-            raise  # what is compiled as a whole is lost as a whole
-
-    def _compiled(self, key: Any, function: Function) -> Function:
-        made, own = self.computing.functions, (self.kind, key)
-        if own not in made:
-            made[own] = self.computing.primitives.compile(function, self.mode.name, self.inputs)
-        if self.mode.compiles:
-            self.computing.signatures.add((own, *(tuple(x.shape) for x in self.inputs.values())))
-        return made[own]
-
-    def _compiled_loss(
-        self, tensors: Tensors, reductions: tuple[Any, ...], wanted: Mapping[Any, tuple[str, ...]]
-    ) -> Callable[[], Mapping[Any, Any]]:
-        """One reduction, compiled for the gradients that will be taken: another set of them is compiled anew."""
-        recipe, ops, settings = self.recipe, self.computing.ops, self.settings  # not self: every attribute is guarded
-        own = {name: x for name, x in tensors.items() if name not in (COTANGENT, DIRECTION)}
-        compiled = self._compiled(
-            (*reductions, *sorted(leaf for reduction in reductions for leaf in wanted.get(reduction, ()))),
-            lambda given: bound(recipe, ops, settings, given, reductions)(),
-        )
-        return partial(compiled, own)
-
-
-def bound(
-    recipe: Recipe, ops: Ops, settings: Mapping[str, Any], tensors: Tensors, reductions: tuple[Any, ...]
-) -> Callable[[], Mapping[Any, Any]]:
-    """The losses of these tensors by reduction, as a call."""
-    params = steps.with_tensors(recipe, {**settings, **tensors})
-    logits, labels = tensors["logits"], tensors["labels"]
-    return lambda: steps.losses(recipe, ops, logits, labels, params, reductions)
-
-
-def grouped(names: tuple[str, ...]) -> dict[Any, tuple[str, ...]]:
-    """By reduction the leaves in which gradients are asked for; none where only the loss is."""
-    wanted: dict[Any, tuple[str, ...]] = {}
-    for name in names:
-        if name != "hvp":
-            _, reduction, *leaf = name.split("/")
-            wanted[reduction] = (*wanted.get(reduction, ()), *leaf)
-    return wanted
-
-
-def _path(output: str) -> tuple[Any, str | None]:
-    """The reduction and the leaf; "hvp" is of the unreduced losses, in the logits."""
-    _, *path = output.split("/")
-    return (path[0] if path else "none"), (path[1] if len(path) > 1 else None)
-
-
-def _part(output: str) -> str:
-    return "/".join(output.split("/")[:2])

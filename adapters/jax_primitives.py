@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Losses, Mode, Tensors, host, mode_of, plain, separate
+from lossvet.adapters.protocol import Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain, separate
 
 MODES = (Mode("eager", eager=True), Mode("jit", compiles=True))
 
@@ -78,11 +78,9 @@ class JaxPrimitives:
         with self._wide(inputs):
             return self.jax.jvp(gradient, (inputs[leaf],), (direction,))[1]
 
-    def passes(
-        self, losses: Losses, inputs: Tensors, wanted: Mapping[str, tuple[str, ...]], cotangents: Tensors
-    ) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
         """A pass for each loss: a joint one would be given zeros for the others, and 0 * inf is NaN."""
-        return separate(self, losses, inputs, wanted, cotangents)
+        return separate(self, losses, inputs, wanted)
 
     def wait(self, tensors: Any) -> None:
         self.jax.block_until_ready(tensors)

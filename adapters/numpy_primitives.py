@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Losses, Mode, Primitives, Tensors, host, mode_of, plain, separate
+from lossvet.adapters.protocol import (
+    Function,
+    Losses,
+    Mode,
+    Passed,
+    Primitives,
+    Tensors,
+    Wanted,
+    host,
+    mode_of,
+    plain,
+    separate,
+)
 
 NO_DERIVATIVES = "NumPy has no derivatives"
 
@@ -47,10 +59,8 @@ class NumpyPrimitives:
     def hvp(self, function: Function, inputs: Tensors, leaf: str, cotangent: Any, direction: Any) -> Never:
         raise NotImplementedError(NO_DERIVATIVES)
 
-    def passes(
-        self, losses: Losses, inputs: Tensors, wanted: Mapping[str, tuple[str, ...]], cotangents: Tensors
-    ) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
-        return separate(self, losses, inputs, wanted, cotangents)
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
+        return separate(self, losses, inputs, wanted)
 
     def wait(self, tensors: Any) -> None:
         pass

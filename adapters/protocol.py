@@ -19,6 +19,10 @@ Tensors = Mapping[str, Any]
 Function = Callable[[Tensors], Any]
 Losses = Callable[[Tensors, tuple[Any, ...]], Callable[[], Mapping[Any, Any]]]
 """From tensors and the names of losses to a call that computes these losses, by name."""
+Passed = dict[str, tuple[Any, dict[str, Any]]]
+"""By name of a loss, its value and its gradients by leaf; under `SECOND`, the product and no gradient. The exception
+that took the place of a tensor may stand there."""
+SECOND = "second"
 Computation = Callable[[Function, Tensors], Mapping[str, Any]]
 """From a function, as a mode runs it, and tensors to outputs by name. `Primitives.vjp` and the others may be called."""
 
@@ -40,6 +44,18 @@ class Mode:
     """Whether there is a forward-mode derivative (`Primitives.jvp`)."""
     second_order: bool = True
     """Whether there is a derivative of a derivative (`Primitives.hvp`)."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be computed of some losses."""
+
+    leaves: Mapping[str, tuple[str, ...]]
+    """By name of a loss, in which leaves its gradient is taken: none where the value alone is wanted."""
+    cotangents: Tensors
+    """By name of a loss, what its gradient is taken along; ones for those that are not here."""
+    second: tuple[str, str, Any] | None = None
+    """The loss and the leaf of a Hessian product (`Primitives.hvp`), and its direction."""
 
 
 class Primitives(Protocol):
@@ -99,13 +115,10 @@ class Primitives(Protocol):
         `cotangent` is as in `vjp`. Raises NotImplementedError where the framework has no derivatives.
         """
 
-    def passes(
-        self, losses: Losses, inputs: Tensors, wanted: Mapping[str, tuple[str, ...]], cotangents: Tensors
-    ) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
-        """`vjp` of several losses of the same inputs, as a call that is timed: what can be made before it, is.
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
+        """`vjp` and `hvp` of several losses of the same inputs, as a call that is timed: what can be made before, is.
 
-        `wanted` says by loss in which leaves its gradient is taken, none perhaps. It is for the framework to choose
-        whether a pass is shared. Instead of a tensor there may be the exception that took its place.
+        It is for the framework to choose whether a pass is shared.
         """
 
     def wait(self, tensors: Any) -> None:
@@ -166,22 +179,25 @@ def run(
         return {name: None if output is None else primitives.read(output) for name, output in outputs.items()}
 
 
-def separate(
-    primitives: Primitives,
-    losses: Losses,
-    inputs: Tensors,
-    wanted: Mapping[str, tuple[str, ...]],
-    cotangents: Tensors,
-) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
-    """`Primitives.passes`, one pass for each loss."""
+def separate(primitives: Primitives, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
+    """`Primitives.passes`, one pass for each loss and one for the Hessian product."""
+
+    def function(name: str) -> Function:
+        return lambda tensors: losses(tensors, (name,))()[name]
 
     def one(name: str, leaves: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
-        def loss(tensors: Tensors) -> Any:
-            return losses(tensors, (name,))()[name]
+        along = wanted.cotangents.get(name)
+        return primitives.vjp(function(name), inputs, leaves, along) if leaves else (function(name)(inputs), {})
 
-        return primitives.vjp(loss, inputs, leaves, cotangents.get(name)) if leaves else (loss(inputs), {})
+    def call() -> Passed:
+        found = {name: one(name, leaves) for name, leaves in wanted.leaves.items()}
+        if wanted.second is not None:
+            name, leaf, direction = wanted.second
+            product = primitives.hvp(function(name), inputs, leaf, wanted.cotangents.get(name), direction)
+            found[SECOND] = product, {}
+        return found
 
-    return lambda: {name: one(name, leaves) for name, leaves in wanted.items()}
+    return call
 
 
 def host(array: Any, dtype: str | None) -> NDArray[Any]:

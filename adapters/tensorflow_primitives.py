@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Losses, Mode, Tensors, host, mode_of, plain
+from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain
 
 MODES = (Mode("eager", eager=True), Mode("graph"), Mode("xla", compiles=True))
 
@@ -69,26 +69,38 @@ class TensorFlowPrimitives:
             gradient = self._gradients(first, value, x, cotangent)[leaf]
         return self._gradients(second, gradient, x, direction)[leaf]
 
-    def passes(
-        self, losses: Losses, inputs: Tensors, wanted: Mapping[str, tuple[str, ...]], cotangents: Tensors
-    ) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
         """One tape for all losses, and one way back for each. A tape that nobody needs is not there: it is timed."""
-        leaves = {leaf: inputs[leaf] for own in wanted.values() for leaf in own}
-        several = sum(map(bool, wanted.values())) > 1
-        compute = losses(inputs, tuple(wanted))
+        by_loss = {name: {leaf: inputs[leaf] for leaf in leaves} for name, leaves in wanted.leaves.items()}
+        if wanted.second is not None:
+            name, leaf, direction = wanted.second
+            by_loss.setdefault(name, {})[leaf] = inputs[leaf]
+        leaves = {leaf: x for own in by_loss.values() for leaf, x in own.items()}
+        several = sum(map(bool, by_loss.values())) > 1
+        compute = losses(inputs, tuple(by_loss))
 
-        def call() -> dict[str, tuple[Any, dict[str, Any]]]:
-            if not leaves:
-                return {name: (value, {}) for name, value in compute().items()}
+        def gradients(tape: Any, values: Any, name: str) -> dict[str, Any]:
+            return self._gradients(tape, values[name], by_loss[name], wanted.cotangents.get(name))
+
+        def first() -> tuple[Any, Any, Passed]:
             with self._tape(leaves, several) as tape:
                 values = compute()
-            return {
-                name: (
-                    values[name],
-                    self._gradients(tape, values[name], {leaf: inputs[leaf] for leaf in own}, cotangents.get(name)),
-                )
-                for name, own in wanted.items()
-            }
+            return tape, values, {}
+
+        def call() -> Passed:
+            if not leaves:
+                return {name: (value, {}) for name, value in compute().items()}
+            if wanted.second is None:
+                tape, values, found = first()
+            else:
+                with self._tape({leaf: inputs[leaf]}) as over:
+                    tape, values, found = first()
+                    found[name] = values[name], gradients(tape, values, name)
+                found[SECOND] = self._gradients(over, found[name][1][leaf], {leaf: inputs[leaf]}, direction)[leaf], {}
+            for other in by_loss:
+                if other not in found:
+                    found[other] = values[other], gradients(tape, values, other)
+            return found
 
         return call
 

@@ -6,14 +6,14 @@ it fetched, also `Fed`; within a graph it adds operations. So the same code work
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Never
 
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Losses, Mode, Tensors, host, mode_of, plain
+from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain
 from lossvet.adapters.tensorflow_v1_graphs import Fed, Graph, Graphs, fed
 
 MODES = (Mode("session", forward_mode=False),)
@@ -77,20 +77,26 @@ class TensorFlowV1Primitives:
         gradient = self._gradients(function(inputs), x, cotangent)[leaf]
         return self._gradients(gradient, x, direction)[leaf]
 
-    def passes(
-        self, losses: Losses, inputs: Tensors, wanted: Mapping[str, tuple[str, ...]], cotangents: Tensors
-    ) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
         """One way forward for all losses, as users build a graph. It is called while one is built."""
+        along, second = wanted.cotangents, wanted.second
+        reductions = tuple(dict.fromkeys((*wanted.leaves, *(second[:1] if second else ()))))
 
-        def call() -> dict[str, tuple[Any, dict[str, Any]]]:
-            values = losses(inputs, tuple(wanted))()
-            return {
+        def call() -> Passed:
+            values = losses(inputs, reductions)()
+            found: Passed = {
                 name: (
                     values[name],
-                    self._gradients(values[name], {leaf: inputs[leaf] for leaf in own}, cotangents.get(name)),
+                    self._gradients(values[name], {leaf: inputs[leaf] for leaf in own}, along.get(name)),
                 )
-                for name, own in wanted.items()
+                for name, own in wanted.leaves.items()
             }
+            if second is not None:
+                name, leaf, direction = second
+                known, x = found.get(name, (None, {})), {leaf: inputs[leaf]}
+                gradient = known[1] if leaf in known[1] else self._gradients(values[name], x, along.get(name))
+                found[SECOND] = self._gradients(gradient[leaf], x, direction)[leaf], {}
+            return found
 
         return call
 

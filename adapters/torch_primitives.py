@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Losses, Mode, Tensors, is_float, mode_of, plain
+from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Passed, Tensors, Wanted, is_float, mode_of, plain
 
 MODES = (
     Mode("eager", eager=True),
@@ -97,13 +97,11 @@ class TorchPrimitives:
             gradient = self._gradients(value, {leaf: x}, cotangent, create_graph=True)[leaf]
         return None if gradient is None else self._gradients(gradient, {leaf: x}, direction)[leaf]
 
-    def passes(
-        self, losses: Losses, inputs: Tensors, wanted: Mapping[str, tuple[str, ...]], cotangents: Tensors
-    ) -> Callable[[], dict[str, tuple[Any, dict[str, Any]]]]:
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
         """A pass for each loss: a compiled forward pass can be gone back through only once."""
-        calls = {
-            name: self._pass(losses, inputs, name, leaves, cotangents.get(name)) for name, leaves in wanted.items()
-        }
+        calls = {name: self._pass(losses, inputs, name, wanted) for name in wanted.leaves}
+        if wanted.second is not None:
+            calls[SECOND] = partial(self._second, losses, inputs, wanted, wanted.second)
         return lambda: {name: call() for name, call in calls.items()}
 
     def wait(self, tensors: Any) -> None:
@@ -128,9 +126,20 @@ class TorchPrimitives:
     def _gpu(self) -> bool:
         return bool(self.torch.cuda.is_available())
 
+    def _second(
+        self, losses: Losses, inputs: Tensors, wanted: Wanted, second: tuple[str, str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        name, leaf, direction = second
+        try:
+            cotangent = wanted.cotangents.get(name)
+            return self.hvp(lambda given: losses(given, (name,))()[name], inputs, leaf, cotangent, direction), {}
+        except Exception as error:
+            return error, {}
+
     def _pass(
-        self, losses: Losses, inputs: Tensors, name: str, leaves: tuple[str, ...], cotangent: Any
+        self, losses: Losses, inputs: Tensors, name: str, wanted: Wanted
     ) -> Callable[[], tuple[Any, dict[str, Any]]]:
+        leaves, cotangent = wanted.leaves[name], wanted.cotangents.get(name)
         given = {key: self._leaf(x) if key in leaves else x for key, x in inputs.items()}
         compute, into = losses(given, (name,)), [given[leaf] for leaf in leaves]
         grad = partial(self.torch.autograd.grad, inputs=into, grad_outputs=cotangent, allow_unused=True)
