@@ -12,7 +12,7 @@ from typing import Any
 
 from lossvet.adapters import steps
 from lossvet.adapters.call import Answers, Call, Compiled, path
-from lossvet.adapters.protocol import Function, Primitives, Tensors, mode_of
+from lossvet.adapters.protocol import Function, Mode, Primitives, Tensors, mode_of
 from lossvet.adapters.types import Adapter, Measured, Missing, Native, Ops, Outcome, Prepared, Raised, Recipe
 from lossvet.reference.types import Case
 
@@ -80,7 +80,7 @@ class Computing:
         self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
     ) -> Prepared:
         p, how = self.primitives, mode_of(self.primitives, mode)
-        absent: Answers = {o: why for o in outputs if (why := self._lacking(recipe, case, o))}
+        absent: Answers = {o: why for o in outputs if (why := self._lacking(recipe, case, how, o))}
         asked = tuple(output for output in outputs if output not in absent)
         with p.scope(dtype, device):
             arrays = steps.inputs(recipe, case, asked)
@@ -127,9 +127,12 @@ class Computing:
         except Exception as error:
             return Raised(type(error).__name__, self.habits.words(error))
 
-    def _lacking(self, recipe: Recipe, case: Case, output: str) -> Missing | None:
-        """Why the recipe has no such output, as far as it is known before anything is computed."""
+    def _lacking(self, recipe: Recipe, case: Case, mode: Mode, output: str) -> Missing | None:
+        """Why there is no such output, as far as it is known before anything is computed."""
         reduction, leaf = path(output)
+        if not (mode.second_order if output == "hvp" else mode.reverse_mode or leaf is None):
+            order = "second derivatives" if mode.reverse_mode else "derivatives"
+            return Missing(f"{self.primitives.name} has no {order} in the mode {mode.name}")
         if self.habits.zeros and recipe.native is not None and leaf in recipe.native.no_gradient:
             return Missing(f"{recipe.native.spelling} has no gradient into {leaf}")
         return steps.missing(recipe, case, reduction)
