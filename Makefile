@@ -2,7 +2,8 @@
 # make bench  time them, with accuracy and the machine's limit
 # make report run and time everything, and make the site, in .lossvet/report
 # make asv    the same for asv's pages, in .asv/html
-# make test   the tests
+# make test   the tests, but for the slow ones
+# make test-slow   the slow ones (kills, gates, wheels, the browser, self-tests), and the matrix as pytest items
 # make lint   ruff and mypy
 # make install, make clean
 
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: install run bench report asv test lint clean
+.PHONY: install run bench report asv test test-slow lint clean
 
 install: $(INSTALLED)
 
@@ -42,7 +43,11 @@ asv: $(INSTALLED)
 	$(BIN)/asv publish
 
 test: $(INSTALLED)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not slow" tests $(ARGS)
+
+test-slow: $(INSTALLED)
+	$(BIN)/pytest -m slow tests $(ARGS)
+	$(BIN)/pytest src/lossvet/conformance
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

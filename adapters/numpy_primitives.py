@@ -62,6 +62,12 @@ class NumpyPrimitives:
     def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
         return separate(self, losses, inputs, wanted)
 
+    def twice(self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any) -> Never:
+        raise NotImplementedError(NO_DERIVATIVES)
+
+    def traced(self, function: Function, inputs: Tensors) -> bool:
+        return False
+
     def wait(self, tensors: Any) -> None:
         pass
 

@@ -104,6 +104,19 @@ class TensorFlowPrimitives:
 
         return call
 
+    def twice(
+        self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        chosen = {name: inputs[name] for name in leaves}
+        tape = self.tf.GradientTape(persistent=True, watch_accessed_variables=False)
+        with Watching(tape, self._floats(chosen)):
+            value = function(inputs)
+        first = self._gradients(tape, value, chosen, cotangent)
+        return value, first, self._gradients(tape, value, chosen, cotangent)
+
+    def traced(self, function: Function, inputs: Tensors) -> bool:
+        return False
+
     def wait(self, tensors: Any) -> None:
         if self._gpu:
             self.tf.test.experimental.sync_devices()

@@ -104,6 +104,18 @@ class TorchPrimitives:
             calls[SECOND] = partial(self._second, losses, inputs, wanted, wanted.second)
         return lambda: {name: call() for name, call in calls.items()}
 
+    def twice(
+        self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        with self.torch.enable_grad():
+            chosen = {name: self._leaf(inputs[name]) for name in leaves}
+            value = function({**inputs, **chosen})
+        first = self._gradients(value, chosen, cotangent, retain_graph=True)
+        return value, first, self._gradients(value, chosen, cotangent)
+
+    def traced(self, function: Function, inputs: Tensors) -> bool:
+        return False
+
     def wait(self, tensors: Any) -> None:
         if self._gpu:
             self.torch.cuda.synchronize()
@@ -165,16 +177,20 @@ class TorchPrimitives:
         return tensor.detach().requires_grad_()
 
     def _gradients(
-        self, value: Any, leaves: dict[str, Any], cotangent: Any, create_graph: bool = False
+        self, value: Any, leaves: dict[str, Any], cotangent: Any, create_graph: bool = False, retain_graph: bool = False
     ) -> dict[str, Any]:
         found: dict[str, Any] = dict.fromkeys(leaves)
         into = {name: x for name, x in leaves.items() if x.requires_grad}
         if not into or not isinstance(value, self.torch.Tensor) or not value.requires_grad:
             return found
         along = cotangent(value) if callable(cotangent) else cotangent
-        if along is None:
-            along = self.torch.ones_like(value)
+        # Of a scalar: PyTorch imports SymPy, which takes a second, where it is handed the gradient of an output.
+        scalar = value.sum() if along is None else (value * along.detach()).sum()
         grads = self.torch.autograd.grad(
-            value, list(into.values()), along, allow_unused=True, create_graph=create_graph
+            scalar,
+            list(into.values()),
+            allow_unused=True,
+            create_graph=create_graph,
+            retain_graph=retain_graph or create_graph,
         )
         return {**found, **dict(zip(into, grads, strict=True))}

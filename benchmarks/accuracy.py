@@ -20,15 +20,16 @@ from lossvet.benchmarks.messages import Sampled
 from lossvet.benchmarks.samples import Accuracy
 from lossvet.benchmarks.subjects import Subject
 from lossvet.benchmarks.workloads import Shape
-from lossvet.conformance import messages, records
+from lossvet.conformance import records
 from lossvet.conformance.judge import judge
 from lossvet.conformance.run import CannotJudge
 from lossvet.conformance.types import Absent, Verdict
-from lossvet.conformance.worker import end_with_parent
 from lossvet.reference import closed, variants
 from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.evaluate import all_outputs
 from lossvet.reference.types import Array, Case, Reduction, Variant
+from lossvet.workers import messages
+from lossvet.workers.lifecycle import end_with_parent
 
 Truth = Mapping[str, tuple[Array, Mapping[str, Bound]]]
 """By output: what is true, and by dtype how far an answer may be from it."""

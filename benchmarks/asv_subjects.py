@@ -11,10 +11,12 @@ from pathlib import Path
 
 from lossvet import adapters
 from lossvet.benchmarks import subjects
-from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks.bench_client import BenchClient
 from lossvet.benchmarks.subjects import Wanted
 from lossvet.benchmarks.workloads import Shape
-from lossvet.conformance.messages import Greeting, Hello
+from lossvet.workers.client import Side
+from lossvet.workers.machine import cores
+from lossvet.workers.messages import Greeting, Hello
 
 FILE = Path(__file__).with_suffix(".txt")
 WANTED = Wanted(shapes=(Shape(512, 1000),))
@@ -26,7 +28,7 @@ def greet(names: Iterable[str]) -> dict[str, Greeting]:
     """What each framework says of itself, in a process of its own."""
     greetings = {}
     for name in names:
-        with Client(name, Side(sys.executable), cores()[0], None, lambda: False) as client:
+        with BenchClient(name, Side(sys.executable), cores()[0], None) as client:
             greetings[name] = client.greeting
     return greetings
 

@@ -189,14 +189,13 @@ def prepared(subject: str) -> Callable[[], object]:
     from lossvet import adapters
     from lossvet.adapters.types import recipes
     from lossvet.benchmarks import subjects, workloads
-    from lossvet.benchmarks.client import cores
-    from lossvet.conformance import messages
     from lossvet.reference import variants
+    from lossvet.workers import lifecycle, messages
+    from lossvet.workers.machine import cores
 
     asked = subjects.subject(subject)
     cell = asked.cell
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores()[:1])  # before the framework counts its cores
+    lifecycle.stay_on(cores()[0])
     try:
         adapter = adapters.load(cell.framework)
     except ImportError as error:

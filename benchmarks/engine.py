@@ -13,16 +13,19 @@ from typing import Protocol
 
 import lossvet
 from lossvet import adapters
-from lossvet.benchmarks import accuracy, limit, machine, samples, subjects, timing
-from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks import accuracy, limit, samples, subjects, timing
+from lossvet.benchmarks.bench_client import BenchClient
 from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, Reply, Sampled
 from lossvet.benchmarks.samples import Header, Lost, Moved, NotThere, Sample
 from lossvet.benchmarks.subjects import Programme, Subject, Wanted
-from lossvet.conformance import messages, plan
+from lossvet.conformance import plan
 from lossvet.conformance.journal import Journal
-from lossvet.conformance.messages import Greeting, Hello
 from lossvet.conformance.run import CannotJudge
 from lossvet.reference.types import Reduction
+from lossvet.workers import machine, messages
+from lossvet.workers.client import Side
+from lossvet.workers.machine import cores
+from lossvet.workers.messages import Greeting, Hello
 
 BUDGET_NS = 9_000_000
 """What the blocks of a subject take together in a process: the spread between processes is larger than that in one."""
@@ -122,9 +125,9 @@ class _Session:
         with self.client(framework, cores()[0]) as client:
             return client.greeting
 
-    def client(self, framework: str, core: int) -> Client:
+    def client(self, framework: str, core: int) -> BenchClient:
         python = self.options.pythons.get(framework, sys.executable)
-        return Client(framework, Side(python), core, self.cache, lambda: False)
+        return BenchClient(framework, Side(python), core, self.cache)
 
     def work(self, book: Journal, programme: Programme) -> None:
         for subject, reason in programme.absent.items():
@@ -170,7 +173,7 @@ class _Session:
                         book.append(Lost(str(subject), replicate, error))
 
     def measured(
-        self, client: Client, own: Mapping[Subject, Reduction], answers: Mapping[Subject, Sampled]
+        self, client: BenchClient, own: Mapping[Subject, Reduction], answers: Mapping[Subject, Sampled]
     ) -> Iterator[tuple[Subject, Reply]]:
         """In every pass in a new order, but one workload after another, for one takes time to make. Who fails is not
         asked again."""

@@ -9,12 +9,13 @@ from fnmatch import fnmatchcase
 
 from lossvet.adapters import own_loss
 from lossvet.benchmarks import ratchet, samples
-from lossvet.benchmarks.client import Side
 from lossvet.benchmarks.gate_report import Difference, Observer, Options, Report
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.conformance import plan, run, summary
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.types import Absent, Verdict
+from lossvet.workers import machine
+from lossvet.workers.client import Side
 
 
 @dataclass
@@ -55,7 +56,7 @@ def compare_accuracy(
     seen = {name: _own_only(options, results[name].summary) for name in NAMES}
     differences += vanished(seen["base"], seen["head"])
     now, before = (ratchet.reached(_cells(options, results[name].summary)) for name in ("head", "base"))
-    profile = ratchet.profile()
+    profile = machine.profile()
     if options.accuracy is not None:
         before = {c: r for c, r in ratchet.read(options.accuracy, profile).items() if _asked(c, options)}
     proposed = samples.FOLDER / "accuracy.txt"

@@ -13,14 +13,15 @@ import numpy as np
 
 from lossvet.adapters.types import Measured
 from lossvet.benchmarks import accuracy, subjects
-from lossvet.benchmarks.client import cores
 from lossvet.benchmarks.gate_accuracy import as_wrong, words
 from lossvet.benchmarks.gate_report import Difference, Observer
 from lossvet.benchmarks.messages import Failed, Measure, Reply, Sampled
 from lossvet.benchmarks.pairs import NAMES, Match, Name
 from lossvet.benchmarks.subjects import Subject
-from lossvet.conformance import messages, records
+from lossvet.conformance import records
 from lossvet.conformance.types import Absent, Differs, Errored, Verdict
+from lossvet.workers import messages
+from lossvet.workers.machine import cores
 
 BUDGET_NS = 1_000_000
 """The calls are timed as ever, and nobody looks at these times."""

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from lossvet.adapters.own_loss import OwnLoss
-from lossvet.benchmarks.client import Side
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.pairs import Name
 from lossvet.benchmarks.ratchet import Worse
 from lossvet.benchmarks.subjects import Wanted
+from lossvet.workers.client import Side
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from lossvet.benchmarks import engine, gate, pairs, samples
-from lossvet.benchmarks.client import Side
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_report import Observer, Options
 from lossvet.benchmarks.messages import Sampled
 from lossvet.benchmarks.pairs import NAMES, Match, Name, Shot
 from lossvet.benchmarks.subjects import Programme
 from lossvet.conformance.journal import Journal
-from lossvet.conformance.messages import Greeting
+from lossvet.workers.client import Side
+from lossvet.workers.messages import Greeting
 
 SAID = ("suspicious and are measured afresh", "inconclusive and are measured once more")
 """At each look of `gate.LOOKS`."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from lossvet import adapters
 from lossvet.adapters import own_loss
 from lossvet.benchmarks import ratchet, subjects
-from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks.bench_client import BenchClient
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_accuracy import compare_accuracy
 from lossvet.benchmarks.gate_answers import Compared, compare_answers
@@ -21,14 +21,17 @@ from lossvet.benchmarks.gate_report import Observer, Options, Report
 from lossvet.benchmarks.gate_speed import compare_speed, matched
 from lossvet.benchmarks.pairs import NAMES, Match, Name
 from lossvet.conformance import plan
-from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.run import CannotJudge
+from lossvet.workers import machine
+from lossvet.workers.client import Side
+from lossvet.workers.machine import cores
+from lossvet.workers.messages import Greeting, Hello, Unavailable
 
 
 def run_gate(options: Options, observer: Observer) -> Report:
     """Raises CannotJudge, plan.NothingMatches, BaselineError, JournalError and what a conformance run raises."""
     if options.accuracy is not None:
-        ratchet.read(options.accuracy, ratchet.profile())  # what is wrong with it is said before minutes are spent
+        ratchet.read(options.accuracy, machine.profile())  # what is wrong with it is said before minutes are spent
     sides = {name: _environment(options, side) for name, side in options.sides.items()}
     frameworks = _frameworks(options)
     with tempfile.TemporaryDirectory(prefix="lossvet-gate-") as folder:
@@ -112,7 +115,7 @@ def _frameworks(options: Options) -> list[str]:
 
 
 def _greet(framework: str, side: Side, cache: Path) -> Greeting:
-    with Client(framework, side, cores()[0], cache, lambda: False) as client:
+    with BenchClient(framework, side, cores()[0], cache) as client:
         return client.greeting
 
 

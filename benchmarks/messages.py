@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lossvet.benchmarks.timing import BUDGET_NS, FEWEST
-from lossvet.conformance.messages import OutcomeMessage
+from lossvet.workers.messages import OutcomeMessage
 
 
 class Measure(msgspec.Struct, frozen=True, tag=True):

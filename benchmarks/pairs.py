@@ -16,10 +16,12 @@ from statistics import fmean, median
 from typing import Literal, Protocol
 
 from lossvet.benchmarks import limit, subjects
-from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks.bench_client import BenchClient
 from lossvet.benchmarks.messages import Failed, Measure, MeasureDrift, Reply, Sampled
 from lossvet.benchmarks.subjects import Subject
 from lossvet.reference.types import Reduction
+from lossvet.workers.client import Side
+from lossvet.workers.machine import cores
 
 Name = Literal["base", "head"]
 NAMES: tuple[Name, Name] = ("base", "head")
@@ -101,9 +103,9 @@ class Match:
             for _ in range(PASSES // 2):
                 observer.counted(f"{self.framework} pair {pair + 1}, round {turn + 1}")
 
-    def client(self, name: Name, core: int) -> Client:
+    def client(self, name: Name, core: int) -> BenchClient:
         """A worker of that side."""
-        return Client(self.framework, self.sides[name], core, self.caches[name], lambda: False)
+        return BenchClient(self.framework, self.sides[name], core, self.caches[name])
 
 
 def _order(number: int) -> tuple[Name, ...]:

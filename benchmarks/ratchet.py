@@ -6,7 +6,6 @@ class R, in ulp ("-" where there is none). Lines hold for the platform in the he
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,14 +40,6 @@ class Worse:
     cell: str
     kind: Literal["worse", "gone", "new"]
     words: str
-
-
-def profile() -> str:
-    """The platform, as far as it decides the last bits: system, machine and the widest vectors that it has."""
-    cpu = Path("/proc/cpuinfo")
-    flags = next((x for x in (cpu.read_text(errors="replace") if cpu.exists() else "").splitlines() if "avx" in x), "")
-    vectors = next((f for f in ("avx512f", "avx2", "avx") if f in flags.split()), "")
-    return "-".join(filter(None, (platform.system(), platform.machine(), vectors))).lower()
 
 
 def reached(cells: Iterable[CellSummary]) -> dict[str, Reached]:

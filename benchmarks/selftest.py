@@ -21,14 +21,16 @@ from typing import Protocol
 
 from lossvet.adapters import slowed
 from lossvet.benchmarks import gate, pairs, subjects, workloads
-from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks.bench_client import BenchClient
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Match, Name, Ratios, Shot
 from lossvet.benchmarks.statistics import share
 from lossvet.benchmarks.subjects import Subject
-from lossvet.conformance.messages import Hello, Unavailable
 from lossvet.conformance.run import CannotJudge
 from lossvet.conformance.types import Cell
 from lossvet.reference.types import Reduction
+from lossvet.workers.client import Side
+from lossvet.workers.machine import cores
+from lossvet.workers.messages import Hello, Unavailable
 
 RUNS = 250
 """Gate runs drawn for each kind: with four losses, 1,000 comparisons."""
@@ -105,7 +107,7 @@ def run(frameworks: Sequence[str], count: int, observer: Observer) -> Rates:
     with tempfile.TemporaryDirectory(prefix="lossvet-selftest-") as folder:
         caches: dict[Name, Path] = {name: Path(folder) / "cache" for name in NAMES}
         sides = {name: Side(sys.executable, slowed.environment(_shares(name))) for name in NAMES}
-        with Client(framework, sides["head"], cores()[0], caches["head"], lambda: False) as client:
+        with BenchClient(framework, sides["head"], cores()[0], caches["head"]) as client:
             hello = client.greeting
         if isinstance(hello, Unavailable):
             raise CannotJudge(f"{framework} is not there ({hello.reason}); see: lossvet doctor")

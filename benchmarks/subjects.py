@@ -10,10 +10,10 @@ from typing import Literal
 from lossvet.benchmarks import workloads
 from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance import plan
-from lossvet.conformance.messages import Greeting, Hello, NativeSpec
 from lossvet.conformance.types import Cell
 from lossvet.reference import variants
 from lossvet.reference.types import Reduction
+from lossvet.workers.messages import Greeting, Hello, NativeSpec
 
 Task = Literal["forward", "train"]
 TASKS: tuple[Task, ...] = ("forward", "train")

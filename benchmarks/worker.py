@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-import os
-import platform
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter_ns
 from typing import Any
 
-from lossvet import adapters
-from lossvet.adapters import devices, own_loss, slowed
+from lossvet.adapters import devices
 from lossvet.adapters.types import Adapter, Clock, Measured, Missing, Outcome, Prepared, Raised, recipes
 from lossvet.benchmarks import limit, memory, timing, workloads
 from lossvet.benchmarks.messages import (
@@ -27,42 +24,33 @@ from lossvet.benchmarks.messages import (
     Sampled,
 )
 from lossvet.benchmarks.subjects import Subject, subject
-from lossvet.conformance import frames, messages
-from lossvet.conformance.messages import Unavailable
-from lossvet.conformance.worker import end_with_parent, key_cache
 from lossvet.reference import variants
 from lossvet.reference.types import Case
+from lossvet.workers import machine, messages, serve
+from lossvet.workers.messages import Greeting
 
-CORE = "LOSSVET_CORE"
-"""The environment variable that says on which core to stay."""
 POISON = ("device-side assert", "illegal memory access", "CUDA error", "CUDA_ERROR")
 """What an exception says after which a GPU answers nothing more in this process."""
 
 
-def main(name: str, read_fd: int, write_fd: int) -> None:
-    """Say hello, then answer requests until the pipe ends."""
-    os.set_inheritable(read_fd, False)
-    os.set_inheritable(write_fd, False)
-    end_with_parent(read_fd)
-    key_cache()
-    if (core := os.environ.get(CORE)) and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(core)})  # before the framework counts its cores
-    python = f"{platform.python_implementation()} {platform.python_version()} {sys.executable}"
-    try:
-        adapter = slowed.added(own_loss.added(adapters.load(name)))
-    except Exception as error:  # whatever an import raises, it is the framework's, and means that there is none to ask
-        reason = messages.text(f"{type(error).__name__}: {error}")
-        greeting = Unavailable(name, reason, isinstance(error, ModuleNotFoundError))
-        frames.write(write_fd, frames.encode(greeting))
-        return
+def opened(name: str) -> tuple[Greeting, Callable[[Request], Iterable[Reply]]]:
+    """The adapter's greeting, and what measures it. Raises what the framework's import raises."""
+    adapter = serve.adapter(name)
     freeze()
-    frames.write(write_fd, frames.encode(messages.hello(adapter, python)))
-    splitter, kept = frames.Splitter(), Kept()
-    while (body := frames.read(read_fd, splitter)) is not None:
-        reply = answer(adapter, frames.decode(body, Request), kept)  # type: ignore[arg-type]  # a union is a type to msgspec
-        frames.write(write_fd, frames.encode(reply))
-        if poisoned(reply):
-            return
+    return messages.hello(adapter, machine.python()), partial(answers, adapter, {})
+
+
+def answers(adapter: Adapter, kept: Kept, request: Request) -> Iterator[Reply]:
+    """One for each request. Raises serve.End after one that says that the device is lost."""
+    reply = answer(adapter, request, kept)
+    yield reply
+    if poisoned(reply):
+        raise serve.End
+
+
+def refused(reply: Reply, reason: str) -> Reply:
+    """In place of a reply that is too large to be sent."""
+    return Failed(reason)
 
 
 def freeze() -> None:
@@ -191,3 +179,6 @@ def _judged(asked: Subject, case: Case, outcomes: Mapping[str, Outcome]) -> dict
         output: messages.outcome_message(Measured(cut(outcome.value)) if isinstance(outcome, Measured) else outcome)
         for output, outcome in outcomes.items()
     }
+
+
+SERVICE: serve.Service[Request, Reply] = serve.Service(Request, Reply, opened, refused)

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from lossvet.adapters.types import Outcome, exact_in
-from lossvet.conformance import messages
 from lossvet.conformance.judge import expected, judge
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import DTYPES, Plan
 from lossvet.conformance.types import Cell, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
+from lossvet.workers import messages
 
 Bounds = Mapping[str, Mapping[str, Bound]]
 

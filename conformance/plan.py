@@ -15,11 +15,11 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from lossvet.adapters.types import exact_in
-from lossvet.conformance.messages import Greeting, Hello, NativeSpec, Unavailable
 from lossvet.conformance.types import Cell
 from lossvet.reference import variants
 from lossvet.reference.types import Case, Variant, output_names
 from lossvet.reference.vectors import Golden
+from lossvet.workers.messages import Greeting, Hello, NativeSpec, Unavailable
 
 Level = Literal["quick", "full"]
 

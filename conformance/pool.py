@@ -1,4 +1,4 @@
-"""Workers under supervision: a thread for each framework, which asks, waits, buries and replaces.
+"""The workers of a run: a thread for each framework, which asks for one case after another, and waits.
 
 What happens is put in a queue of events, for the one thread that judges. A thread lives as long as its workers do,
 since Linux ends a worker with the thread that started it.
@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from lossvet.conformance import frames
-from lossvet.conformance.messages import Answer, Greeting, Request, Unavailable
-from lossvet.conformance.process import Died, Hung, Process, Stopped
+from lossvet.conformance.requests import Answer, Request
 from lossvet.conformance.types import Cell, Crashed, TimedOut
+from lossvet.workers.client import Client, Gone, Side
+from lossvet.workers.messages import Greeting
+from lossvet.workers.process import Died, Hung, Stopped, Unreadable
 
-START_LIMIT = 300.0
-"""Seconds for the import of a framework."""
+MODULE = "lossvet.conformance.worker"
+Worker = Client[Request, Answer]
 
 DEATHS_IN_A_ROW = 5
 """After so many cases without one answer, the rest of the cell is left alone, and counted as not run."""
@@ -103,13 +104,11 @@ class Lane(threading.Thread):
     """One framework: its worker, started at once, and its tasks, begun when `give` is called."""
 
     framework: str
-    python: str
-    environment: Mapping[str, str]
+    side: Side
     limit: float
     events: queue.Queue[Event]
     stop: threading.Event
     _tasks: queue.SimpleQueue[Sequence[Task] | None] = field(default_factory=queue.SimpleQueue)
-    _process: Process | None = None
     _serial: int = 0
 
     def __post_init__(self) -> None:
@@ -121,62 +120,58 @@ class Lane(threading.Thread):
 
     def run(self) -> None:
         try:
-            greeting = self._start()
-            self.events.put(Greeted(self.framework, greeting))
-            while (tasks := self._tasks.get()) is not None:
-                try:
-                    self._work(tasks, greeting)
-                except NotReplaced as error:
-                    self._remark(f"{error}; the rest of it is not run")
-                self.events.put(Ended(self.framework))
+            with Worker(self.framework, self.side, MODULE, stopped=self.stop.is_set, remark=self._remark) as worker:
+                self.events.put(Greeted(self.framework, worker.greeting))
+                while (tasks := self._tasks.get()) is not None:
+                    try:
+                        self._work(worker, tasks)
+                    except NotReplaced as error:
+                        self._remark(f"{error}; the rest of it is not run")
+                    self.events.put(Ended(self.framework))
         except Stopped:
             pass
         except BaseException as error:
             self.events.put(Broken(self.framework, error))
-        finally:
-            self._bury()
 
-    def _work(self, tasks: Iterable[Task], greeting: Greeting) -> None:
+    def _work(self, worker: Worker, tasks: Iterable[Task]) -> None:
         for task in tasks:
             for start in range(0, len(task.questions), CASES_A_REQUEST):
-                if not self._ask(task.cell, list(task.questions[start : start + CASES_A_REQUEST]), greeting):
+                if not self._ask(worker, task.cell, list(task.questions[start : start + CASES_A_REQUEST])):
                     break
 
-    def _ask(self, cell: Cell, left: list[Question], greeting: Greeting) -> bool:
-        """All of these cases, whatever it costs; False where the cell is given up."""
+    def _ask(self, worker: Worker, cell: Cell, left: list[Question]) -> bool:
+        """All of these cases, whatever it costs; False where the cell is given up. Raises NotReplaced."""
         tries = in_a_row = 0
+        sent = False
         while left:
-            try:
-                self._replace(greeting)
-                for answer in self._answers(cell, left):
+            if not sent:
+                worker.send(self._request(cell, left), self.limit)
+            found, case = worker.receive(self.limit), left[0].case
+            if isinstance(found, Answer) and (found.serial, found.case) != (self._serial, case):
+                worker.end()
+                found = Unreadable(f"it answers {found.case} where {case} was asked")
+            sent = isinstance(found, Answer)
+            match found:
+                case Answer():
                     left.pop(0)
                     tries = in_a_row = 0
-                    self.events.put(Answered(cell, answer))
-                continue
-            except Died as death:
-                verdict: Crashed | TimedOut = Crashed(death.how)
-                case = left[0].case
-                tries += 1
-                if death.outside and tries < TRIES:
-                    self._remark(f"its worker was killed from outside ({death.how}) at {case}, which is asked again")
-                    self._bury()
+                    self.events.put(Answered(cell, found))
                     continue
-            except Hung:
-                verdict = TimedOut(self.limit)
-            except frames.FrameError as error:
-                verdict = Crashed(f"its answer could not be read: {error}")
-            self._bury()
-            self.events.put(Lost(cell, left.pop(0), verdict))
+                case Gone():
+                    raise NotReplaced(str(found))
+                case Died(how, outside=True) if (tries := tries + 1) < TRIES:
+                    self._remark(f"its worker was killed from outside ({how}) at {case}, which is asked again")
+                    continue
+            self.events.put(Lost(cell, left.pop(0), _verdict(found)))
             tries, in_a_row = 0, in_a_row + 1
             if in_a_row == DEATHS_IN_A_ROW and left:
                 self._remark(f"{in_a_row} cases in a row had no answer; the other {len(left)} of {cell} are not run")
                 return False
         return True
 
-    def _answers(self, cell: Cell, questions: Sequence[Question]) -> Iterable[Answer]:
-        assert self._process is not None
+    def _request(self, cell: Cell, questions: Sequence[Question]) -> Request:
         self._serial += 1
-        request = Request(
+        return Request(
             serial=self._serial,
             recipe=cell.recipe,
             mode=cell.mode,
@@ -185,49 +180,19 @@ class Lane(threading.Thread):
             cases=[q.message for q in questions],
             outputs=[q.outputs for q in questions],
         )
-        self._process.send(frames.encode(request), self.limit)
-        for question in list(questions):
-            answer = frames.decode(self._process.receive(self.limit), Answer)
-            if (answer.serial, answer.case) != (self._serial, question.case):
-                raise frames.MalformedFrame(f"it answers {answer.case} where {question.case} was asked")
-            yield answer
-
-    def _replace(self, greeting: Greeting) -> None:
-        if self._process is not None:
-            return
-        again = self._start()
-        if again != greeting:
-            words = again.reason if isinstance(again, Unavailable) else f"it is {again.version} now"
-            raise NotReplaced(f"its worker died and cannot be replaced: {words}")
-
-    def _start(self) -> Greeting:
-        """A worker and its first words. A start that something outside ends is tried again."""
-        for attempt in range(1, TRIES + 1):
-            try:
-                self._process = Process(self.framework, self.python, self.environment, self.stop.is_set)
-                return frames.decode(self._process.receive(START_LIMIT), Greeting)  # type: ignore[arg-type]  # a union is a type to msgspec
-            except OSError as error:
-                return Unavailable(self.framework, f"{self.python} cannot be started: {error.strerror}", missing=False)
-            except Hung:
-                self._bury()
-                return Unavailable(self.framework, f"it did not start within {START_LIMIT:g} s", missing=False)
-            except frames.FrameError as error:
-                self._bury()
-                return Unavailable(self.framework, f"its worker speaks another language: {error}", missing=False)
-            except Died as death:
-                self._bury()
-                if not death.outside or attempt == TRIES:
-                    return Unavailable(self.framework, f"its worker died at the start: {death.how}", missing=False)
-                self._remark(f"its worker was killed from outside ({death.how}) at the start, and is started again")
-        raise AssertionError("unreachable")
-
-    def _bury(self) -> None:
-        if self._process is not None:
-            self._process.close()
-            self._process = None
 
     def _remark(self, text: str) -> None:
         self.events.put(Remark(self.framework, text))
+
+
+def _verdict(failure: Died | Hung | Unreadable) -> Crashed | TimedOut:
+    match failure:
+        case Died(how):
+            return Crashed(how)
+        case Hung(limit):
+            return TimedOut(limit)
+        case Unreadable():
+            return Crashed(str(failure))
 
 
 @dataclass
@@ -244,7 +209,8 @@ class Pool:
 
     def __enter__(self) -> Pool:
         for name, python in self.pythons.items():
-            self._lanes[name] = Lane(name, python, self.environment, self.limit, self.events, self._stop)
+            side = Side(python, self.environment)
+            self._lanes[name] = Lane(name, side, self.limit, self.events, self._stop)
             self._lanes[name].start()
         return self
 

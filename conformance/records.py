@@ -12,8 +12,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from lossvet.conformance.messages import Greeting
 from lossvet.conformance.types import Absent, Agrees, Crashed, Deviates, Differs, Errored, TimedOut, Verdict
+from lossvet.workers.messages import Greeting
 
 _VERDICTS: dict[str, type[Verdict]] = {
     kind.__name__: kind for kind in (Agrees, Differs, Deviates, Absent, Errored, Crashed, TimedOut)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,12 +14,11 @@ from typing import Protocol
 import msgspec
 
 import lossvet
-from lossvet import adapters, conformance, reference
-from lossvet.conformance import journal, ledger, messages, plan, pool, process, records, summary
+from lossvet import adapters, conformance, reference, workers
+from lossvet.conformance import journal, ledger, plan, pool, records, summary
 from lossvet.conformance.journal import Contents, Journal, JournalError
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.ledger import Ledger
-from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.plan import Item, Plan, Selection
 from lossvet.conformance.pool import Answered, Broken, Ended, Lost, Pool, Question, Remark, Task
 from lossvet.conformance.records import Finished, Header, Judged
@@ -28,6 +26,8 @@ from lossvet.conformance.summary import Summary
 from lossvet.conformance.types import Absent, Verdict
 from lossvet.reference import vectors
 from lossvet.reference.vectors import Golden
+from lossvet.workers import caches, messages
+from lossvet.workers.messages import Greeting, Hello, Unavailable
 
 COMPILES_MOST = ("tensorflow", "jax", "tensorflow_v1", "torch")
 """Who goes first, so that the longest is not begun last; anybody else comes between."""
@@ -135,12 +135,12 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
         plan.known(what, given, names)
     entries = Ledger.read()
     asked = [name for name in names if not named or name in named or name in options.require]
-    cache = None if options.cold else process.default_cache()
+    cache = None if options.cold else caches.default()
     pythons = {name: options.pythons.get(name, sys.executable) for name in asked}
     observer.starting(asked)
-    with Pool(pythons, {**process.environment(cache), **options.environment}, options.limit) as workers:
+    with Pool(pythons, {**caches.environment(cache), **options.environment}, options.limit) as lanes:
         goldens = plan.choose(load, options.selection.only)
-        greetings, remarks = pool.greetings(workers)
+        greetings, remarks = pool.greetings(lanes)
         _present(greetings, {*named, *options.require}, options.selection.device)
         made = plan.make(greetings, goldens, options.selection)
         book, before, finished = _journal(options, made, greetings)
@@ -149,7 +149,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
             observer.begin(greetings, made, sum(len(j.verdicts) for j in before))
             for remark in remarks:
                 observer.remark(remark.framework, remark.text)
-            session = _Session(made, workers, book, Judging(made, entries), observer, judged)
+            session = _Session(made, lanes, book, Judging(made, entries), observer, judged)
             session.work()
             if not finished and len(judged) == sum(1 for _ in made):
                 book.append(Finished(_now()))
@@ -238,7 +238,7 @@ def _digest(made: Plan, greetings: Mapping[str, Greeting]) -> str:
     """Of all that verdicts depend on: what is asked, golden results with their inputs, the ledger, our own source, the
     frameworks."""
     found = hashlib.sha256(made.digest.encode())
-    for package in (adapters, reference, conformance):
+    for package in (adapters, reference, workers, conformance):
         for path in sorted(Path(package.__path__[0]).rglob("*.py")):
             found.update(f"{path.name}\0".encode() + path.read_bytes())
     found.update((vectors.FOLDER / "manifest.json").read_bytes() + ledger.DEFAULT.read_bytes())
@@ -363,8 +363,3 @@ class _Session:
             )
             for some in by_cell.values()
         ]
-
-
-def machine() -> str:
-    """The interpreter, as the header of a report names it."""
-    return f"python {platform.python_version()}"

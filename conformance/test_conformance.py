@@ -21,11 +21,11 @@ import pytest
 
 from lossvet.conformance import run
 from lossvet.conformance.ledger import Ledger
-from lossvet.conformance.messages import Greeting, Hello, Unavailable
 from lossvet.conformance.plan import Plan, Selection, make
 from lossvet.conformance.summary import kind
 from lossvet.conformance.types import Cell, Deviates, Verdict
 from lossvet.reference import variants
+from lossvet.workers.messages import Greeting, Hello, Unavailable
 
 REQUIRED = tuple(filter(None, os.environ.get("LOSSVET_REQUIRE", "").split(",")))
 

@@ -1,69 +1,41 @@
-"""The process in which one framework lives. It reads requests from a pipe, answers on another, ends with its parent.
-
-Started by `pool.py` as `python -c BOOTSTRAP`; whatever the framework prints goes to a file of the parent's.
-"""
+"""What a worker of a run does: it answers cases of one cell, one by one."""
 
 from __future__ import annotations
 
-import ctypes
-import faulthandler
-import hashlib
-import os
-import platform
-import select
-import signal
-import sys
-import threading
 import time
-from importlib.metadata import distributions
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
-from lossvet import adapters
-from lossvet.adapters import own_loss, steps
+import msgspec
+
+from lossvet.adapters import steps
 from lossvet.adapters.types import Adapter, Missing, Outcome, Raised, Recipe, recipes
-from lossvet.conformance import frames, messages
-from lossvet.conformance.messages import Answer, CaseMessage, Request, Unavailable
+from lossvet.conformance.requests import Answer, Request
 from lossvet.reference import variants
 from lossvet.reference.types import Case
-
-_PR_SET_PDEATHSIG = 1
-
-
-def main(name: str, read_fd: int, write_fd: int) -> None:
-    """Say hello, then answer requests until the pipe ends."""
-    os.set_inheritable(read_fd, False)
-    os.set_inheritable(write_fd, False)
-    faulthandler.enable()
-    end_with_parent(read_fd)
-    key_cache()
-    own = os.getpid()
-    python = f"{platform.python_implementation()} {platform.python_version()} {sys.executable}"
-    try:
-        adapter = own_loss.added(adapters.load(name))
-    except Exception as error:  # whatever an import raises, it is the framework's, and means that there is none to ask
-        missing = isinstance(error, ModuleNotFoundError)
-        reason = messages.text(f"{type(error).__name__}: {error}")
-        frames.write(write_fd, frames.encode(Unavailable(name, reason, missing)))
-        return
-    frames.write(write_fd, frames.encode(messages.hello(adapter, python)))
-    splitter = frames.Splitter()
-    while (body := frames.read(read_fd, splitter)) is not None:
-        request = frames.decode(body, Request)
-        for raw, outputs in zip(request.cases, request.outputs, strict=True):
-            answer = _answer(adapter, request, frames.decode(bytes(raw), CaseMessage), outputs)
-            if os.getpid() != own:  # a framework forked, and this is the child: it has no business on the pipe
-                os._exit(0)
-            frames.write(write_fd, _encoded(answer))
+from lossvet.workers import frames, machine, messages, serve
+from lossvet.workers.messages import CaseMessage, Greeting
 
 
-def _encoded(answer: Answer) -> bytes:
-    """The frame of an answer; of its refusal, where it is too large to be sent."""
-    try:
-        return frames.encode(answer)
-    except frames.OversizedFrame as error:
-        refused = messages.outcome_message(Raised("OversizedFrame", str(error)))
-        outcomes = dict.fromkeys(answer.outcomes, refused)
-        return frames.encode(Answer(answer.serial, answer.case, outcomes, answer.seconds, answer.compiled))
+def opened(name: str) -> tuple[Greeting, Callable[[Request], Iterable[Answer]]]:
+    """The adapter's greeting, and what answers of it. Raises what the framework's import raises."""
+    adapter = serve.adapter(name)
+    return messages.hello(adapter, machine.python()), partial(answers, adapter)
+
+
+def answers(adapter: Adapter, request: Request) -> Iterator[Answer]:
+    """One for each case, in order."""
+    for raw, outputs in zip(request.cases, request.outputs, strict=True):
+        yield _answer(adapter, request, frames.decode(bytes(raw), messages.CASES), outputs)
+
+
+def refused(answer: Answer, reason: str) -> Answer:
+    """In place of an answer that is too large to be sent."""
+    words = messages.outcome_message(Raised("OversizedFrame", reason))
+    return msgspec.structs.replace(answer, outcomes=dict.fromkeys(answer.outcomes, words))
+
+
+SERVICE: serve.Service[Request, Answer] = serve.Service(Request, Answer, opened, refused)
 
 
 def _answer(adapter: Adapter, request: Request, message: CaseMessage, outputs: tuple[str, ...]) -> Answer:
@@ -107,36 +79,3 @@ def _parts(outputs: tuple[str, ...], one_by_one: bool) -> list[tuple[str, ...]]:
         return [(output,) for output in outputs]
     kinds = dict.fromkeys(output.split("/")[0] for output in outputs)
     return [tuple(o for o in outputs if o.split("/")[0] == kind) for kind in kinds]
-
-
-def end_with_parent(read_fd: int) -> None:
-    """Linux kills this process with its parent, even in a call that never returns; elsewhere the pipe is watched."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-    def watch() -> None:
-        poll = select.poll()
-        poll.register(read_fd, 0)
-        while True:
-            if any(event & (select.POLLHUP | select.POLLNVAL) for _, event in poll.poll()):
-                if os.getpgrp() == os.getpid():
-                    os.killpg(os.getpid(), signal.SIGKILL)  # what the framework forked goes too
-                os._exit(1)
-
-    threading.Thread(target=watch, daemon=True, name="lossvet-parent-watch").start()
-
-
-def key_cache() -> None:
-    """LOSSVET_CACHE, if given, becomes a folder for exactly these versions on this kind of processor.
-
-    Compiled code that is kept must never meet another version or a processor that lacks an instruction.
-    """
-    base = os.environ.get("LOSSVET_CACHE")
-    if not base:
-        return
-    installed = sorted({f"{d.name}=={d.version}" for d in distributions()})
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(errors="replace").splitlines() if cpu.exists() else []
-    flags = next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())
-    key = hashlib.sha256("\n".join([platform.python_version(), platform.machine(), flags, *installed]).encode())
-    os.environ["LOSSVET_CACHE"] = str(Path(base) / key.hexdigest()[:16])

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.text import Text
 
-from lossvet.conformance.messages import Greeting
 from lossvet.conformance.plan import Plan
 from lossvet.reports.terminal import plain
+from lossvet.workers.messages import Greeting
 
 EVERY = 5.0
 """Seconds between plain lines."""

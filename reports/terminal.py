@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import platform
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
@@ -12,11 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 import lossvet
-from lossvet.conformance.messages import Greeting, Hello
-from lossvet.conformance.run import Result, machine
+from lossvet.conformance.run import Result
 from lossvet.conformance.types import Deviates
 from lossvet.reports.findings import smallest
 from lossvet.reports.matrix import LEGEND, Tone, matrix
+from lossvet.workers import machine
+from lossvet.workers.messages import Greeting, Hello
 
 MOST_FINDINGS = 20
 
@@ -36,8 +37,8 @@ def plain(text: str) -> str:
 
 def header(out: Console, greetings: Mapping[str, Greeting], device: str) -> None:
     """lossvet, the machine, and every framework with its version and modes, or why it is not there."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    out.print(Text(f"lossvet {lossvet.__version__}   {machine()}   {cores} cores   {device}"))
+    python, cores = platform.python_version(), len(machine.cores())
+    out.print(Text(f"lossvet {lossvet.__version__}   python {python}   {cores} cores   {device}"))
     words = []
     for name, greeting in greetings.items():
         if isinstance(greeting, Hello):

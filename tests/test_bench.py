@@ -203,6 +203,7 @@ def test_the_command_shows_the_table_and_shows_it_again(tmp_path: Path) -> None:
     assert "expected NxC" in bad.stderr
 
 
+@pytest.mark.slow
 def test_those_who_judge_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(

@@ -24,15 +24,17 @@ from stand_in import GIVE_NS, WAKE_NS, Gpu, Tensor, Torch, call
 from lossvet.adapters import devices, jax_, tensorflow_, tensorflow_v1_, torch_
 from lossvet.adapters.devices import ColdClock, EventClock, QueueClock
 from lossvet.adapters.types import Adapter, Clock, Device, Measured, Outcome, Prepared, Raised, recipes
-from lossvet.benchmarks import limit, machine, worker, workloads
-from lossvet.benchmarks.client import Client, Side, cores
+from lossvet.benchmarks import limit, worker, workloads
+from lossvet.benchmarks.bench_client import BenchClient
 from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, MeasureDrift, Reply, Sampled
 from lossvet.benchmarks.samples import Header, Moved, Sample, Samples
 from lossvet.benchmarks.subjects import subject
 from lossvet.benchmarks.table import Row, fastest, table
-from lossvet.conformance import frames, messages
-from lossvet.conformance.messages import Hello
 from lossvet.reference import variants
+from lossvet.workers import frames, machine, messages
+from lossvet.workers.client import Side
+from lossvet.workers.machine import cores
+from lossvet.workers.messages import Hello
 
 WORK = 10_000
 """Bytes of a call, and so nanoseconds of its work: five times what it takes to give it away."""
@@ -259,34 +261,35 @@ def test_who_does_no_work_is_void(idle: bool) -> None:
 
 
 @pytest.fixture
-def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BenchClient]:
     """A worker of the stand-in, whose kernels assert in pos_weight."""
     monkeypatch.setitem(plugged.ADAPTERS, "stand_in", "stand_in:adapter")
     monkeypatch.setenv("STAND_IN", "pos_weight")
     plugged.plug_here(tmp_path / "others", monkeypatch)
-    with Client("stand_in", Side(sys.executable), cores()[0], None, lambda: False) as made:
+    with BenchClient("stand_in", Side(sys.executable), cores()[0], None) as made:
         assert isinstance(made.greeting, Hello), made.greeting
         assert made.greeting.measured == ("cpu", "cuda")
         yield made
 
 
-def test_an_assert_on_the_device_ends_the_worker(client: Client) -> None:
+def test_an_assert_on_the_device_ends_the_worker(client: BenchClient) -> None:
     process = client._process
     assert process is not None
     client.send(Measure(subject_name(variant="pos_weight"), ("loss/mean",)))
-    reply: Reply = frames.decode(process.receive(60.0), Reply)  # type: ignore[arg-type]  # a union is a type to msgspec
-    assert reply == Failed(f"RuntimeError: {stand_in.ASSERTED}")
+    body = process.receive(60.0)
+    assert isinstance(body, bytes)
+    assert frames.decode(body, frames.decoder(Reply)) == Failed(f"RuntimeError: {stand_in.ASSERTED}")
     assert process._child.wait(timeout=20) == 0
 
 
-def test_any_other_failure_does_not(client: Client) -> None:
+def test_any_other_failure_does_not(client: BenchClient) -> None:
     process = client._process
     assert isinstance(client.ask(Measure("no/such/thing", ())), Failed)
     assert isinstance(client.ask(MeasureDrift()), Sampled)
     assert client._process is process
 
 
-def test_the_next_request_has_a_new_worker(client: Client) -> None:
+def test_the_next_request_has_a_new_worker(client: BenchClient) -> None:
     process = client._process
     reply = client.ask(Measure(subject_name(variant="pos_weight"), ("loss/mean",)))
     assert reply == Failed(f"RuntimeError: {stand_in.ASSERTED}")

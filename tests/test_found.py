@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from lossvet.conformance.ledger import Ledger
 
 FOUND = (Path(__file__).parent.parent / "reports" / "FOUND.md").read_text()
@@ -34,6 +36,7 @@ def test_every_deviation_is_found_and_every_finding_a_deviation() -> None:
     assert set(FINDINGS) == {d.id for d in Ledger.read().deviations}
 
 
+@pytest.mark.slow
 def test_the_programs_print_what_the_page_says() -> None:
     programs = [blocks(section)[0] for section in SECTIONS.values()]
     command = [sys.executable, "-c", RUN_ALL]

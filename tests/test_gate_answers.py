@@ -9,12 +9,12 @@ import pytest
 
 from lossvet.adapters.types import Measured
 from lossvet.benchmarks import accuracy, gate_answers, gating, pairs, subjects, workloads
-from lossvet.benchmarks.client import Side
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_answers import Compared
 from lossvet.benchmarks.messages import Failed, Measure, Reply, Sampled
 from lossvet.benchmarks.pairs import Match, Name
-from lossvet.conformance import messages
+from lossvet.workers import messages
+from lossvet.workers.client import Side
 
 SMALL = "sparse/native/torch/eager/float32/cpu/8x10/forward"
 LARGE = "cost_complement/composed/torch/eager/float32/cpu/512x1000/forward"
@@ -92,6 +92,7 @@ def test_no_answer_of_head_is_told_where_it_has_times(monkeypatch: pytest.Monkey
     assert gating._unanswered(found, [Finding(SMALL, "missing", blame="head")]) == []
 
 
+@pytest.mark.slow
 def test_what_is_too_large_to_be_judged_has_to_stay_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = compared(monkeypatch, 3.0, float("nan"), LARGE).differences
     assert (found.words, found.known) == ("loss/mean: is not finite, and was in base", False)

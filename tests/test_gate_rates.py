@@ -85,6 +85,7 @@ def test_the_simulation_decides_as_the_gate_does(noise: Callable[..., np.ndarray
     assert seen == CODES.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [normal, heavy, bimodal])
 @pytest.mark.parametrize("scale", [0.01, 0.02])
 def test_no_false_alarm_and_power_at_5_per_cent(

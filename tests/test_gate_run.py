@@ -26,12 +26,13 @@ from test_gate_answers import Silent
 
 from lossvet.adapters import own_loss
 from lossvet.benchmarks import gate_accuracy, gating, pairs, ratchet, workloads
-from lossvet.benchmarks.client import Side
 from lossvet.benchmarks.gate_report import Options
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.benchmarks.subjects import Wanted
 from lossvet.conformance.summary import Summary
 from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Errored, Verdict
+from lossvet.workers import machine
+from lossvet.workers.client import Side
 
 GOOD = """
 import numpy as np
@@ -112,7 +113,7 @@ def slower(tmp_path_factory: pytest.TempPathFactory) -> Done:
 @pytest.fixture(scope="module")
 def others(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
     """One after the other: disturbed by each other, they would take their second stage as well."""
-    better = f"[{ratchet.profile()}]\n{CELL} R 0.01\nsparse/composed/numpy/eager/float32/cpu R 0.01\n"
+    better = f"[{machine.profile()}]\n{CELL} R 0.01\nsparse/composed/numpy/eager/float32/cpu R 0.01\n"
     accuracy = tmp_path_factory.mktemp("accuracy") / "accuracy.txt"
     accuracy.write_text(better)
     asked = {
@@ -125,6 +126,7 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
 # A loss that became slower -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_slower_loss_is_red(slower: Done) -> None:
     assert slower.code == 1, slower
     assert slower.last == "red: 1 slower (exit 1)", slower
@@ -134,12 +136,14 @@ def test_a_slower_loss_is_red(slower: Done) -> None:
     assert 10 < float(found[2]) < 100, slower
 
 
+@pytest.mark.slow
 def test_the_step_summary_is_written(slower: Done) -> None:
     text = (slower.folder / "summary.md").read_text()
     assert text.startswith("## lossvet gate\n\n**red: 1 slower**\n"), slower
     assert "| slower | sparse/own/numpy/eager/float32/cpu/512x1000/forward | \\+" in text
 
 
+@pytest.mark.slow
 def test_all_that_was_measured_is_kept(slower: Done) -> None:
     (samples,) = (slower.folder / ".lossvet").glob("gate-*.jsonl")
     records = [json.loads(line)["record"] for line in samples.read_text().splitlines()]
@@ -152,6 +156,7 @@ def test_all_that_was_measured_is_kept(slower: Done) -> None:
 # A loss that has not changed -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_same_loss_is_green(others: Mapping[str, Done]) -> None:
     same = others["same"]
     found = json.loads(same.out)
@@ -167,14 +172,16 @@ def test_the_same_loss_is_green(others: Mapping[str, Done]) -> None:
     assert found["exit"] == same.code
 
 
+@pytest.mark.slow
 def test_the_accuracy_that_is_proposed_can_be_used(others: Mapping[str, Done]) -> None:
     proposed = others["same"].folder / ".lossvet" / "accuracy.txt"
-    assert CELL in ratchet.read(proposed, ratchet.profile())
+    assert CELL in ratchet.read(proposed, machine.profile())
 
 
 # A loss that is broken -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_broken_is_red_for_each_reason(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert broken.code == 1, broken
@@ -182,18 +189,21 @@ def test_a_loss_that_is_broken_is_red_for_each_reason(others: Mapping[str, Done]
     assert re.fullmatch(reasons, broken.last), broken
 
 
+@pytest.mark.slow
 def test_a_loss_that_raises_is_named_with_what_it_raised(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert "\nmissing      head: RuntimeError: no : :error::kernel\n" in broken.out, broken
     assert not [line for line in (broken.out + broken.err).splitlines() if line.lstrip().startswith("::")]
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_wrong_is_named_with_the_case(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert "wrong in head, and not in base: sparse/own/numpy/eager/float" in broken.out, broken
     assert "sparse/ignored_first loss/mean: is outside the bound" in broken.out
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_wrong_only_where_it_is_timed_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the times and the cases, which have nothing to say of it and take half a minute."""
     plug_here(tmp_path / "others", monkeypatch)
@@ -241,6 +251,7 @@ def test_who_was_wrong_before_may_not_become_wronger(base: Verdict | None, head:
     assert gate_accuracy.as_wrong(base, head) is known
 
 
+@pytest.mark.slow
 def test_a_loss_less_accurate_than_its_baseline_is_named(others: Mapping[str, Done]) -> None:
     """And lines of other recipes are not gone because this gate judges one."""
     broken = others["broken"]
@@ -251,6 +262,7 @@ def test_a_loss_less_accurate_than_its_baseline_is_named(others: Mapping[str, Do
 # A gate that cannot judge --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_base_that_lacks_the_loss_cannot_be_judged(tmp_path: Path) -> None:
     """Nor is the module found in the folder where the gate was started."""
     for number, base in enumerate(("def other(): ...", "")):
@@ -260,6 +272,7 @@ def test_a_base_that_lacks_the_loss_cannot_be_judged(tmp_path: Path) -> None:
         assert ("no attribute 'loss'" if base else "No module named 'mylib'") in done.last
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_one_file_on_both_sides_is_not_compared(tmp_path: Path) -> None:
     """Neither folder holds it, and PYTHONPATH names a third that does: that would be head against head, and green."""
     (tmp_path / "lib").mkdir()
@@ -278,6 +291,7 @@ def test_a_folder_is_compared_by_a_loss(tmp_path: Path) -> None:
     assert ". is a folder; say which loss of it to compare: --loss" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_head_that_lacks_the_loss_is_red(tmp_path: Path) -> None:
     done = gate(tmp_path, GOOD, "")
     assert done.code == 1, done
@@ -285,12 +299,13 @@ def test_a_head_that_lacks_the_loss_is_red(tmp_path: Path) -> None:
     assert "missing      head: ModuleNotFoundError: No module named 'mylib'\n  numpy\n" in done.out
 
 
+@pytest.mark.slow
 def test_baselines_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "accuracy.txt"
     path.write_text(f"[amiga-68000]\n{CELL} R 1\n")
     done = gate(tmp_path, GOOD, GOOD, "--accuracy", str(path))
     assert done.code == 2, done
-    assert f"has no baselines for [{ratchet.profile()}]; it has: amiga-68000" in done.last
+    assert f"has no baselines for [{machine.profile()}]; it has: amiga-68000" in done.last
     assert "A gate without --accuracy leaves them in .lossvet/accuracy.txt" in done.last
     assert "pair 1" not in done.err
     path.write_text("nonsense\n[x]\nmore\n")

@@ -13,12 +13,12 @@ import pytest
 pytest.importorskip("scipy")
 
 from lossvet.benchmarks import gate, gate_speed, pairs, subjects
-from lossvet.benchmarks.client import Side
 from lossvet.benchmarks.gate_report import Options, Report
 from lossvet.benchmarks.messages import Failed, Reply, Sampled
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Match, Name, Shot
 from lossvet.benchmarks.subjects import Programme, Subject, Wanted
 from lossvet.reference.types import Reduction
+from lossvet.workers.client import Side
 
 BASE = 1_000_000.0
 """Nanoseconds of a subject, where nothing else is said."""

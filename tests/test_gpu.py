@@ -12,6 +12,7 @@ import pytest
 LOSSVET = (sys.executable, "-P", "-c", "from lossvet.cli import main; main()")
 
 
+@pytest.mark.slow
 @pytest.mark.gpu
 def test_the_matrix_holds_on_a_gpu(tmp_path: Path) -> None:
     asked = ("run", "--device", "gpu", "--only", "hard", "--only", "at_zero", "--format", "json")

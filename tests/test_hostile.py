@@ -28,9 +28,8 @@ from hostile import WORDS
 from lossvet.benchmarks import samples
 from lossvet.benchmarks.samples import Samples
 from lossvet.benchmarks.table import table
-from lossvet.conformance import journal, messages, plan, records, summary
+from lossvet.conformance import journal, plan, records, summary
 from lossvet.conformance.journal import Contents, Journal
-from lossvet.conformance.messages import Hello, NativeSpec, Unavailable
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.records import Finished, Header, Judged
 from lossvet.conformance.run import Result
@@ -39,6 +38,8 @@ from lossvet.reference import vectors
 from lossvet.reports import junit, markdown, terminal
 from lossvet.reports.site import build, figures
 from lossvet.reports.site.sources import RUN, Sources, packed
+from lossvet.workers import messages
+from lossvet.workers.messages import Hello, NativeSpec, Unavailable
 
 BENIGN = "plain words"
 
@@ -153,6 +154,7 @@ def test_pictures_are_well_formed(words: str) -> None:
         assert not words.strip() or tags[0] == tags[1]
 
 
+@pytest.mark.slow
 @every
 def test_the_site_keeps_its_structure(
     words: str, benign: Mapping[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

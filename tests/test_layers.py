@@ -29,8 +29,17 @@ MAY_IMPORT = {
     "benchmarks": {"reference", "adapters", "workers", "conformance", "verify", "benchmarks"},
     "reports": {"reference", "adapters", "workers", "conformance", "verify", "benchmarks", "reports"},
     "": {
-        "reference", "adapters", "workers", "conformance", "verify", "benchmarks", "reports", "cli", "commands", "testing",
-    },  # fmt: skip
+        "reference",
+        "adapters",
+        "workers",
+        "conformance",
+        "verify",
+        "benchmarks",
+        "reports",
+        "cli",
+        "commands",
+        "testing",
+    },
 }
 """By folder, the folders that it may import from; "" is src/lossvet itself, with its commands."""
 
@@ -50,6 +59,7 @@ THIRD_PARTY = {
 }
 """Beside the standard library, what each folder may import: what the package or an extra of it depends on."""
 
+CORPUS = "verify/corpus/"
 PROVERS = {"reference/balls.py", "reference/certify.py"}
 
 
@@ -100,11 +110,15 @@ def faults(path: str, source: str) -> list[str]:
         where = f"{path}:{i.line}"
         if i.level:
             found.append(f"{where} imports relatively; write the import in full")
+        elif i.module.startswith("lossvet.verify.corpus"):
+            found.append(f"{where} imports {i.module}: the corpus is data for workers, and is not imported")
         elif top == "lossvet":
             part = rest.split(".")[0]
             known = part in set().union(*MAY_IMPORT.values())
             if known and part not in MAY_IMPORT[folder]:
                 found.append(f"{where}: {folder or 'the command line'} imports {i.module}, which is to its right")
+        elif top in FRAMEWORKS and path.startswith(CORPUS):
+            pass  # losses as people write them, loaded by the worker of their framework
         elif top in FRAMEWORKS:
             if not (folder == "adapters" and (path.endswith("_.py") or path.endswith("/tensorflow_ops.py"))):
                 found.append(f"{where} imports {top}: only the file of an adapter imports a framework")
@@ -134,7 +148,15 @@ def test_imports_go_to_the_left_only(path: str) -> None:
 
 def test_all_folders_are_looked_at() -> None:
     found = files()
-    for start in ("reference/variants/", "reference/cases/", "adapters/", "conformance/", "reports/", "commands/"):
+    for start in (
+        "reference/variants/",
+        "reference/cases/",
+        "adapters/",
+        "workers/",
+        "conformance/",
+        "reports/",
+        "commands/",
+    ):
         assert any(path.startswith(start) for path in found), start
     assert {"cli.py", "__init__.py", "adapters/torch_.py", "conformance/judge.py"} <= set(found)
 
@@ -146,6 +168,7 @@ def test_all_folders_are_looked_at() -> None:
         ("reference/x.py", "from lossvet import conformance", "to its right"),
         ("reference/variants/x.py", "def f():\n    import lossvet.reports.matrix", "to its right"),
         ("adapters/x.py", "from lossvet.conformance.judge import judge", "to its right"),
+        ("workers/x.py", "from lossvet.conformance import plan", "to its right"),
         ("conformance/x.py", "import lossvet.reports", "to its right"),
         ("benchmarks/x.py", "from lossvet.reports import matrix", "to its right"),
         ("reports/x.py", "from lossvet import cli", "to its right"),
@@ -161,6 +184,8 @@ def test_all_folders_are_looked_at() -> None:
         ("reference/x.py", "import msgspec", "imports msgspec"),
         ("adapters/x.py", "import rich", "imports rich"),
         ("conformance/judge.py", "import pytest", "imports pytest"),
+        ("verify/x.py", "from lossvet.verify.corpus import torch_sound", "is data"),
+        ("verify/x.py", "import torch", "only the file of an adapter"),
         ("reference/x.py", "from . import types", "relatively"),
         ("reference/x.py", "from .types import Case", "relatively"),
     ],
@@ -179,11 +204,29 @@ def test_the_check_can_fail(path: str, source: str, words: str) -> None:
         ("adapters/tensorflow_ops.py", "def f():\n    import tensorflow as tf"),
         ("conformance/x.py", "from lossvet import __version__, adapters\nimport msgspec"),
         ("reference/certify.py", "from flint import arb"),
+        ("verify/corpus/torch_sound.py", "import torch"),
         ("cli.py", "import click\nfrom lossvet.reports import matrix"),
     ],
 )
 def test_the_check_lets_pass(path: str, source: str) -> None:
     assert faults(path, source) == []
+
+
+ONCE = {
+    "pass_fds": {"workers/process.py"},
+    "PR_SET_PDEATHSIG": {"workers/lifecycle.py"},
+    "sched_setaffinity": {"workers/lifecycle.py"},
+    "sched_getaffinity": {"workers/machine.py", "adapters/jax_.py"},
+    "/proc/cpuinfo": {"workers/machine.py"},
+    "msgspec.msgpack.Encoder": {"workers/frames.py"},
+}
+"""What has one place: starting a worker, ending with the parent, cores, the processor, frames. An adapter may not ask
+workers/, and one names the cores that its compiler sees."""
+
+
+@pytest.mark.parametrize("word", ONCE)
+def test_what_workers_do_stands_once(word: str) -> None:
+    assert {path for path in files() if word in (PACKAGE / path).read_text()} == ONCE[word]
 
 
 # What is loaded when -------------------------------------------------------------------------------------------------
@@ -224,8 +267,8 @@ def test_the_reference_loads_numpy_and_no_framework() -> None:
 def test_the_parent_loads_no_framework() -> None:
     found = loaded(
         "import importlib, pkgutil\n"
-        "from lossvet import adapters, conformance, reports\n"
-        "for package in (adapters, conformance, reports):\n"
+        "from lossvet import adapters, conformance, reports, workers\n"
+        "for package in (adapters, workers, conformance, reports):\n"
         "    for m in pkgutil.iter_modules(package.__path__, package.__name__ + '.'):\n"
         "        m.name.rpartition('.')[2].startswith('test_') or importlib.import_module(m.name)\n"
         "print(adapters.names())"
@@ -260,6 +303,7 @@ if __name__ == "__main__":
 RUNS, TIMES = 15, 1.5
 
 
+@pytest.mark.slow
 def test_version_takes_hardly_longer_than_a_bare_click_program(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from lossvet.benchmarks.ratchet import BaselineError, Reached
 from lossvet.benchmarks.subjects import Wanted
 from lossvet.conformance.summary import CellSummary
 from lossvet.conformance.types import Cell
+from lossvet.workers import machine
 
 A = "sparse/native/torch/eager/float32/cpu"
 B = "sigmoid/composed/jax/jit/float64/cpu"
@@ -73,7 +74,7 @@ def test_all_mistakes_are_said_at_once_with_their_lines(tmp_path: Path) -> None:
 
 
 def test_the_profile_is_one_word() -> None:
-    assert re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_]+)+", ratchet.profile())
+    assert re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_]+)+", machine.profile())
 
 
 # What is worse -------------------------------------------------------------------------------------------------------

@@ -16,11 +16,12 @@ from lossvet import adapters
 from lossvet.adapters import torch_recipes
 from lossvet.adapters.types import Adapter, recipes
 from lossvet.benchmarks import subjects, workloads
-from lossvet.conformance import messages, plan
+from lossvet.conformance import plan
 from lossvet.conformance.judge import judge
 from lossvet.conformance.types import Agrees
 from lossvet.reference import variants, vectors
 from lossvet.reference.bounds import bounds
+from lossvet.workers import messages
 
 FRAMEWORKS = {"torch": "eager", "tensorflow": "eager", "jax": "jit"}
 SPELLED = ("class_weight", "sparse_class_weight", "pos_weight", "dynamic_pos_weight")

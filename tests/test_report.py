@@ -247,6 +247,7 @@ for n in itertools.count():
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_a_whole_site(tmp_path: Path) -> None:
     out = tmp_path / "site"
     for turn in range(8):
@@ -390,6 +391,7 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize(
@@ -416,6 +418,7 @@ def test_the_page_in_a_browser(folder: Path, browser: Any, which: str, name: str
     context.close()
 
 
+@pytest.mark.slow
 def test_the_browser_finds_what_is_wrong(folder: Path, browser: Any, tmp_path: Path) -> None:
     """The same looks at a page with an error, a load from outside and an image without words."""
     axe = importlib.import_module(f"{AXE}.sync_playwright").Axe()

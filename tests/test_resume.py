@@ -19,10 +19,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from plugged import plug, plug_here
 
-from lossvet.conformance import plan, pool, process, run, summary
-from lossvet.conformance.messages import Greeting
+from lossvet.conformance import plan, pool, run, summary
 from lossvet.conformance.plan import Plan, Selection
 from lossvet.reference import vectors
+from lossvet.workers import caches
+from lossvet.workers.messages import Greeting
 
 SEED = int(os.environ.get("LOSSVET_SEED", "20260101"))
 KILLS = 25
@@ -90,16 +91,18 @@ def vet(folder: Path, kills: int) -> tuple[dict[str, Any], int]:
     return summary.document(result.summary, result.versions), killer.left
 
 
+@pytest.mark.slow
 def test_killed_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"LOSSVET_SEED={SEED}")
     plug_here(tmp_path / "others", monkeypatch)
-    monkeypatch.setenv("NAUGHTY", "slow 0.02")  # slower than the judge, so that a worker is killed at its work
     expected, _ = vet(tmp_path, 0)
+    monkeypatch.setenv("NAUGHTY", "slow 0.1")  # slower than the judge, so that a worker is killed at its work
     found, left = vet(tmp_path, KILLS)
     assert left == 0, "the run ended before all its killings"
     assert found == expected
 
 
+@pytest.mark.slow
 def test_killed_runs_lose_nothing_and_resume(tmp_path: Path) -> None:
     print(f"LOSSVET_SEED={SEED}")
     chance = random.Random(SEED)
@@ -146,6 +149,7 @@ def test_killed_runs_lose_nothing_and_resume(tmp_path: Path) -> None:
             assert finish(tmp_path / f"{done}.jsonl") == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, stop: signal.Signals) -> None:
     environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "NAUGHTY": "slow 0.003"}
@@ -201,7 +205,7 @@ def test_a_plan_is_the_same_in_whatever_order_the_workers_start(
 ) -> None:
     plug_here(tmp_path / "others", monkeypatch)
     names = ("numpy", "naughty")
-    with pool.Pool(dict.fromkeys(names, sys.executable), process.environment(None), 60.0) as workers:
+    with pool.Pool(dict.fromkeys(names, sys.executable), caches.environment(None), 60.0) as workers:
         greetings, _ = pool.greetings(workers)
     assert tuple(greetings) == names
     goldens = plan.choose(vectors.load, ("sigmoid",))

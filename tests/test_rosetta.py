@@ -96,6 +96,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("framework", rosetta.LANGUAGES)
 def test_what_is_printed_computes_what_was_judged(framework: str) -> None:
     """In a process of its own: the TF1 API takes the whole process."""

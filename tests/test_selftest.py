@@ -20,7 +20,7 @@ from lossvet.adapters.types import Native
 from lossvet.benchmarks import gate, selftest, workloads
 from lossvet.benchmarks.messages import Sampled
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Shot
-from lossvet.conformance.messages import Hello, NativeSpec
+from lossvet.workers.messages import Hello, NativeSpec
 
 BASE = 1_000_000.0
 """Nanoseconds of a loss."""
@@ -87,6 +87,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, real: Mapping[int, float], noise: fl
 AS_MEANT = {0: 0.0, 2: 0.02, 5: 0.05, 10: 0.10}
 
 
+@pytest.mark.slow
 def test_the_selftest_counts_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = judged(monkeypatch, AS_MEANT, noise=0.005, drift=0.0)
     none, two, five, ten = rates.rates
@@ -105,17 +106,20 @@ def test_the_selftest_counts_what_is_known(monkeypatch: pytest.MonkeyPatch) -> N
     assert rates.verdict[0] == 0
 
 
+@pytest.mark.slow
 def test_the_selftest_counts_void_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = judged(monkeypatch, AS_MEANT, noise=0.002, drift=0.03)
     assert 30 <= rates.void <= 40  # of a loss against itself the sides are swapped, and the drift with them
 
 
+@pytest.mark.slow
 def test_the_selftest_says_where_the_gate_cannot_be_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     blind = judged(monkeypatch, {0: 0.0, 2: 0.0, 5: 0.0, 10: 0.10}, noise=0.005, drift=0.0)
     assert blind.verdict == (1, "not on this machine: 0 false alarms in 40; power at 5 %: 0.0 %; 0 of 40 runs void")
     assert blind.uniform == 0
 
 
+@pytest.mark.slow
 def test_the_selftest_can_see_a_false_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that condemns at the screening level is found out, although pool and sides are the same throughout."""
     monkeypatch.setattr(gate, "CONFIRM_LEVEL", 5.0)

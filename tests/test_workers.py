@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from plugged import plug_here
 
 from lossvet.conformance import run
-from lossvet.conformance.messages import Greeting
 from lossvet.conformance.plan import Plan, Selection
 from lossvet.conformance.types import Absent, Agrees, Crashed, Differs, Errored, TimedOut, Verdict
+from lossvet.workers.messages import Greeting
 
 VARIANT = "sigmoid"
 

@@ -1,4 +1,4 @@
-"""What verify says: the verdict on two sides, what it rests on, and what it does not cover. Plain data, for all screens."""
+"""What verify says: the verdict on two sides, what it rests on, and what it does not cover. Plain data for screens."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ class Binding(msgspec.Struct, frozen=True):
     labels: str
     unused: tuple[str, ...] = ()
     """Parameters that were left at their defaults."""
+    layout: str = "nc"
+    """How it takes logits: "nc" as [N, C]; a binary loss "n1" as [N, 1] or "n" as [N]: then it is asked with C = 1."""
+    classes: int = 0
+    """The one number of classes that it takes; 0 for any."""
+    domain: str = "any"
+    """What it takes for logits: "any" numbers, or "probabilities" alone, where it raises or gives NaN for others."""
+    dtype: str = "float64"
+    """The widest dtype in which it can be called: "float64", or "float32"."""
 
 
 class Identified(msgspec.Struct, frozen=True):
@@ -128,10 +136,14 @@ class Comparison(msgspec.Struct, frozen=True):
     reason: str = ""
     effect: Effect | None = None
     replay: str = ""
+    accepted: tuple[str, ...] = ()
+    """What the user accepted and was met here, as it was written; the verdict itself may stand among it."""
 
     @property
     def exit_code(self) -> int:
-        """0 the same; 1 different; 3 cannot judge, or unexplained without a difference found."""
+        """0 the same, or all accepted; 1 different; 3 cannot judge, or unexplained without a difference found."""
+        if self.verdict in self.accepted:
+            return 0
         match self.verdict:
             case "same":
                 return 0

@@ -1,4 +1,4 @@
-"""The numbers that a pipeline is evaluated over: plain doubles for the answer, or doubles with their error for the bound.
+"""The numbers that a pipeline is evaluated over: plain doubles for the answer, doubles with an error for the bound.
 
 Both offer the same few operations on their arrays; + - * / are the arrays' own. A `Number` of running error analysis
 (`reference.running_error`) carries how far sound rounding may have moved it, so the bound of a loss follows from the
@@ -17,6 +17,17 @@ from lossvet.reference.types import Array
 
 SOUND = 10.0
 """Roundings, in units of u relative to the result, that a sound exp, log, tanh or power may make of it."""
+
+UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+
+
+def rounded(x: Array, dtype: str) -> Array:
+    """The numbers of a dtype nearest to x, as float64."""
+    if dtype == "bfloat16":  # the upper half of a float32, rounded to even
+        bits = np.asarray(x, np.float32).view(np.uint32)
+        upper = bits + 0x7FFF + ((bits >> 16) & 1)
+        return (upper & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
+    return np.asarray(x).astype(dtype).astype(np.float64)
 
 
 class Arithmetic(Protocol):
@@ -94,9 +105,9 @@ class Bounded:
     """Doubles with the error that sound code in `dtype` may have made of them, at the scale of the inputs (class W)."""
 
     def __init__(self, dtype: str = "float64") -> None:
-        profiles = tuple(bounds._profiles(dtype)[:1])
-        self.numbers = bounds.Arithmetic(profiles)
-        self.u = profiles[0].u
+        self.u = UNIT_ROUNDOFF[dtype]
+        accumulator = min(self.u, UNIT_ROUNDOFF["float32"])  # 16-bit kernels have to accumulate in float32
+        self.numbers = bounds.Arithmetic((bounds.Profile(self.u, accumulator, shift=1.0, relative=False),))
 
     def exact(self, x: Any) -> Number:
         return x if isinstance(x, Number) else self.numbers.exact(np.asarray(x, np.float64))

@@ -25,7 +25,7 @@ class Contract:
     def of(settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
         """The contract with these facets. Raises KeyError for an unknown facet, number or value."""
         given = {**(settings or {}), **more}
-        checked = {name: _checked(name, setting) for name, setting in given.items()}
+        checked = _one_spelling({name: _checked(name, setting) for name, setting in given.items()})
         kept = {name: setting for name, setting in checked.items() if name in facets() and setting != default(name)}
         kept |= {name: setting for name, setting in checked.items() if _owner(name) in kept}
         return Contract(tuple(sorted(kept.items())))
@@ -34,8 +34,13 @@ class Contract:
     def _by_name(self) -> Mapping[str, Setting]:
         return dict(self.departures)
 
+    @cached_property
+    def _whole(self) -> Mapping[str, Setting]:
+        return {**_defaults(), **self._by_name}
+
     def __getitem__(self, name: str) -> Setting:
-        found = self._by_name.get(name)
+        """Raises KeyError for an unknown name."""
+        found = self._whole.get(name)
         return default(name) if found is None else found
 
     def __iter__(self) -> Iterator[str]:
@@ -61,7 +66,7 @@ class Contract:
 
     @property
     def weighting(self) -> tuple[str, ...]:
-        found = self["weighting"]
+        found = self._by_name.get("weighting", ())
         return tuple(name for name in found if isinstance(name, str)) if isinstance(found, tuple) else ()
 
     def with_(self, settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
@@ -72,10 +77,30 @@ class Contract:
         return {name: list(s) if isinstance(s := self[name], tuple) else s for name in self}  # type: ignore[misc]  # a tuple of one kind
 
 
+def _one_spelling(given: dict[str, Setting]) -> dict[str, Setting]:
+    """One meaning, one spelling: identities that hold whatever the other facets are."""
+    weighting = set(given.get("weighting", ()))  # type: ignore[arg-type]  # a tuple of names
+    smooth = given.get("smoothing", "none") != "none"
+    if "weighted_labels" in weighting or (smooth and given.get("smoothing_order", "terms") == "terms"
+                                          and "class_weight" in weighting and given.get("family") != "sigmoid"):  # fmt: skip
+        weighting = weighting - {"weighted_labels", "class_weight"} | {"class_weight_terms"}
+    if given.get("broadcast") == "outer":
+        weighting = weighting - {"class_weight", "sample_weight", "mask"} | {"after_mean"}
+        given = {**given, "broadcast": "aligned"}
+    if not smooth or "class_weight" not in weighting:
+        given = {**given, "smoothing_order": "terms"}
+    return {**given, "weighting": tuple(sorted(str(name) for name in weighting))}
+
+
 @cache
 def numbers() -> tuple[str, ...]:
     """The names of all numbers that facets have."""
     return tuple(number for facet in facets().values() for number in facet.numbers)
+
+
+@cache
+def _defaults() -> Mapping[str, Setting]:
+    return {name: default(name) for name in facets()}
 
 
 @cache
@@ -107,7 +132,7 @@ def _checked(name: str, setting: Setting | list[str]) -> Setting:
     facet = facets()[name]
     if name == "weighting":
         names = [setting] if isinstance(setting, str) else list(setting)  # type: ignore[arg-type]  # no number gets here
-        return tuple(sorted({facet.value(n).name for n in names if n != "none"}))
+        return tuple(sorted({facet.value(str(n)).name for n in names if n != "none"}))
     if not isinstance(setting, str):
         raise KeyError(f"{name} is {setting!r}; expected one of: {', '.join(v.name for v in facet.values)}")
     return setting if facet.edge else facet.value(setting).name

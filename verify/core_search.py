@@ -15,7 +15,7 @@ import numpy as np
 
 from lossvet.reference.types import Array
 from lossvet.verify.contract import Contract, Setting
-from lossvet.verify.matching import ROUGH, Asked
+from lossvet.verify.matching import ROUGH, Asked, applies
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.probes import Domain
 from lossvet.verify.solving import grid, root
@@ -70,6 +70,8 @@ def _tried(base: Contract, chosen: tuple[Departure, ...], asked: Sequence[Asked]
             yield from _divided(plain.with_({n.name: v for n, v in zip(numbers, values, strict=True)}), asked)
         return
     for open_number in numbers:
+        if len(chosen) > 1 and not open_number.common:
+            continue
         others = [number for number in numbers if number is not open_number]
         for values in product(*(number.usual[:3] for number in others)):
             fixed = plain.with_({n.name: v for n, v in zip(others, values, strict=True)})
@@ -81,6 +83,8 @@ def _divided(contract: Contract, asked: Sequence[Asked]) -> Iterator[Contract]:
     """The contract with each denominator that explains all results."""
     left: set[str] | None = None
     for one in asked:
+        if not applies(contract, one.probe.question.inputs):
+            continue
         rows = _rows(contract, one)
         if rows is None:
             return
@@ -103,6 +107,8 @@ def _results(contract: Contract, rows: Array, asked: Asked) -> dict[str, Array]:
     """The result by denominator."""
     got = asked.answer.value
     assert got is not None
+    if contract["denominator"] == "microbatches":
+        return {"microbatches": _evaluated(contract, asked)}
     if got.size > 1:
         return {"unreduced": rows}
     given = asked.probe.question.inputs
@@ -147,12 +153,13 @@ def _solved(contract: Contract, number: Number, asked: Sequence[Asked]) -> Itera
     first, *others = asked
 
     def residuals(value: float, one: Asked = first) -> dict[str, float]:
-        rows = _rows(contract.with_({number.name: value}), one)
+        filled = contract.with_({number.name: value})
+        rows = _rows(filled, one)
         if rows is None or one.answer.value is None:
             return {}
         target = float(one.answer.value.sum())
         with np.errstate(all="ignore"):
-            return {name: float(result.sum() - target) for name, result in _results(contract, rows, one).items()}
+            return {name: float(result.sum() - target) for name, result in _results(filled, rows, one).items()}
 
     points = [(v, residuals(v)) for v in grid(number)]
     for (low, before), (high, after) in pairwise(points):

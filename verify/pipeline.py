@@ -48,8 +48,8 @@ def evaluate(
         if contract["upstream"] == "ignored":
             along = np.ones(result.shape)
         wanted = [leaf for leaf in leaves if leaf in batch.leaves]
-        if contract["upstream"] in ("detached", "none"):
-            found = [None] * len(wanted)
+        if not wanted or contract["upstream"] in ("detached", "none"):
+            found: list[Any] = [None] * len(wanted)
         else:
             found = tape.gradients(result, along, [batch.leaves[leaf] for leaf in wanted])
         gradients = {

@@ -24,7 +24,8 @@ class Domain:
     """What a side can be asked: which roles it takes, labels of which kind, and how many classes (None: any number).
 
     `scalars` names the roles that want one number where an array could stand; `one_column`, that logits are [N, 1].
-    `differentiable` holds the roles in which it may have a gradient; none of NumPy's functions has one.
+    `differentiable` says whether it may have gradients at all; none of NumPy's functions has one. `probabilities`, that
+    it refuses anything but rows in (0, 1) that sum to 1 in place of logits; `dtype`, in which it is asked.
     """
 
     roles: tuple[str, ...]
@@ -33,6 +34,8 @@ class Domain:
     scalars: tuple[str, ...] = ()
     one_column: bool = False
     differentiable: bool = True
+    probabilities: bool = False
+    dtype: str = "float64"
 
     def weights(self) -> tuple[str, ...]:
         return tuple(role for role in self.roles if role not in ("logits", "labels"))
@@ -121,6 +124,8 @@ def _scalar(domain: Domain, role: str, array: Any) -> Any:
 def inputs(domain: Domain, kind: str, n: int, seed: int, *, plain: bool = False, c: int | None = None) -> Inputs:
     """A batch of n rows: labels are classes, or one-hot; weights are unequal, or `plain`."""
     c = c or domain.classes or (1 if domain.one_column else 3)
+    if domain.probabilities:
+        kind = "simplex"
     x = numbers(kind if c > 1 or kind != "simplex" else "interval", n, c, seed)
     if c > 1:
         y = classes(n, c, seed)
@@ -139,9 +144,9 @@ def leaves(domain: Domain, given: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(r for r, a in given.items() if np.asarray(a).dtype.kind == "f" and r not in ("count", "mask"))
 
 
-def ask(domain: Domain, given: Inputs, derivative: str = "gradient", dtype: str = "float64") -> Question:
+def ask(domain: Domain, given: Inputs, derivative: str = "gradient", dtype: str = "") -> Question:
     wanted = leaves(domain, given) if derivative != "value" else ()
-    return Question(given, wanted, derivative if wanted else "value", dtype)
+    return Question(given, wanted, derivative if wanted else "value", dtype or domain.dtype)
 
 
 def core(domain: Domain) -> list[Probe]:
@@ -180,6 +185,14 @@ def square(domain: Domain) -> list[Probe]:
     ]
 
 
+def zeros(domain: Domain) -> list[Probe]:
+    """Some logits at exactly 0, where formulas with |x| and max(x, 0) have a kink."""
+    given = inputs(domain, "logits", 5, 17)
+    x = given["logits"].copy()
+    x[::2, 0] = 0.0
+    return [Probe("logits of 0", ask(domain, {**given, "logits": x}), "with some logits of 0")]
+
+
 def softly(domain: Domain) -> list[Probe]:
     """Labels that are no classes: soft ones that sum to 1, and such as do not."""
     if domain.labels != "dense":
@@ -196,7 +209,9 @@ def softly(domain: Domain) -> list[Probe]:
 def another(probe: Probe, **changed: Any) -> Probe:
     """The probe with some of its inputs replaced."""
     question = probe.question
-    return replace(probe, question=Question({**question.inputs, **changed}, question.leaves, question.derivative))
+    return replace(
+        probe, question=Question({**question.inputs, **changed}, question.leaves, question.derivative, question.dtype)
+    )
 
 
 def fresh(domain: Domain, count: int, seed: int) -> list[Probe]:
@@ -212,4 +227,64 @@ def fresh(domain: Domain, count: int, seed: int) -> list[Probe]:
         if domain.labels == "dense" and i % 5 == 4:
             given["labels"] = soft(len(given["logits"]), given["logits"].shape[1], seed + i, i % 2 == 0)
         found.append(Probe(f"fresh {i}", ask(domain, given)))
+    return found
+
+
+def shifted(domain: Domain) -> list[Probe]:
+    """Logits, and the same with a constant added to every row."""
+    plain = core(domain)[2]
+    x = plain.question.inputs["logits"]
+    constants = ((np.arange(len(x)) % 3 - 1) * 0.75 + 0.25)[:, None]
+    return [plain, replace(another(plain, logits=x + constants), name="shifted logits", shows="with shifted logits")]
+
+
+FAR = (20.0, 40.0, 100.0, 800.0)
+
+
+def far(domain: Domain, kind: str) -> list[Probe]:
+    """A row whose label is as unlikely as it gets, or as likely: what clips, guards and naive logarithms do."""
+    given = inputs(domain, "simplex" if kind == "probabilities" else "logits", 4, 12, plain=True)
+    if kind == "log_probabilities":
+        given["logits"] = -np.abs(given["logits"]) - 0.25
+    c = given["logits"].shape[1]
+    y = int(np.argmax(given["labels"][0])) if domain.labels == "dense" else int(given["labels"][0])
+    found = []
+    for gap in FAR if kind == "logits" else (1.0,):
+        for likely in (False, True):
+            x = given["logits"].copy()
+            x[0] = _extreme(kind, c, y, gap, likely)
+            words = "likely" if likely else "unlikely"
+            shows = (
+                f"with a label that is {words}, {gap:g} away" if kind == "logits" else f"with a label that is {words}"
+            )
+            found.append(Probe(f"far {kind} {words} {gap:g}", ask(domain, {**given, "logits": x}), shows))
+    return found
+
+
+def _extreme(kind: str, c: int, y: int, gap: float, likely: bool) -> NDArray[np.float64]:
+    """One row [c]; of a single column, where there is no other class, the number itself is far out."""
+    row = np.zeros(c)
+    if c == 1:
+        return np.array([gap if likely else -gap]) if kind == "logits" else np.array([float(likely)])
+    match kind:
+        case "logits":
+            row[y] = gap if likely else -gap
+        case "probabilities":
+            row[y if likely else (y + 1) % c] = 1.0
+        case _:
+            row[:] = -60.0
+            row[y if likely else (y + 1) % c] = -0.25
+    return row
+
+
+def strange_labels(domain: Domain) -> list[Probe]:
+    """Labels that are no class, and are often those of rows to leave out."""
+    if domain.labels != "sparse":
+        return []
+    found = []
+    for label in (-100, -1, 255):
+        given = inputs(domain, "simplex", 5, 13)
+        y = given["labels"].copy()
+        y[[1, 3]] = label
+        found.append(Probe(f"label {label}", ask(domain, {**given, "labels": y}), f"with the label {label}"))
     return found

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from lossvet.reference.types import Array
 
@@ -26,8 +25,8 @@ ROLES = (
     "mask",
     "count",
 )
-"""What an argument can be: logits [N, C] (whatever the loss takes there: probabilities, log-probabilities), labels [N] or
-[N, C], class_weight [C], pos_weight [] or [C], binary_weights [2] (of label 0, of label 1), cost_matrix [C, C],
+"""What an argument can be: logits [N, C] (whatever the loss takes there: probabilities, log-probabilities), labels
+[N] or [N, C], class_weight [C], pos_weight [] or [C], binary_weights [2] (of label 0, of label 1), cost_matrix [C, C],
 sample_weight [N], mask [N] of zeros and ones, count [] (a number to divide by)."""
 
 
@@ -51,7 +50,8 @@ class Answer(msgspec.Struct, frozen=True):
     """What came back: the result and the gradients by role (None where there is none), or the error that was raised.
 
     `dtype` is that of the result, `error` is empty or "TypeError: ...". `notes` names what the call did besides:
-    "changes labels in place", "prints", "uses global randomness"...
+    "changes labels in place", "prints", "uses global randomness"... `gradients` holds for "hessian" the product under
+    "logits", for "forward" the derivative of the result under "forward", for "twice" those of the second pass.
     """
 
     value: Array | None = None
@@ -59,6 +59,8 @@ class Answer(msgspec.Struct, frozen=True):
     dtype: str = ""
     error: str = ""
     notes: tuple[str, ...] = ()
+    refused: dict[str, str] = {}
+    """By role (or "hessian", "forward"), why there is no gradient although there is a result: what was raised."""
 
     @property
     def answered(self) -> bool:
@@ -76,12 +78,10 @@ def cotangent(shape: tuple[int, ...]) -> Array:
     """What a result's gradient is asked along: dyadic numbers between 9/16 and 27/16, different from element to element
     where there are several, and never 1."""
     count = int(np.prod(shape, dtype=np.int64))
-    found: NDArray[np.float64] = (0.5625 + 0.1875 * ((np.arange(count) * 5 + 1) % 7)).reshape(shape)
-    return found
+    return np.asarray(0.5625 + 0.1875 * ((np.arange(count) * 5 + 1) % 7), np.float64).reshape(shape)
 
 
 def direction(shape: tuple[int, ...]) -> Array:
     """A direction of the logits for second derivatives and forward mode: dyadic, of both signs, no multiple of ones."""
     count = int(np.prod(shape, dtype=np.int64))
-    found: NDArray[np.float64] = (((np.arange(count) * 7 + 3) % 11) / 4.0 - 1.25).reshape(shape)
-    return found
+    return np.asarray(((np.arange(count) * 7 + 3) % 11) / 4.0 - 1.25, np.float64).reshape(shape)

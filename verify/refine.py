@@ -6,8 +6,8 @@ the stage knows take its place: they change few facets, and those which the stag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -40,6 +40,10 @@ class Stage:
     alternatives: Alternatives
     gradients: bool = False
     """Whether gradients have to be explained as well, roughly."""
+    otherwise: Mapping[str, Setting] = field(default_factory=dict)
+    """What is said of a candidate that no alternative can save on the new probes alone."""
+    prefer: bool = False
+    """Whether an alternative that explains the new answers is better than a candidate of which they say nothing."""
 
 
 def refined(
@@ -49,12 +53,17 @@ def refined(
     found: dict[Contract, None] = {}
     everything = [*new, *before]
     for candidate in candidates:
-        if explained(candidate, new, stage.gradients):
+        if not stage.prefer and explained(candidate, new, stage.gradients):
             found[candidate] = None
             continue
-        for other in stage.alternatives(domain, candidate, new):
-            if explained(other, everything, stage.gradients):
-                found[other] = None
+        others = [
+            other
+            for other in stage.alternatives(domain, candidate, new)
+            if explained(other, everything, stage.gradients)
+        ]
+        if not others and stage.otherwise:
+            others = [candidate.with_(stage.otherwise)]
+        found |= dict.fromkeys(others[:1] or [candidate] if stage.prefer else others)
     return list(found)
 
 
@@ -68,7 +77,8 @@ def ways_of_weighting(domain: Domain, contract: Contract, new: Sequence[Asked]) 
     orders = ("terms", "sample", "after") if smooth else ("terms",)
     for settings, order in product(weightings(domain, contract), orders):
         weighed = contract.with_(settings).with_(smoothing_order=order)
-        for denominator in DENOMINATORS:
+        kept = contract["denominator"] == "microbatches"
+        for denominator in ("microbatches",) if kept else DENOMINATORS:
             yield weighed.with_(denominator=denominator)
 
 
@@ -110,6 +120,8 @@ def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Ite
     if "pos_weight" in weighting:
         swaps.append({"weighting": tuple(weighting - {"pos_weight"} | {"pos_weight_on_hard_labels"})})
     kinds: list[dict[str, Setting]] = [{}, {"labels": "hardened"}, {"offset": "label_entropy"}]
+    if contract["family"] == "sigmoid":
+        kinds.append({"labels": "hardened", "hardened_at": 1.0})  # a cast to integers
     for swap, kind in product(swaps, kinds):
         for denominator in dict.fromkeys((contract["denominator"], "batch", "weights", "elements")):
             yield contract.with_({**swap, **kind, "denominator": denominator})
@@ -122,12 +134,16 @@ def broadcasts(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iter
 
 
 def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
-    """What is done with gradients: one facet at a time, then two, then three."""
+    """What is done with gradients: one facet at a time, then two, then three. Without any there is nothing to tell."""
+    given = [g for one in new for g in one.answer.gradients.values()]
+    if not any(g is not None and np.any(g) for g in given):
+        yield contract.with_(upstream="none")
+        return
     choices: dict[str, tuple[str, ...]] = {
-        "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero"),
+        "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero", "filtered"),
         "gradient_labels": ("exact", "stopped"),
         "gradient_weights": ("exact", "stopped"),
-        "upstream": ("exact", "ignored", "detached"),
+        "upstream": ("exact", "ignored", "none"),
     }
     ways = sorted(product(*choices.values()), key=lambda way: sum(v != "exact" for v in way))
     for way in ways:
@@ -135,8 +151,19 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
 
 
 def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
-    """Rows whose label is left out, by the labels that the new probes hold and no class has."""
-    c = new[0].probe.question.inputs["logits"].shape[1]
-    strange = {int(v) for one in new for v in np.ravel(one.probe.question.inputs["labels"]) if not 0 <= v < c}
-    for label, counted in product(sorted(strange, reverse=True), ("kept", "all")):
-        yield contract.with_(ignored="label", ignored_label=float(label), counted=counted)
+    """Rows whose label is left out, by the labels that the new probes hold, no class has, and a side answered."""
+    if contract["ignored"] != "none":
+        return
+    for one in new:
+        if not one.answer.answered:
+            continue
+        inputs = one.probe.question.inputs
+        strange = {int(v) for v in inputs["labels"] if not 0 <= v < inputs["logits"].shape[1]}
+        for how, label, counted in product(("label", "leaking"), strange, ("kept", "all")):
+            yield contract.with_(ignored=how, ignored_label=float(label), counted=counted)
+
+
+def small_clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """A clip too small to show roughly."""
+    for kind, epsilon in product(("added", "clamped", "floored"), EPSILON.usual):
+        yield contract.with_(clip=kind, clip_epsilon=epsilon)

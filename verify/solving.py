@@ -12,7 +12,7 @@ from lossvet.verify.matching import Asked
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.space import Number
 
-POINTS = 14
+POINTS = 10
 """Between two neighbours of so many points, a residual is taken to change its sign once at most."""
 
 
@@ -46,7 +46,7 @@ def numbers(contract: Contract, number: Number, asked: Asked) -> Iterator[float]
             yield root(residual, low, high, before, after, 4e-16)
 
 
-def _root(
+def root(
     function: Callable[[float], float], low: float, high: float, at_low: float, at_high: float, precision: float
 ) -> float:
     """Where the function is 0 between two ends at which its signs differ, by the Illinois method."""

@@ -1,4 +1,4 @@
-"""A tape: operations on arrays that remember how they were made, so that a gradient can be taken backwards through them.
+"""A tape: operations on arrays that remember how they were made, so that gradients can be taken backwards.
 
 It is written over an arithmetic (`arithmetic.py`), so that gradients have bounds as values have. Second derivatives it
 does not give: nothing here needs them.
@@ -71,9 +71,7 @@ class Node:
     def __getitem__(self, index: Any) -> Node:
         """Entries by an index of NumPy's, `None` for a new axis excepted: that is `column`."""
         shape = self.shape
-        return self.tape.made(
-            self.tape.a.take(self.value, index), (self, lambda g: self.tape.a.place(g, index, shape))
-        )
+        return self.tape.made(self.tape.a.take(self.value, index), (self, lambda g: self.tape.a.place(g, index, shape)))
 
     def column(self) -> Node:
         """With one more axis, at the end."""
@@ -137,7 +135,7 @@ class Node:
         a = self.tape.a
         return self.tape.made(a.log_sigmoid(self.value), (self, lambda g: g * a.exp(a.log_sigmoid(-self.value))))
 
-    def where(self, condition: Array, other: Any) -> Node:
+    def where(self, condition: Any, other: Any) -> Node:
         """This where the condition holds, `other` elsewhere."""
         a, b = self.tape.a, self.tape.lift(other)
         return self.tape.made(

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lossvet.conformance.messages import Hello
 from lossvet.conformance.run import Result
 from lossvet.conformance.summary import CLASSES, CellSummary
 from lossvet.conformance.types import Absent, AccuracyClass, Cell, Deviates, Verdict
 from lossvet.reference import variants
 from lossvet.reference.types import Reduction
+from lossvet.workers.messages import Hello
 
 DIVIDES: Mapping[Reduction, str] = {
     "mean": "the number of losses that count",

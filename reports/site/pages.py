@@ -10,7 +10,6 @@ from typing import Any
 from lossvet.conformance import ledger, summary
 from lossvet.conformance.explain import CLASSES
 from lossvet.conformance.ledger import Deviation, Ledger
-from lossvet.conformance.messages import Hello
 from lossvet.conformance.records import Header
 from lossvet.conformance.summary import CellSummary
 from lossvet.conformance.types import Deviates
@@ -22,6 +21,7 @@ from lossvet.reports.site import facts, rosetta, timings
 from lossvet.reports.site.compare import Changed
 from lossvet.reports.site.facts import Spelling
 from lossvet.reports.site.sources import Sources
+from lossvet.workers.messages import Hello
 
 TITLES = {name: language.title for name, language in rosetta.LANGUAGES.items()}
 MOST_CHANGES = 200

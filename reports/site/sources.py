@@ -15,9 +15,9 @@ from lossvet.benchmarks.subjects import Wanted
 from lossvet.benchmarks.table import Row, table
 from lossvet.conformance import journal, run
 from lossvet.conformance.journal import Contents, JournalError
-from lossvet.conformance.messages import Hello
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.run import Result
+from lossvet.workers.messages import Hello
 
 RUN, BENCHMARK = "conformance.jsonl.xz", "benchmark.jsonl.xz"
 """The names of both in the folder `data` of a site."""

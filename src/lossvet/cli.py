@@ -13,7 +13,9 @@ import click
 
 from lossvet import __version__
 
-COMMANDS = ("run", "bench", "gate", "report", "doctor", "explain", "golden")
+COMMANDS = (
+    "run", "verify", "identify", "check", "replay", "bench", "gate", "report", "doctor", "explain", "golden",
+)  # fmt: skip
 
 
 class Lazy(click.Group):

@@ -61,4 +61,5 @@ FACET = Facet(
         settings={"weighting": ("class_weight",), "weights_formula": "balanced"},
         losses={"argument": 0.67491133, "batch_counts": 0.34552032},
     ),
+    numbers=("constants",),
 )

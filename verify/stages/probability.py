@@ -12,8 +12,8 @@ from lossvet.verify.tape import Node
 def apply(batch: Batch) -> None:
     """Sets p, log_p and, of a sigmoid, log_q."""
     x = _mapped(batch, batch.x)
-    if batch.contract["gradient_logits"] == "stopped":
-        x = x.stopped()
+    if batch.contract["gradient_logits"] == "stopped" and batch.contract["modulation"] == "none":
+        x = x.stopped()  # of a focal loss it is the modulating factor that is stopped
     if batch.binary:
         _sigmoid(batch, x)
     else:
@@ -43,6 +43,7 @@ def _mapped(batch: Batch, x: Node) -> Node:
 def _softmax(batch: Batch, x: Node) -> None:
     c = batch.contract
     axis = 1 if c["axis"] == "class" else 0
+    log_p: Node | None
     normalised = c["gradient_logits"] != "normalised_labels_only"
     match c["input"]:
         case "logits":
@@ -57,9 +58,7 @@ def _softmax(batch: Batch, x: Node) -> None:
             if c["activation"] == "twice":
                 batch.p = x.log_softmax(axis).exp()
             if c["renormalised"] == "yes":
-                batch.p = batch.p / batch.p.sum(axis).reshape(
-                    (x.shape[0], 1) if axis == 1 else (1, x.shape[1])
-                )
+                batch.p = batch.p / batch.p.sum(axis).reshape((x.shape[0], 1) if axis == 1 else (1, x.shape[1]))
             log_p = None
     if c["clip"] in ("clamped", "floored", "added"):
         batch.p, log_p = _clipped(batch, batch.p)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lossvet.verify.stages import weights
-from lossvet.verify.stages.batch import Batch
+from lossvet.verify.stages.batch import Batch, Undefined
 from lossvet.verify.tape import Node
 
 ROW_WEIGHTS = ("class_weight", "predicted_weight", "cost_realized")
@@ -40,7 +40,7 @@ def _softmax(batch: Batch) -> Node:
         return -_times(_costs(batch) * (1.0 - batch.t), _log_complement(batch)).sum(1)
     terms = _times(batch.t, log_p)
     if c["modulation"] == "focal":
-        terms = terms * batch.q.power(c.number("gamma"))
+        terms = terms * _factor(batch, batch.q)
     if {"class_weight_terms", "weighted_labels"} & set(c.weighting):
         terms = terms * weights.of_classes(batch)
     if c["offset"] == "label_entropy":
@@ -67,6 +67,12 @@ def _log_complement(batch: Batch) -> Node:
     return lse_without - (batch.x - batch.log_p)
 
 
+def _factor(batch: Batch, p: Node) -> Node:
+    """The modulating factor of a focal loss, p^gamma."""
+    found = p.power(batch.contract.number("gamma"))
+    return found.stopped() if batch.contract["gradient_logits"] == "stopped" else found
+
+
 def _binary(batch: Batch) -> Node:
     c, t, p = batch.contract, batch.t, batch.p
     assert batch.log_p is not None
@@ -75,14 +81,14 @@ def _binary(batch: Batch) -> Node:
     assert batch.q is not None
     positive, negative = _times(t, batch.log_p), _times(1.0 - t, batch.log_q)
     if c["modulation"] == "focal":
-        positive = positive * batch.q.power(c.number("gamma"))
-        negative = negative * p.power(c.number("gamma"))
+        positive = positive * _factor(batch, batch.q)
+        negative = negative * _factor(batch, p)
     if "pos_weight" in c.weighting:
         positive = positive * weights.of_positives(batch)
     if "neg_weight" in c.weighting:
         negative = negative * weights.scaled(batch, batch.role("pos_weight"))
     if "both_sides" in c.weighting:
-        both = weights.scaled(batch, batch.role("binary_weights"))
+        both = weights.of_both_sides(batch)
         positive, negative = positive * both[1], negative * both[0]
     if c["sign"] == "plus_on_one_term":
         negative = -negative
@@ -129,7 +135,7 @@ def _weighted(batch: Batch, losses: Node) -> Node:
     """The losses with the weights of rows; what a weighted mean divides by is kept in `row_weight`."""
     c = batch.contract
     weight = batch.ones()
-    own = _row_weight(batch)
+    own = None if c["broadcast"] == "outer" else _row_weight(batch)
     if own is not None:
         weight = weight * own
         losses = losses * own
@@ -139,7 +145,7 @@ def _weighted(batch: Batch, losses: Node) -> Node:
     elif "class_weight" in c.weighting and batch.binary:
         weight = weight * weights.of_classes(batch)
     for role in ("sample_weight", "mask"):
-        if role in c.weighting:
+        if role in c.weighting and c["broadcast"] != "outer":
             rows = batch.role(role)
             if c["gradient_weights"] in ("stopped", "not_differentiable"):
                 rows = rows.stopped()
@@ -159,6 +165,10 @@ def _row_weight(batch: Batch) -> Node | None:
     c = batch.contract
     if batch.binary:
         return None
+    if "class_weight" in c.weighting and c["broadcast"] == "class_for_batch":
+        if batch.x.shape[0] != batch.x.shape[1]:
+            raise Undefined("weights of classes land on rows only where there are as many of both")
+        return weights.of_classes(batch)
     if "class_weight" in c.weighting:
         labels = batch.given if c["smoothing_order"] == "after" else batch.t
         return (labels * weights.of_classes(batch)).sum(1)

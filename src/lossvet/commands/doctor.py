@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from typing import Any
@@ -21,24 +20,22 @@ def command() -> None:
 
     import lossvet
     from lossvet import adapters
-    from lossvet.conformance import journal, pool, process
-    from lossvet.conformance.messages import Hello
+    from lossvet.conformance import journal, pool
     from lossvet.reference import variants
     from lossvet.reference.vectors import GoldenError, load
     from lossvet.reports import terminal
+    from lossvet.workers import caches, machine
+    from lossvet.workers.messages import Hello
 
     out = terminal.console()
 
     def say(text: str) -> None:
         out.print(Text(terminal.plain(text)), soft_wrap=True)
 
-    python = f"{platform.python_implementation()} {platform.python_version()} {sys.executable}"
-    say(f"lossvet {lossvet.__version__}   {python}")
-    say(f"{platform.system()} {platform.machine()}   {_cores()} cores")
+    say(f"lossvet {lossvet.__version__}   {machine.python()}")
+    say(f"{platform.system()} {platform.machine()}   {len(machine.cores())} cores")
     names = adapters.names()
-    with pool.Pool(
-        dict.fromkeys(names, sys.executable), process.environment(process.default_cache()), 120.0
-    ) as workers:
+    with pool.Pool(dict.fromkeys(names, sys.executable), caches.environment(caches.default()), 120.0) as workers:
         greetings, remarks = pool.greetings(workers)
     for name in names:
         greeting = greetings[name]
@@ -61,13 +58,8 @@ def command() -> None:
         say(f"golden results: {cases} cases of {len(variants.names())} variants")
     except GoldenError as error:
         end(4, str(error))
-    say(f"compiled code is kept in {process.default_cache()}; runs are kept in {journal.FOLDER}/")
+    say(f"compiled code is kept in {caches.default()}; runs are kept in {journal.FOLDER}/")
     _next(any(isinstance(g, Hello) for g in greetings.values()), say)
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _next(anybody: bool, say: Any) -> None:

@@ -1,13 +1,13 @@
-"""The machine that times depend on: its processor, and what a GPU says of its clocks and of what holds them down."""
+"""The machine at hand: its processor and cores, the interpreter, and what a GPU says of its clocks and of what holds
+them down."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
-
-from lossvet.benchmarks.client import cores
 
 FIELDS = ("name", "driver_version", "clocks.sm", "clocks.mem")
 REASONS = ("clocks_throttle_reasons.active", "clocks_event_reasons.active")
@@ -35,16 +35,43 @@ def gpus() -> dict[str, str]:
     return {}
 
 
+def cores() -> tuple[int, ...]:
+    """Those that this process may use; all, where the platform does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def features() -> str:
+    """The instructions that the processor has, in words of its own; empty where nothing says."""
+    return _told(("flags", "Features")) or platform.processor()
+
+
+def profile() -> str:
+    """The platform, as far as it decides the last bits: system, machine and the widest vectors that it has."""
+    vectors = next((f for f in ("avx512f", "avx2", "avx") if f in features().split()), "")
+    return "-".join(filter(None, (platform.system(), platform.machine(), vectors))).lower()
+
+
+def python() -> str:
+    """The interpreter that runs this: implementation, version and path."""
+    return f"{platform.python_implementation()} {platform.python_version()} {sys.executable}"
+
+
 def machine() -> dict[str, str]:
-    """What the times depend on, beside the frameworks."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(errors="replace").splitlines() if cpu.exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    """What times depend on, beside the frameworks."""
     load = f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
     return {
-        "cpu": model or platform.processor() or platform.machine(),
+        "cpu": _told(("model name",)).partition(":")[2].strip() or platform.processor() or platform.machine(),
         "cores": str(len(cores())),
         "system": f"{platform.system()} {platform.release()}",
         "load": load,
         "threads": "1",
     }
+
+
+def _told(starts: tuple[str, ...]) -> str:
+    """The first line of /proc/cpuinfo that begins so; empty where there is none."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(errors="replace").splitlines() if cpu.exists() else []
+    return next((line for line in lines if line.startswith(starts)), "")

@@ -1,4 +1,4 @@
-"""What the runner and a worker say to each other, and how cases and outcomes are put into frames and taken out.
+"""What workers of every kind say, and how cases and outcomes are put into frames and taken out.
 
 A case travels whole: a worker has no golden file, and is not told what is expected of it.
 """
@@ -9,12 +9,13 @@ from dataclasses import fields
 
 import msgspec
 import numpy as np
+from msgspec.msgpack import Decoder
 
 from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Raised
-from lossvet.conformance import frames
-from lossvet.conformance.frames import Block
 from lossvet.reference import variants
 from lossvet.reference.types import Case, Reduction
+from lossvet.workers import frames
+from lossvet.workers.frames import Block
 
 LONGEST_TEXT = 4000
 """Exceptions quote whole graphs: what is kept of their words, in characters."""
@@ -72,18 +73,6 @@ class CaseMessage(msgspec.Struct, frozen=True):
     direction: Block
 
 
-class Request(msgspec.Struct, frozen=True):
-    """Cases of one cell, answered one by one in this order; `outputs` holds what is asked of each."""
-
-    serial: int
-    recipe: str
-    mode: str
-    dtype: str
-    device: str
-    cases: list[msgspec.Raw]
-    outputs: list[tuple[str, ...]]
-
-
 class MeasuredMessage(msgspec.Struct, frozen=True, tag="measured"):
     value: Block
 
@@ -100,17 +89,12 @@ class MissingMessage(msgspec.Struct, frozen=True, tag="missing"):
 OutcomeMessage = MeasuredMessage | RaisedMessage | MissingMessage
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """Outcomes of one case by output; `compiled` counts the functions that this case made the framework compile."""
-
-    serial: int
-    case: str
-    outcomes: dict[str, OutcomeMessage]
-    seconds: float
-    compiled: int
+GREETINGS: Decoder[Greeting] = Decoder(Greeting)
+CASES: Decoder[CaseMessage] = Decoder(CaseMessage)
 
 
 def hello(adapter: Adapter, python: str) -> Hello:
+    """The greeting of a worker that asks this adapter, under the interpreter that `machine.python` names."""
     natives = {
         variant: {
             name: NativeSpec(n.spelling, dict(n.reductions), n.sample_weight, n.ignore_index, n.dtypes, n.modes)
@@ -131,6 +115,12 @@ def hello(adapter: Adapter, python: str) -> Hello:
         details={key: text(str(value)) for key, value in adapter.details.items()},
         python=python,
     )
+
+
+def bare(name: str, version: str, python: str) -> Hello:
+    """The greeting of a worker that asks no adapter: it offers no recipes."""
+    nothing: tuple[str, ...] = ()
+    return Hello(name, version, nothing, ("cpu",), nothing, nothing, {}, {}, nothing, {}, python)
 
 
 def interpreter(python: str) -> str:

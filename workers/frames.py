@@ -1,7 +1,8 @@
-"""Messages between the runner and a worker: msgpack behind a length, over a pipe that carries nothing else.
+"""Messages to and from a worker: msgpack behind a length, over a pipe that carries nothing else.
 
-An array travels as dtype, shape and bytes. Nothing that is read here can execute, and nothing is allocated on the word
-of a length that is over `LIMIT`.
+An array travels as dtype, shape and bytes, wherever it stands in a message; a field that is typed as an array of
+NumPy's (not as `Any`) is one again on arrival. Nothing that is read here can execute, and nothing is allocated on the
+word of a length that is over `LIMIT`.
 """
 
 from __future__ import annotations
@@ -9,18 +10,17 @@ from __future__ import annotations
 import math
 import os
 import struct
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import msgspec
 import numpy as np
+from msgspec.msgpack import Decoder
 from numpy.typing import NDArray
 
 LIMIT = 64 * 2**20
 """The largest frame, in bytes."""
 
 _HEADER = struct.Struct("<I")
-_ENCODER = msgspec.msgpack.Encoder()
-
 T = TypeVar("T")
 
 
@@ -72,20 +72,40 @@ def unpack(block: Block) -> NDArray[Any]:
     return np.frombuffer(block.data, dtype).reshape(block.shape)
 
 
+def _packed(value: Any) -> Block:
+    if isinstance(value, np.ndarray | np.generic):
+        return pack(np.asarray(value))
+    raise NotImplementedError(f"a {type(value).__name__} cannot be sent")  # as msgspec wants it
+
+
+def _unpacked(kind: Any, value: Any) -> Any:
+    if (get_origin(kind) or kind) is np.ndarray:
+        return unpack(msgspec.convert(value, Block))
+    raise NotImplementedError(f"a {kind} cannot be received")
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_packed)
+
+
+def decoder(kind: Any) -> Decoder[Any]:
+    """What reads messages of this kind, a tagged struct or a union of them, arrays included."""
+    return Decoder(kind, dec_hook=_unpacked)
+
+
 def encode(message: Any) -> bytes:
-    """The frame of a message, length first. Raises OversizedFrame over the limit."""
+    """The frame of a message, length first. Raises OversizedFrame over the limit, TypeError for what cannot be sent."""
     body = _ENCODER.encode(message)
     if len(body) > LIMIT:
         raise OversizedFrame(f"a message of {len(body)} bytes is over the limit of {LIMIT}")
     return _HEADER.pack(len(body)) + body
 
 
-def decode(body: bytes, kind: type[T]) -> T:
-    """The message in a frame's body. Raises MalformedFrame where it is not of this kind."""
+def decode(body: bytes, decoder: Decoder[T]) -> T:
+    """The message in a frame's body. Raises MalformedFrame where it is not of the decoder's kind."""
     try:
-        return msgspec.msgpack.decode(body, type=kind)
+        return decoder.decode(body)
     except msgspec.DecodeError as error:
-        raise MalformedFrame(f"expected a {getattr(kind, '__name__', kind)}: {error}") from error
+        raise MalformedFrame(f"expected a {getattr(decoder.type, '__name__', decoder.type)}: {error}") from error
 
 
 class Splitter:

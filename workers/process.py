@@ -1,4 +1,4 @@
-"""One worker process, seen from the runner: started, spoken to within time limits, and buried."""
+"""One worker process, seen from outside: started, spoken to within time limits, and ended."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
+
 import lossvet
-from lossvet.conformance import frames
+from lossvet.workers import frames
 
 OUTPUT_LIMIT = 16 * 2**20
 """What a framework prints is kept up to this size, in bytes, then forgotten."""
@@ -32,41 +33,52 @@ folder, module, name, read_fd, write_fd = sys.argv[1:]
 spec = importlib.util.spec_from_file_location("lossvet", folder + "/__init__.py", submodule_search_locations=[folder])
 sys.modules["lossvet"] = package = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(package)
-importlib.import_module(module).main(name, int(read_fd), int(write_fd))
+importlib.import_module("lossvet.workers.serve").main(module, name, int(read_fd), int(write_fd))
 """
 
 
-class Died(Exception):
+class Died(msgspec.Struct, frozen=True, tag=True):
     """The worker is gone. `how` names signal or exit code and its last words; `outside`: another process killed it."""
 
-    def __init__(self, how: str, outside: bool = False) -> None:
-        super().__init__(how)
-        self.how = how
-        self.outside = outside
+    how: str
+    outside: bool = False
+
+    def __str__(self) -> str:
+        return f"its worker died: {self.how}"
 
 
-class Hung(Exception):
-    """No answer within the limit."""
+class Hung(msgspec.Struct, frozen=True, tag=True):
+    """No answer within `limit` seconds."""
+
+    limit: float
+
+    def __str__(self) -> str:
+        return f"no answer within {self.limit:g} s"
+
+
+class Unreadable(msgspec.Struct, frozen=True, tag=True):
+    """What came from the worker is no answer."""
+
+    error: str
+
+    def __str__(self) -> str:
+        return f"its answer could not be read: {self.error}"
 
 
 class Stopped(Exception):
-    """The run is being ended."""
+    """Whoever waits is being ended."""
 
 
 class Process:
     """A worker in a session of its own, so that neither Ctrl-C nor a kill of its group reaches anybody else.
 
-    `module` is what it runs, by its `main(name, read_fd, write_fd)`. Raises FileNotFoundError or PermissionError where
-    `python` cannot be started.
+    It serves the `SERVICE` of `module` to the framework `name`. A worker that dies or hangs is a value, not an
+    exception: it is what workers are for. Linux ends it with the thread that started it. Raises FileNotFoundError or
+    PermissionError where `python` cannot be started.
     """
 
     def __init__(
-        self,
-        name: str,
-        python: str,
-        environment: Mapping[str, str],
-        stopped: Callable[[], bool],
-        module: str = "lossvet.conformance.worker",
+        self, name: str, python: str, environment: Mapping[str, str], stopped: Callable[[], bool], module: str
     ) -> None:
         self._stopped = stopped
         self._splitter = frames.Splitter()
@@ -101,31 +113,39 @@ class Process:
     def pid(self) -> int:
         return self._child.pid
 
-    def send(self, frame: bytes, limit: float) -> None:
-        """Raises Died, Hung or Stopped where the worker does not take the whole frame."""
+    def send(self, frame: bytes, limit: float) -> Died | Hung | None:
+        """None where the worker has taken the whole frame within `limit` seconds. Raises Stopped."""
         deadline, view = time.monotonic() + limit, memoryview(frame)
         while view:
             try:
                 view = view[os.write(self._out, view) :]
             except BlockingIOError:
-                self._wait(self._out, select.POLLOUT, deadline)
+                if (failure := self._wait(self._out, select.POLLOUT, deadline, limit)) is not None:
+                    return failure
             except BrokenPipeError:
-                raise self._death() from None
+                return self._death()
+        return None
 
-    def receive(self, limit: float) -> bytes:
-        """The next frame's body. Raises Died, Hung or Stopped where there is none, FrameError where it is no frame."""
+    def receive(self, limit: float) -> bytes | Died | Hung | Unreadable:
+        """The next frame's body, or why there is none within `limit` seconds. Raises Stopped."""
         deadline = time.monotonic() + limit
-        while (body := self._splitter.next()) is None:
+        while True:
+            try:
+                body = self._splitter.next()
+            except frames.FrameError as error:
+                return Unreadable(str(error))
+            if body is not None:
+                self._forget_output()
+                return body
             try:
                 data = os.read(self._in, 1 << 20)
             except BlockingIOError:
-                self._wait(self._in, select.POLLIN, deadline)
+                if (failure := self._wait(self._in, select.POLLIN, deadline, limit)) is not None:
+                    return failure
                 continue
             if not data:
-                raise self._death()
+                return self._death()
             self._splitter.feed(data)
-        self._forget_output()
-        return body
 
     def close(self) -> None:
         """End the worker and all that it started, without ceremony: whatever it had to say has been read."""
@@ -137,7 +157,7 @@ class Process:
                 os.close(fd)
         self._printed.close()
 
-    def _wait(self, fd: int, event: int, deadline: float) -> None:
+    def _wait(self, fd: int, event: int, deadline: float, limit: float) -> Died | Hung | None:
         """Until the pipe is ready; in slices, for a dead worker's pipe stays open while a child it forked lives."""
         poll = select.poll()
         poll.register(fd, event)
@@ -146,14 +166,13 @@ class Process:
                 raise Stopped
             left = deadline - time.monotonic()
             if left <= 0:
-                raise Hung
-            dead = (
-                self._child.poll() is not None
-            )  # asked before the pipe is: what was written before death is in it then
+                return Hung(limit)
+            # asked before the pipe is: what was written before death is in it then
+            dead = self._child.poll() is not None
             if poll.poll(0 if dead else min(left, _SLICE) * 1000):
-                return
+                return None
             if dead:
-                raise self._death()
+                return self._death()
 
     def _death(self) -> Died:
         try:
@@ -185,16 +204,3 @@ class Process:
     def _forget_output(self) -> None:
         if os.fstat(self._printed.fileno()).st_size > OUTPUT_LIMIT:
             os.ftruncate(self._printed.fileno(), 0)
-
-
-def environment(cache: Path | None) -> dict[str, str]:
-    """The worker's environment: the parent's, with where compiled code is kept between runs, or nowhere (`--cold`)."""
-    kept = {key: value for key, value in os.environ.items() if key != "LOSSVET_CACHE"}
-    return {**kept, **({} if cache is None else {"LOSSVET_CACHE": str(cache)})}
-
-
-def default_cache() -> Path:
-    """The user's folder for what can be made again."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "lossvet"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lossvet"

@@ -1,0 +1,52 @@
+"""Identifying a loss that was bound: the ways of calling it in their order, until one of them is explained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lossvet.verify.answer import Binding, Identified
+from lossvet.verify.identify import identify
+from lossvet.verify.probes import Domain
+from lossvet.verify.questions import Side
+
+STATUSES = ("confirmed", "ambiguous", "unexplained", "cannot_judge")
+"""The best first."""
+
+
+def domain(binding: Binding, differentiable: bool) -> Domain:
+    """What a side with this binding can be asked."""
+    return Domain(
+        roles=tuple(dict.fromkeys(("logits", "labels", *binding.roles))),
+        labels="sparse" if binding.labels == "sparse" else "dense",
+        classes=binding.classes or None,
+        one_column=binding.layout in ("n1", "n"),
+        differentiable=differentiable,
+        probabilities=binding.domain == "probabilities",
+        dtype=binding.dtype,
+    )
+
+
+def identify_bound(
+    sides: Sequence[tuple[Side, Binding]], *, spec: str, framework: str, version: str, differentiable: bool = True
+) -> tuple[Identified, int]:
+    """The first binding that is confirmed, else the first that is ambiguous, else the first; and which one it was."""
+    found: list[Identified] = []
+    for side, binding in sides:
+        one = identify(
+            side,
+            domain(binding, differentiable),
+            spec=spec,
+            framework=framework,
+            version=version,
+            binding=binding,
+        )
+        found.append(one)
+        if one.status == "confirmed" and not _swapped(one):
+            break
+    best = min(range(len(found)), key=lambda i: (STATUSES.index(found[i].status), _swapped(found[i])))
+    return found[best], best
+
+
+def _swapped(one: Identified) -> bool:
+    """Whether logits and labels have changed places: where names do not say which is which, they were bound so."""
+    return one.contract is not None and one.contract["arguments"] == "swapped"

@@ -1,0 +1,195 @@
+"""Two losses, identified and held against each other: the verdict, and what it rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from lossvet.verify import canonical, direct, probes, smallest
+from lossvet.verify.answer import Comparison, Difference, Identified
+from lossvet.verify.bound import domain, identify_bound
+from lossvet.verify.contract import Contract
+from lossvet.verify.differences import differences
+from lossvet.verify.direct import Parting
+from lossvet.verify.probes import Domain, Probe
+from lossvet.verify.questions import Side
+from lossvet.verify.sides import ContractSide, Loss, domain_of
+
+FRESH = 24
+SEED = 50_000
+
+
+@dataclass(frozen=True)
+class Known:
+    """A side that has been identified: how it is asked, and what that showed."""
+
+    side: Side
+    domain: Domain
+    identified: Identified
+    dtype: str = ""
+    """In which it is compared, where that is not its own."""
+
+
+def of_loss(loss: Loss, dtype: str = "") -> Known:
+    """A loss, identified in its own dtype; `dtype` is that in which it is to be compared, where that is another one."""
+    ways = list(loss.ways())
+    found, which = identify_bound(
+        ways, spec=loss.spec, framework=loss.framework, version=loss.version, differentiable=loss.differentiable
+    )
+    found = msgspec.structs.replace(found, warnings=tuple(dict.fromkeys((*loss.notes, *found.warnings))))
+    side, binding = ways[which]
+    return Known(side, domain(binding, loss.differentiable), found, dtype)
+
+
+def of_contract(contract: Contract, spec: str) -> Known:
+    """A contract, which is what it says."""
+    found = Identified(spec, "contract", "", "confirmed", (contract,), None)
+    return Known(ContractSide(contract), domain_of(contract), found)
+
+
+def compare(source: Known, target: Known) -> Comparison:
+    """Do both mean the same? Records first, then answers, which have the last word."""
+    for one, name in ((source, "old"), (target, "new")):
+        if one.identified.status == "cannot_judge":
+            return Comparison("cannot_judge", source.identified, target.identified,
+                              reason=f"the {name} loss cannot be judged: {one.identified.reason}")  # fmt: skip
+    if all(without_gradient(one) for one in (source, target)):
+        return Comparison("cannot_judge", source.identified, target.identified,
+                          reason="neither of the two has a gradient in anything: two dead losses are not the same")  # fmt: skip
+    shared = canonical.common(source.domain, target.domain)
+    partings = _partings(source, target, shared)
+    told = [p for p in partings if p.informative and not _refused(p)]
+    found = Comparison(
+        "unexplained",
+        source.identified,
+        target.identified,
+        tried=sum(not p.probe.name.startswith("fresh") for p in told),
+        fresh=sum(p.probe.name.startswith("fresh") for p in told),
+        uninformative=len(partings) - len(told),
+        largest=max((p.ratio for p in told), default=0.0),
+        not_checked=_not_checked(source, target, shared),
+        warnings=_warnings(source, target),
+    )
+    if len(told) < 5:
+        why = (
+            f"both sides answer only {len(told)} of {len(partings)} probes; the others raise or give NaN on both sides"
+        )
+        return msgspec.structs.replace(found, verdict="cannot_judge", reason=why)
+    return _judged(found, source, target, shared, told)
+
+
+def without_gradient(one: Known) -> bool:
+    """Whether a loss that could have a gradient has none at all."""
+    found = one.identified.contract
+    return found is not None and found["upstream"] in ("none", "detached")
+
+
+def _judged(found: Comparison, source: Known, target: Known, shared: Domain, told: list[Parting]) -> Comparison:
+    unequal = [p for p in told if not p.equal]
+    statuses = {source.identified.status, target.identified.status}
+    if "unexplained" in statuses:
+        if not unequal:
+            both = source.identified.status == target.identified.status
+            return msgspec.structs.replace(found, verdict="equal_on_probes" if both else "unexplained")
+        example = smallest.counterexample(source.side, target.side, shared, unequal[0])
+        return msgspec.structs.replace(found, counterexample=example, parts_at=_parts_at(unequal))
+    pairs = [
+        (a, b, differences(a, b, shared)) for a in source.identified.candidates for b in target.identified.candidates
+    ]
+    _, _, differing = min(pairs, key=lambda pair: sum(not d.edge for d in pair[2]))
+    if "ambiguous" in statuses and not unequal:
+        matched = all(any(not _weighty(d) for a, b, d in pairs if a == one) for one in source.identified.candidates)
+        matched = matched and all(
+            any(not _weighty(d) for a, b, d in pairs if b == one) for one in target.identified.candidates
+        )
+        verdict = "same" if matched else "equal_on_probes"
+        return msgspec.structs.replace(found, verdict=verdict, differences=tuple(d for d in differing if d.edge))
+    weighty = _weighty(differing)
+    if not unequal:
+        if not weighty:
+            return msgspec.structs.replace(found, verdict="same", differences=differing)
+        return msgspec.structs.replace(found, verdict="different", differences=differing)
+    example = smallest.counterexample(source.side, target.side, shared, unequal[0])
+    if not weighty:
+        return msgspec.structs.replace(
+            found, differences=differing, counterexample=example, parts_at=_parts_at(unequal)
+        )
+    verdict = "same_gradient" if direct.values_only(told) else "different"
+    differing = tuple(d if d.edge else _with_example(d, source, target, shared, example) for d in differing)
+    return msgspec.structs.replace(found, verdict=verdict, differences=differing, counterexample=example)
+
+
+def _weighty(found: tuple[Difference, ...]) -> list[Difference]:
+    return [d for d in found if not d.edge]
+
+
+def _with_example(difference: Difference, source: Known, target: Known, shared: Domain, example: object) -> Difference:
+    return msgspec.structs.replace(difference, counterexample=example)
+
+
+def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
+    """Both sides on structured probes and on fresh ones, of inputs that both take."""
+    kinds = {k.identified.contract["input"] for k in (source, target) if k.identified.contract is not None}
+    wanted: list[Probe] = [
+        *probes.core(shared),
+        *probes.weighted(shared),
+        *probes.square(shared),
+        *probes.softly(shared),
+        *_ignored_labels(source, target, shared),
+        *(probe for kind in sorted(str(k) for k in kinds) for probe in probes.far(shared, kind)),
+        *probes.fresh(shared, FRESH, SEED),
+    ]
+    contracts = [c for k in (source, target) if (c := k.identified.contract) is not None]
+    probable = any(c["input"] == "probabilities" for c in contracts)
+    if probable:
+        wanted = [p for p in wanted if ((p.question.inputs["logits"] >= 0) & (p.question.inputs["logits"] <= 1)).all()]
+    dtypes = (source.dtype or source.domain.dtype, target.dtype or target.domain.dtype)
+    return direct.compared(source.side, target.side, list({p.name: p for p in wanted}.values()), dtypes)
+
+
+def _ignored_labels(source: Known, target: Known, shared: Domain) -> list[Probe]:
+    """Labels that are no class, where one of the two leaves such rows out: what else is done with them is an edge."""
+    contracts = [c for k in (source, target) for c in k.identified.candidates]
+    ignored = {c["ignored_label"] for c in contracts if c["ignored"] != "none"}
+    return [p for p in probes.strange_labels(shared) if ignored & set(p.question.inputs["labels"].tolist())]
+
+
+def _refused(p: Parting) -> bool:
+    """Whether one side refuses a label that is no class: that is told as an edge."""
+    return p.probe.name.startswith("label ") and bool(p.source.error or p.target.error)
+
+
+def _parts_at(unequal: list[Parting]) -> str:
+    """The first stage at which two sides part, as far as their answers show it."""
+    names = {p.probe.name for p in unequal}
+    if {"plain rows", "other plain rows", "plain logits"} & names:
+        return "the loss of a row, or what it is divided by: they part with weights of 1 already"
+    if any("weight" in name for name in names):
+        return "the weights: they part only where weights differ from 1"
+    if any("soft" in name or "sum to 1" in name for name in names):
+        return "the labels: they part only where labels are no classes"
+    if any(p.output != "loss" for p in unequal) and not any(p.output == "loss" for p in unequal):
+        return "the gradient: their results agree everywhere"
+    return f"inputs {unequal[0].probe.shows}" if unequal[0].probe.shows else "some inputs"
+
+
+def _not_checked(source: Known, target: Known, shared: Domain) -> tuple[str, ...]:
+    found = [f"old: {words}" for words in source.identified.not_checked]
+    found += [f"new: {words}" for words in target.identified.not_checked]
+    for one, name in ((source, "old"), (target, "new")):
+        only = [role for role in one.domain.weights() if role not in shared.roles]
+        if only:
+            found.append(f"{', '.join(only)} of the {name} loss: the other one has none")
+    if shared.labels == "sparse" and "dense" in (source.domain.labels, target.domain.labels):
+        found.append("soft labels: one of the two takes classes only")
+    dtypes = {one.dtype or one.domain.dtype for one in (source, target)}
+    found += [f"dtypes other than {' and '.join(sorted(dtypes))}", "shapes other than [N, C]"]
+    return tuple(found)
+
+
+def _warnings(source: Known, target: Known) -> tuple[str, ...]:
+    return (
+        *(f"old: {note}" for note in source.identified.warnings),
+        *(f"new: {note}" for note in target.identified.warnings),
+    )

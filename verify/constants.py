@@ -1,0 +1,96 @@
+"""Weights that stand in the code: found by solving for them, since a result is linear in the weights of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from lossvet.reference.types import Array
+from lossvet.verify.contract import Contract
+from lossvet.verify.matching import Asked, applies
+from lossvet.verify.pipeline import Undefined, evaluate
+from lossvet.verify.probes import Domain
+from lossvet.verify.space import GAMMA, bases
+
+RESIDUAL = 1e-9
+"""How far, relative to the results, a solution may be from explaining them."""
+
+
+def contracts(domain: Domain, asked: Sequence[Asked], shift: bool | None) -> Iterator[Contract]:
+    """Every plain or focal loss with weights by label that explains the results, whatever it is divided by."""
+    if set(domain.roles) & {"class_weight", "pos_weight", "binary_weights", "cost_matrix"}:
+        return
+    for base in bases(domain):
+        invariant = base["family"] == "softmax" and base["input"] == "logits"
+        if shift is not None and shift != invariant:
+            continue
+        for gamma in (0.0, *GAMMA.usual):
+            core = base if gamma == 0 else base.with_(modulation="focal", gamma=gamma)
+            for denominator in ("batch", "elements", "sum", "weights"):
+                found = _solved(core, denominator, asked)
+                if found is not None:
+                    yield _named(core, denominator, found)
+
+
+def _solved(core: Contract, denominator: str, asked: Sequence[Asked]) -> Array | None:
+    """Weights by label, [C] or [2]; None where none explain the results, or the results do not determine them."""
+    equations: list[Array] = []
+    right: list[float] = []
+    for one in asked:
+        parts = _parts(core, one)
+        if parts is None:
+            continue
+        sums, counts, elements = parts
+        assert one.answer.value is not None
+        result = float(one.answer.value.sum())
+        if denominator == "weights":
+            equations.append(sums - result * counts)
+            right.append(0.0)
+        else:
+            divisor = {"batch": len(one.probe.question.inputs["logits"]), "elements": elements, "sum": 1}[denominator]
+            equations.append(sums / divisor)
+            right.append(result)
+    unknown = len(equations[0]) if equations else 0
+    if len(equations) < unknown + 2:
+        return None
+    matrix, results = np.array(equations), np.array(right)
+    if not (np.isfinite(matrix).all() and np.isfinite(results).all()):
+        return None
+    if denominator == "weights":
+        _, sizes, rows = np.linalg.svd(matrix)
+        if sizes[-1] > RESIDUAL * sizes[0] or sizes[-2] < 1e-4 * sizes[0]:
+            return None
+        found = rows[-1] / rows[-1].mean()
+        return None if np.ptp(found) < 1e-6 else found
+    found, _, rank, _ = np.linalg.lstsq(matrix, results, rcond=None)
+    if rank < unknown or np.abs(matrix @ found - results).max() > RESIDUAL * (np.abs(results).max() + 1e-3):
+        return None
+    return None if np.allclose(found, 1.0, atol=1e-8) else found
+
+
+def _parts(core: Contract, one: Asked) -> tuple[Array, Array, int] | None:
+    """The losses of a batch summed by label, how many there are of each, and the number of elements."""
+    inputs: dict[str, Any] = one.probe.question.inputs
+    if not one.answer.answered or not applies(core, inputs):
+        return None
+    try:
+        losses = evaluate(core.with_(denominator="unreduced"), inputs).value
+    except Undefined:
+        return None
+    labels = inputs["labels"]
+    if core["family"] == "sigmoid":
+        at = [labels == 0, labels == 1]
+    else:
+        y = labels if labels.ndim == 1 else labels.argmax(1)
+        at = [y == c for c in range(inputs["logits"].shape[1])]
+    return np.array([losses[a].sum() for a in at]), np.array([float(a.sum()) for a in at]), labels.size
+
+
+def _named(core: Contract, denominator: str, found: Array) -> Contract:
+    rounded = tuple(float(f"{w:.9g}") if abs(w) > 1e-12 else 0.0 for w in found)
+    weighting = "both_sides" if core["family"] == "sigmoid" else "class_weight"
+    if np.ptp(found) < 1e-9:
+        rounded = rounded[:1]
+    return core.with_(weighting=weighting, weights_from="constant", constants=rounded, denominator=denominator)

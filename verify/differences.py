@@ -1,0 +1,104 @@
+"""In which facets two records differ, as far as both sides can be asked, and the words for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossvet.verify import canonical
+from lossvet.verify.answer import Difference
+from lossvet.verify.contract import Contract, numbers
+from lossvet.verify.facets import facets
+from lossvet.verify.probes import Domain
+
+
+def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Difference, ...]:
+    """The facets in which the contracts differ on what both sides can be asked, in the order in which they are told.
+
+    A facet whose value makes no difference there (class_weight or class_weight_terms, of labels that are classes) is a
+    matter of format. An edge that only one of the records holds is not compared.
+    """
+    found = []
+    for name in facets():
+        if _setting(source, name) == _setting(target, name):
+            continue
+        if name in canonical.OBSERVED:
+            if facets()[name].edge and (name not in source or name not in target):
+                continue
+        elif not _shows(source, target, name, domain):
+            continue
+        found.append(_told(source, target, name, edge=name == "ignored" and _refused(source, target)))
+    return tuple(found)
+
+
+def _refused(source: Contract, target: Contract) -> bool:
+    """Whether the label that one of the two leaves out is one that the other refuses: nobody trains on it unawares."""
+    for one, other in ((source, target), (target, source)):
+        if one["ignored"] == "label" and other["ignored"] == "none":
+            label = f"{one.number('ignored_label'):g}: raises"
+            return label in str(other["invalid_label"]).split(", ")
+    return False
+
+
+def _shows(source: Contract, target: Contract, name: str, domain: Domain) -> bool:
+    """Whether changing this facet alone, of one record or of the other, changes what the loss is."""
+    swapped = ((source, target), (target, source))
+    return any(canonical.parted(one, _with(one, other, name), domain) is not None for one, other in swapped)
+
+
+def _with(one: Contract, other: Contract, name: str) -> Contract:
+    """The first contract with a facet, numbers included, as the second has it."""
+    changed = {name: other[name]}
+    changed |= {number: other[number] for number in facets()[name].numbers if number in other}
+    return one.with_(changed)
+
+
+def _setting(contract: Contract, name: str) -> tuple[object, ...]:
+    own = [contract[n] for n in facets()[name].numbers if n in contract]
+    return (contract[name], *(round(v, 9) if isinstance(v, float) else v for v in own))
+
+
+def written(contract: Contract, name: str) -> str:
+    """A facet's value with its numbers, as `--accept` takes it: "weights", "added 1e-07", "class_weight+mask"."""
+    setting = contract[name]
+    value = "+".join(str(s) for s in setting) or "none" if isinstance(setting, tuple) else str(setting)
+    own = [n for n in facets()[name].numbers if n in contract]
+    return " ".join([value, *(_number(contract[n]) for n in own)])
+
+
+def _number(setting: object) -> str:
+    if isinstance(setting, tuple):
+        return ",".join(f"{v:g}" for v in setting)
+    return f"{setting:g}"
+
+
+def _told(source: Contract, target: Contract, name: str, edge: bool = False) -> Difference:
+    facet = facets()[name]
+    old, new = (list(_values(contract, name)) for contract in (source, target))
+    gone, come = [v for v in old if v not in new], [v for v in new if v not in old]
+    says = f"The old loss {_says(name, gone or old)}; the new one {_says(name, come or new)}."
+    if facet.edge:  # a record of answers, such as "too_large: raises"
+        return Difference(name, written(source, name), written(target, name), True, edge=True,
+                          says=f"{facet.asks} Old: {written(source, name)}. New: {written(target, name)}.")  # fmt: skip
+    training = " ".join(facet.value(v).training for v in come or new if facet.value(v).training)
+    change = " ".join(facet.value(v).change for v in gone or old if facet.value(v).change)
+    return Difference(name, written(source, name), written(target, name), True, says, training, change, edge=edge)
+
+
+def _values(contract: Contract, name: str) -> Iterator[str]:
+    setting = contract[name]
+    if isinstance(setting, tuple):
+        yield from (str(v) for v in setting) if setting else ("none",)
+    else:
+        yield str(setting)
+
+
+def _says(name: str, values: list[str]) -> str:
+    facet = facets()[name]
+    return " and ".join(facet.value(v).says for v in values if any(v == known.name for known in facet.values)) or (
+        ", ".join(values)
+    )
+
+
+def known_numbers(contract: Contract) -> dict[str, float]:
+    """The numbers of a contract by name."""
+    return {n: contract.number(n) for n in numbers() if n in contract and n != "constants"}

@@ -1,0 +1,149 @@
+"""What a side does where mathematics is silent: nothing to average, labels that are no class, no rows at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lossvet.verify import probes
+from lossvet.verify.contract import Contract, Setting
+from lossvet.verify.matching import Asked
+from lossvet.verify.probes import Probe
+
+if TYPE_CHECKING:
+    from lossvet.verify.identify import Session
+
+
+def dead(session: Session, first: Sequence[Asked]) -> str:
+    """Why a side cannot be judged at all: it answers nothing, NaN, or always the same; empty where it can."""
+    answers = [one.answer for one in first]
+    if errors := [a.error for a in answers if a.error]:
+        if len(errors) == len(answers):
+            return f"it raises on every probe: {errors[0]}"
+    results = [a.value for a in answers if a.value is not None]
+    if all(np.isnan(r).all() for r in results):
+        return "it answers NaN on every probe"
+    totals = [float(np.nan_to_num(r).sum()) for r in results]
+    if len(set(totals)) == 1 and len(totals) > 1:
+        return f"it answers {totals[0]:g} whatever it is given: a constant"
+    return ""
+
+
+def observed(session: Session, contract: Contract) -> dict[str, Setting]:
+    """The edge facets and what a mean over nothing gives, as answers show them."""
+    found: dict[str, Setting] = {}
+    if contract["denominator"] in ("batch", "elements", "weights", "nonzero_weights", "argument", "total_class_weight"):
+        found["zero_denominator"] = _over_nothing(session, contract)
+    if session.domain.labels == "sparse":
+        found["invalid_label"] = _invalid(session, contract)
+        if contract["ignored"] == "label":
+            found["all_ignored"] = _all_ignored(session, contract)
+    found["empty_batch"] = _empty(session)
+    return found
+
+
+def _over_nothing(session: Session, contract: Contract) -> str:
+    """What the mean is where all that it divides by is 0."""
+    domain = session.domain
+    given = probes.inputs(domain, "simplex", 5, 14)
+    if contract["denominator"] in ("batch", "elements") and contract["ignored"] != "label":
+        given = {**given, **{k: np.zeros((0, *np.shape(given[k])[1:]), np.asarray(given[k]).dtype) for k in
+                             ("logits", "labels", "sample_weight", "mask") if k in given}}  # fmt: skip
+    elif contract["ignored"] == "label":
+        given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
+    elif contract["denominator"] == "argument":
+        given["count"] = np.float64(0.0)
+    else:
+        for role in domain.weights():
+            given[role] = np.zeros_like(given[role])
+    (asked,) = session.ask([Probe("nothing to divide by", probes.ask(domain, given), "with a denominator of 0")])
+    return _kind(asked)
+
+
+def _kind(asked: Asked) -> str:
+    answer = asked.answer
+    if answer.error or answer.value is None:
+        return "raises"
+    if answer.value.size == 0:
+        return "empty"
+    if np.isnan(answer.value).any():
+        return "nan"
+    if (answer.value == 0).all():
+        bad = any(g is not None and not np.isfinite(g).all() for g in answer.gradients.values())
+        return "zero_with_nan_gradient" if bad else "zero"
+    return "other"
+
+
+def _invalid(session: Session, contract: Contract) -> str:
+    """What three labels do that are no class: too large, -1 and -100."""
+    words = []
+    for name, label in (("too large", 0), ("-1", -1), ("-100", -100)):
+        if contract["ignored"] == "label" and label == contract.number("ignored_label"):
+            words.append(f"{name}: dropped")
+            continue
+        words.append(f"{name}: {_invalid_one(session, label)}")
+    return ", ".join(words)
+
+
+def _invalid_one(session: Session, label: int) -> str:
+    domain = session.domain
+    given = probes.inputs(domain, "simplex", 4, 15, plain=True)
+    c = given["logits"].shape[1]
+    y = given["labels"].copy()
+    y[1] = label if label < 0 else c
+    names = ("invalid", "as the last", "as the first")
+    others = [y.copy(), y.copy(), y.copy()]
+    others[1][1], others[2][1] = c - 1, 0
+    asked = session.ask(
+        [
+            Probe(f"label {label} {n}", probes.ask(domain, {**given, "labels": o}))
+            for n, o in zip(names, others, strict=True)
+        ]
+    )
+    answer = asked[0].answer
+    if answer.error or answer.value is None:
+        return "raises"
+    if np.isnan(answer.value).any():
+        return "nan"
+    for one, word in ((asked[1], "wraps" if label < 0 else "clamped"), (asked[2], "as_class_zero")):
+        if one.answer.value is not None and np.allclose(one.answer.value, answer.value, rtol=1e-9):
+            return word
+    return "finite_wrong"
+
+
+def _all_ignored(session: Session, contract: Contract) -> str:
+    given = probes.inputs(session.domain, "simplex", 5, 14)
+    given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
+    (asked,) = session.ask([Probe("everything ignored", probes.ask(session.domain, given))])
+    kind = _kind(asked)
+    if kind == "nan" or kind == "raises" or kind == "zero":
+        return kind
+    return "nan_gradient" if kind == "zero_with_nan_gradient" else kind
+
+
+def _empty(session: Session) -> str:
+    given = probes.inputs(session.domain, "simplex", 4, 16, plain=True)
+    rows = ("logits", "labels", "sample_weight", "mask")
+    given = {**given, **{k: np.asarray(given[k])[:0] for k in rows if k in given}}
+    (asked,) = session.ask([Probe("an empty batch", probes.ask(session.domain, given))])
+    kind = _kind(asked)
+    return "nan" if kind == "other" else kind.replace("zero_with_nan_gradient", "zero")
+
+
+def not_checked(session: Session) -> tuple[str, ...]:
+    """What no answer covers, in words."""
+    found = []
+    if not session.domain.differentiable:
+        found.append("gradients: the framework has none")
+    raised = {one.probe.shows or one.probe.name: one.answer.error for one in session.asked if one.answer.error}
+    found += [
+        f"inputs {shows}: it raises {error.splitlines()[0][:100]}" for shows, error in raised.items() if "soft" in shows
+    ]
+    return tuple(found)
+
+
+def warnings(session: Session) -> tuple[str, ...]:
+    """What the calls did besides answering."""
+    return tuple(dict.fromkeys(note for one in session.asked for note in one.answer.notes))

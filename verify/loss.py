@@ -1,0 +1,64 @@
+"""From a function and what its caller says of it to the ways in which it can be asked."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from lossvet.adapters.protocol import Primitives, mode_of
+from lossvet.verify import plans, probing, signatures
+from lossvet.verify.binding import Options, Plan
+from lossvet.verify.probing import Probed
+from lossvet.verify.sources import SourceError
+from lossvet.verify.subject import Subject
+
+Guard = Callable[[], contextlib.AbstractContextManager[Any]]
+ENOUGH, ENOUGH_COMPILED = 3, 1
+"""How many good bindings are looked for: each costs a compilation where the mode compiles."""
+
+
+def subjects(
+    primitives: Primitives,
+    function: Callable[..., Any],
+    options: Options | None = None,
+    name: str = "",
+    guard: Guard = contextlib.nullcontext,
+) -> Probed:
+    """The bindings of a loss that can be called, the best first: `bound[0].subject` answers questions.
+
+    Raises SourceError: "binding" where it cannot be bound or none of its bindings can be called, "init" for what
+    `options.init` cannot be, "exit" and "memory" where that is what a call does.
+    """
+    options = options or Options()
+    name = name or getattr(function, "__name__", type(function).__name__)
+    shape = signatures.of_callable(function, name) or _of_maker(primitives, function, name, options, guard)
+
+    def made(plan: Plan) -> Subject:
+        return Subject(primitives, function, plan, options.mode, guard=guard)
+
+    compiles = mode_of(primitives, made(Plan(name, (), "sparse")).mode).compiles
+    probed = probing.probe(plans.plans(shape, options), made, ENOUGH_COMPILED if compiles else ENOUGH, compiles)
+    if probed.bound:
+        return replace(probed, notes=(*probed.notes, *probing.square(probed.bound[0], made)))
+    kind, _, words = probed.error.partition(": ")
+    if kind == "SystemExit":
+        raise SourceError("exit", f"calling {name} exits the interpreter ({words})")
+    if kind == "MemoryError":
+        raise SourceError("memory", f"calling {name} on a few rows asks for more memory than it may have: {words}")
+    raise plans.unbound(shape, f"tried in every way that its names allow, it raised at first: {probed.error}")
+
+
+def _of_maker(
+    primitives: Primitives, function: Callable[..., Any], name: str, options: Options, guard: Guard
+) -> signatures.Shape:
+    """The shape of a function that makes a loss, by seeing what it makes."""
+    making = signatures.Shape(name, (), signatures.makers(function))
+    for plan in plans.making(making, options):
+        subject = Subject(primitives, function, plan, guard=guard)
+        made = subject.made(probing.sample(plan, 5, options.classes or 3))
+        if callable(made) and not inspect.isclass(made):
+            return signatures.of_made(function, name, made)
+    raise plans.unbound(making)
