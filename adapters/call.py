@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from lossvet.adapters import steps
 from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Primitives, Tensors, Wanted
 from lossvet.adapters.types import Ops, Recipe
+from lossvet.reference.output import HVP, Output, parse
 
 COTANGENT, DIRECTION = "cotangent", "direction"
 """Names of inputs beside the tensors of the recipe."""
@@ -59,21 +60,22 @@ class Call:
         if self.mode.eager:
             return self.direct(names, self.inputs, self.losses)
         if self.mode.around:
-            wanted = grouped(names)
+            wanted = grouped(map(parse, names))
             return self.direct(names, self.inputs, lambda tensors, own: self._compiled_loss(tensors, own, wanted))
         whole = self._compiled(names, lambda tensors: self.direct(names, tensors, self.losses)())
         return partial(whole, self.inputs)
 
     def direct(self, names: tuple[str, ...], tensors: Tensors, losses: Losses) -> Callable[[], Answers]:
         """A call that computes these outputs with the primitives."""
-        second = ("none", "logits", tensors[DIRECTION]) if "hvp" in names else None
+        asked = {name: parse(name) for name in names}
+        second = (HVP.reduction, HVP.leaf, tensors[DIRECTION]) if HVP in asked.values() else None
         cotangents = {"none": tensors[COTANGENT]} if COTANGENT in tensors else {}
-        run = self.primitives.passes(losses, tensors, Wanted(grouped(names), cotangents, second))
-        paths = [(name, *(path(name) if name != "hvp" else (SECOND, None))) for name in names]
+        run = self.primitives.passes(losses, tensors, Wanted(grouped(asked.values()), cotangents, second))
+        places = [(name, *((SECOND, "") if o == HVP else (o.reduction, o.leaf))) for name, o in asked.items()]
 
         def call() -> Answers:
             found = run()
-            return {name: found[loss][0] if leaf is None else found[loss][1][leaf] for name, loss, leaf in paths}
+            return {name: found[loss][1][leaf] if leaf else found[loss][0] for name, loss, leaf in places}
 
         return call
 
@@ -88,18 +90,20 @@ class Call:
         is refused in the same words, and not asked for again.
         """
         p = self.primitives
-        parts = {tuple(other for other in names if _part(other) == _part(name)): None for name in names}
+        parts: dict[Output, list[str]] = {}
+        for name, output in ((name, parse(name)) for name in names):
+            parts.setdefault(replace(output, leaf=""), []).append(name)
         if len(parts) == 1:
             return dict.fromkeys(names, error)
         found: Answers = {}
-        for part in sorted(parts, key=lambda part: not part[0].startswith("loss/")):
-            loss = found.get(f"loss/{path(part[0])[0]}")
+        for whole, part in sorted(parts.items(), key=lambda item: item[0].kind != "loss"):
+            loss = found.get(str(replace(whole, kind="loss")))
             if isinstance(loss, Exception):
                 found |= dict.fromkeys(part, loss)
                 continue
             try:
                 with p.scope(*self.where):
-                    answers = self.computed(part)()
+                    answers = self.computed(tuple(part))()
                     p.wait(answers)
                 found |= answers
             except Exception as refusal:
@@ -136,21 +140,10 @@ def bound(
     return lambda: steps.losses(recipe, ops, logits, labels, params, reductions)
 
 
-def grouped(names: tuple[str, ...]) -> dict[Any, tuple[str, ...]]:
+def grouped(outputs: Iterable[Output]) -> dict[str, tuple[str, ...]]:
     """By reduction the leaves in which gradients are asked for; none where only the loss is."""
-    wanted: dict[Any, tuple[str, ...]] = {}
-    for name in names:
-        if name != "hvp":
-            _, reduction, *leaf = name.split("/")
-            wanted[reduction] = (*wanted.get(reduction, ()), *leaf)
+    wanted: dict[str, tuple[str, ...]] = {}
+    for output in outputs:
+        if output.kind != "hvp":
+            wanted[output.reduction] = (*wanted.get(output.reduction, ()), *([output.leaf] if output.leaf else []))
     return wanted
-
-
-def path(output: str) -> tuple[Any, str | None]:
-    """The reduction and the leaf; "hvp" is of the unreduced losses, in the logits."""
-    _, *path = output.split("/")
-    return (path[0] if path else "none"), (path[1] if len(path) > 1 else None)
-
-
-def _part(output: str) -> str:
-    return "/".join(output.split("/")[:2])

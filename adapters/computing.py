@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossvet.adapters import steps
-from lossvet.adapters.call import Answers, Call, Compiled, path
+from lossvet.adapters.call import Answers, Call, Compiled
 from lossvet.adapters.protocol import Function, Mode, Primitives, Tensors, mode_of
 from lossvet.adapters.types import Adapter, Measured, Missing, Native, Ops, Outcome, Prepared, Raised, Recipe
+from lossvet.reference.output import HVP, parse
 from lossvet.reference.types import Case
 
 
@@ -117,7 +118,7 @@ class Computing:
             case Missing():
                 return answer
             case None:
-                return Missing(f"no gradient into {'logits' if output == 'hvp' else output.rpartition('/')[2]}")
+                return Missing(f"no gradient into {parse(output).leaf}")
             case Exception() if any(words in str(answer) for words in self.habits.no_derivative):
                 return Missing(f"no such derivative: {answer}")
             case Exception():
@@ -129,22 +130,22 @@ class Computing:
 
     def _lacking(self, recipe: Recipe, case: Case, mode: Mode, output: str) -> Missing | None:
         """Why there is no such output, as far as it is known before anything is computed."""
-        reduction, leaf = path(output)
-        if not (mode.second_order if output == "hvp" else mode.reverse_mode or leaf is None):
+        of = parse(output)
+        if not (mode.second_order if of == HVP else mode.reverse_mode or of.kind == "loss"):
             order = "second derivatives" if mode.reverse_mode else "derivatives"
             return Missing(f"{self.primitives.name} has no {order} in the mode {mode.name}")
-        if self.habits.zeros and recipe.native is not None and leaf in recipe.native.no_gradient:
-            return Missing(f"{recipe.native.spelling} has no gradient into {leaf}")
-        return steps.missing(recipe, case, reduction)
+        if self.habits.zeros and recipe.native is not None and of.leaf in recipe.native.no_gradient:
+            return Missing(f"{recipe.native.spelling} has no gradient into {of.leaf}")
+        return steps.missing(recipe, case, of.reduction)
 
     def _refused(self, call: Call, output: str) -> Missing | None:
         """Why a native function has no such gradient, where it says so with the loss: that is found out once."""
-        _, leaf = path(output)
-        if call.recipe.native is None or leaf is None or output == "hvp":
+        of = parse(output)
+        if call.recipe.native is None or of.kind != "gradient":
             return None
-        key = (call.recipe.variant.name, call.recipe.name, leaf)
+        key = (call.recipe.variant.name, call.recipe.name, of.leaf)
         if key not in self.refusals:
-            error = self.habits.refusal(lambda tensors: call.losses(tensors, ("none",))(), call.inputs, leaf)
+            error = self.habits.refusal(lambda tensors: call.losses(tensors, ("none",))(), call.inputs, of.leaf)
             outcome = None if error is None else self._outcome(output, error)
             if isinstance(outcome, Raised):
                 return None  # a fault of this case: the call will meet it again
