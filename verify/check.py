@@ -1,0 +1,139 @@
+"""One loss held to the golden results of a variant: bound, asked case by case, judged as a run judges frameworks.
+
+The result is of one reduction and has its outputs alone. What a variant leaves undefined is nothing that a loss of the
+user's documents: there it may answer what it will. A function that is the framework's own is held to what the framework
+documents, and its known deviations are known.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from lossvet.conformance.plan import DTYPES
+from lossvet.reference import variants, vectors
+from lossvet.reference.types import Variant
+from lossvet.reference.vectors import Golden
+from lossvet.verify.answer import Identified
+from lossvet.verify.binding import Options as BindingOptions
+from lossvet.verify.bound import identify_bound
+from lossvet.verify.check_remote import CheckRemote
+from lossvet.verify.check_session import Session
+from lossvet.verify.checked import Checked
+from lossvet.verify.options import Options
+from lossvet.verify.sources import FileSource, ModuleSource, SourceError, near, parse
+from lossvet.workers import caches
+from lossvet.workers.messages import Hello
+
+
+def check(
+    spec: str, variant: str, reduction: str = "", options: Options | None = None, only: Sequence[str] = ()
+) -> Checked:
+    """Judge the loss of `spec` as `variant`, by the outputs of `reduction`, in every dtype (or in that of the options).
+
+    Without a reduction it is found out. `only` names cases, with or without the variant, or globs. Raises ValueError
+    for a variant, reduction, mode, dtype or case that there is not; SourceError for a loss that cannot be had.
+    """
+    options = options or Options()
+    known(variant, reduction)
+    chosen = cases(variant, only)
+    source = parse(spec)
+    if not isinstance(source, FileSource | ModuleSource):
+        raise SourceError(
+            "spec", f"{spec} is no function of a framework: `lossvet run` judges those, and the reference"
+        )
+    side = options.source
+    said = BindingOptions(side.bind, options.labels, options.classes, side.init, side.mode)
+    with CheckRemote(
+        spec, said, side.python or sys.executable, limit=options.timeout, cache=caches.default()
+    ) as remote:  # fmt: skip
+        return _judged(remote, variants.load(variant), reduction, options, chosen)
+
+
+def known(variant: str, reduction: str) -> None:
+    """Raises ValueError, with what there is, for a variant or a reduction of it that does not exist."""
+    if variant not in variants.names():
+        raise ValueError(f"--as {variant}: no variant is called so{near(variant, variants.names(), 20)}")
+    reductions = variants.load(variant).reductions
+    if reduction and reduction not in reductions:
+        raise ValueError(f"--reduction {reduction}: {variant} has no such reduction; it has: {', '.join(reductions)}")
+
+
+def cases(variant: str, only: Sequence[str]) -> dict[str, Golden]:
+    """The golden results by case, all or those that the patterns name. Raises ValueError for one that names none."""
+    every = {golden.case.id: golden for golden in vectors.load(variant)}
+    if not only:
+        return every
+    met = {
+        pattern: [name for name in every if any(fnmatchcase(n, pattern) for n in (name, name.partition("/")[2]))]
+        for pattern in only
+    }
+    for pattern, found in met.items():
+        if not found:
+            raise ValueError(f"--only {pattern}: no case of {variant} is called so{near(pattern, every)}")
+    return {name: golden for name, golden in every.items() if any(name in found for found in met.values())}
+
+
+def _judged(
+    remote: CheckRemote, variant: Variant, reduction: str, options: Options, chosen: Mapping[str, Golden]
+) -> Checked:
+    hello = remote.imported()
+    mode, dtypes = _asked_for(hello, options)
+    fitted = remote.fit(variant.name)
+    session = Session(remote, variant, fitted, mode or fitted.mode or hello.modes[0], chosen)
+    warnings = list(remote.notes)
+    settled, words = session.reduction(reduction)
+    warnings += [words] if words else []
+    for dtype in dtypes:
+        session.work(settled, dtype)
+    checked = session.checked(settled, tuple(warnings), again(remote.spec, variant.name, settled, options))
+    if checked.exit_code == 1:
+        if {row.dtype for row in checked.outputs if row.differs} == {"float64"} and len(dtypes) > 1:
+            words = "it differs in float64 alone: it may compute in float32 whatever it is given"
+            checked = msgspec.structs.replace(checked, warnings=(*checked.warnings, words))
+        found = _instead(remote)
+        checked = msgspec.structs.replace(checked, identified=found)
+    return checked
+
+
+def _asked_for(hello: Hello, options: Options) -> tuple[str, tuple[str, ...]]:
+    """Mode and dtypes. Raises ValueError for those that the framework has not."""
+    side = options.source
+    if side.mode and side.mode not in hello.modes:
+        raise ValueError(f"--mode {side.mode}: {hello.name} has {', '.join(hello.modes)}")
+    dtypes = tuple(dtype for dtype in DTYPES if dtype in hello.dtypes)
+    if side.dtype and side.dtype not in dtypes:
+        raise ValueError(f"--dtype {side.dtype}: golden results are held against {' and '.join(dtypes)}")
+    return side.mode, (side.dtype,) if side.dtype else dtypes
+
+
+def _instead(remote: CheckRemote) -> Identified | None:
+    """What the loss is, as identify says it; None where it cannot be bound any more."""
+    try:
+        remote.identifiable()
+    except SourceError:
+        return None
+    sides = [(side, way.binding) for way, side in remote.sides()]
+    found, _ = identify_bound(
+        sides,
+        spec=remote.spec,
+        framework=remote.framework,
+        version=remote.version,
+        differentiable=remote.differentiable,
+    )
+    return found
+
+
+def again(spec: str, variant: str, reduction: str, options: Options) -> tuple[str, ...]:
+    """The words of the command that checks this again."""
+    side = options.source
+    words = ["lossvet", "check", spec, "--as", variant, "--reduction", reduction]
+    for role, parameter in side.bind.items():
+        words += ["--bind", f"{role}={parameter}"]
+    given = (("init", side.init), ("python", side.python), ("mode", side.mode), ("labels", options.labels))
+    for name, value in (*given, ("classes", str(options.classes or ""))):
+        words += [f"--{name}", value] if value else []
+    return tuple(words)
