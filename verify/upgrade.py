@@ -98,10 +98,9 @@ def judged(names: Iterable[str]) -> Iterator[Row]:
 
 
 def _loss(folder: Path, name: str) -> tuple[str, str]:
-    specs = [f"{framework}:{folder / part / file(name)}.py::loss" for framework, part in
-             (("tensorflow_v1", "tf1"), ("tensorflow", "after"))]  # fmt: skip
+    old, new = (folder / part / f"{file(name)}.py" for part in ("tf1", "after"))
     try:
-        found = verify.compare(*specs, Options())
+        found = verify.compare(f"tensorflow_v1:{old}::loss", f"tensorflow:{new}::loss", Options())
     except SourceError as error:
         return "does not run", str(error).replace(f"{folder}/", "")
     facets = "; ".join(f"{d.facet}: {d.source} -> {d.target}" for d in found.differences)
@@ -128,7 +127,8 @@ PAGE = """# What tf_upgrade_v2 does to TF1 losses
 
 TensorFlow installs `tf_upgrade_v2`, which converts TF1 code. Here it was given the TF1 code of each loss, as scripts
 have it, and each result was judged: `lossvet verify` compares the TF1 loss in a session with the converted loss in
-TF2, and whole programs were run before and after. {version}. `python -m lossvet.verify.upgrade docs` makes this page anew.
+TF2, and whole programs were run before and after. {version}. `python -m lossvet.verify.upgrade docs` makes this page
+anew.
 
 {counts} The converter reported issues that require attention for {warned} of them.
 
