@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import msgspec
@@ -157,7 +157,7 @@ def page(rows: Iterable[Row], of: str) -> str:
 
 def read(folder: Path) -> Table:
     """The table of a folder, empty where there is none, or one of another version of TensorFlow."""
-    of = f"TensorFlow {version('tensorflow')}"
+    of = f"TensorFlow {version(packages_distributions()['tensorflow'][0])}"
     path = folder / f"{CONVERTER}.json"
     found = msgspec.json.decode(path.read_bytes(), type=Table) if path.exists() else Table(of, ())
     return found if found.version == of else Table(of, ())
