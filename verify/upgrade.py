@@ -102,7 +102,8 @@ def _loss(folder: Path, name: str) -> tuple[str, str]:
     try:
         found = verify.compare(f"tensorflow_v1:{old}::loss", f"tensorflow:{new}::loss", Options())
     except SourceError as error:
-        return "does not run", str(error).replace(f"{folder}/", "")
+        raised = re.search(r"it raised at first: (.*?)\. Its parameters", str(error))
+        return "does not run", raised[1] if raised else str(error).replace(f"{folder}/", "")
     facets = "; ".join(f"{d.facet}: {d.source} -> {d.target}" for d in found.differences)
     return found.verdict, facets or found.reason.replace(f"{folder}/", "")
 
