@@ -282,7 +282,8 @@ MUTANTS = [
            lambda logits, labels, class_weight: np.average(picked(log_softmax(logits), labels),
                                                            weights=class_weight[labels]), WEIGHTED),
     Mutant("weight_scale", "squared",
-           lambda logits, labels, class_weight: (class_weight[labels] ** 2 * picked(log_softmax(logits), labels)).mean(),
+           lambda logits, labels, class_weight: (class_weight[labels] ** 2
+                                                 * picked(log_softmax(logits), labels)).mean(),
            WEIGHTED),
     Mutant("weighting", "predicted_weight",
            lambda logits, labels, class_weight: (class_weight[logits.argmax(1)]
