@@ -101,7 +101,7 @@ def _loss(folder: Path, name: str) -> tuple[str, str]:
     specs = [f"{framework}:{folder / part / file(name)}.py::loss" for framework, part in
              (("tensorflow_v1", "tf1"), ("tensorflow", "after"))]  # fmt: skip
     try:
-        found = verify.compare(*specs, Options())
+        found = verify.compare(specs[0], specs[1], Options())
     except SourceError as error:
         return "does not run", str(error).replace(f"{folder}/", "")
     facets = "; ".join(f"{d.facet}: {d.source} -> {d.target}" for d in found.differences)
