@@ -116,7 +116,7 @@ def _invalid_one(session: Session, label: int, contract: Contract) -> str:
 
 
 def _left_out(session: Session, given: Mapping[str, Any], value: Array, contract: Contract) -> str:
-    """Whether the second of four rows is left out of the result: "zero" where it counts, "dropped" where it does not."""
+    """Whether the second of four rows is left out: "zero" where it counts, "dropped" where it does not."""
     if value.size > 1:
         return "zero" if value.shape[:1] == (4,) and not np.any(value[1]) else ""
     rows = [0, 2, 3]
