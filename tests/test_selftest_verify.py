@@ -210,6 +210,27 @@ def test_two_losses_in_one_worker_are_each_told_as_what_they_are() -> None:
     ]
 
 
+def test_an_error_of_verify_itself_costs_one_loss_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def observed(session: Session, contract: Contract) -> dict[str, Any]:
+        raise KeyError("no such facet")
+
+    monkeypatch.setattr(edges, "observed", observed)
+    report = selftest.run(Selection(only=("numpy_losses.py::log_loss_rows",)), processes=1)
+    (only,) = report.losses
+    assert (only.grade.outcome, only.grade.right) == ("cannot_judge", False)
+    assert "verify failed: KeyError at test_selftest_verify.py" in report.text()
+    assert report.verdict[0] == 1
+
+
+def mean_over_classes(logits: Any, labels: Any) -> Any:
+    return -(np.eye(logits.shape[1])[labels] * log_softmax(logits)).mean(1)
+
+
+def test_losses_of_rows_that_are_means_divide_by_nothing_in_an_empty_batch() -> None:
+    elements = Contract.of(denominator="elements")
+    assert "zero_denominator" not in edges.observed(Session(NumpySide(mean_over_classes), SPARSE), elements)
+
+
 @pytest.mark.slow
 def test_the_whole_corpus() -> None:
     report = selftest.run()

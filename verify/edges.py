@@ -36,7 +36,8 @@ def observed(session: Session, contract: Contract) -> dict[str, Setting]:
     """The edge facets and what a mean over nothing gives, as answers show them."""
     found: dict[str, Setting] = {}
     if contract["denominator"] in ("batch", "elements", "weights", "nonzero_weights", "argument", "total_class_weight"):
-        found["zero_denominator"] = _over_nothing(session, contract)
+        over_nothing = _over_nothing(session, contract)
+        found |= {"zero_denominator": over_nothing} if over_nothing != "empty" else {}
     if session.domain.labels == "sparse":
         found["invalid_label"] = _invalid(session, contract)
         if contract["ignored"] == "label":
