@@ -40,6 +40,8 @@ class Stage:
     alternatives: Alternatives
     gradients: bool = False
     """Whether gradients have to be explained as well, roughly."""
+    last: Alternatives | None = None
+    """What is tried where none of these explains the answers: it says less."""
     otherwise: Mapping[str, Setting] = field(default_factory=dict)
     """What is said of a candidate that no alternative can save on the new probes alone."""
     fewest: bool = False
@@ -58,11 +60,14 @@ def refined(
         if not stage.prefer and explained(candidate, new, stage.gradients):
             found[candidate] = None
             continue
-        others = [
-            other
-            for other in stage.alternatives(domain, candidate, new)
-            if explained(other, everything, stage.gradients)
-        ]
+        others: list[Contract] = []
+        for alternatives in (stage.alternatives, stage.last):
+            if alternatives is not None and not others:
+                others = [
+                    other
+                    for other in alternatives(domain, candidate, new)
+                    if explained(other, everything, stage.gradients)
+                ]
         if stage.fewest and others:
             least = min(len(other.departures) for other in others)
             others = [other for other in others if len(other.departures) == least]
@@ -118,6 +123,8 @@ def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Ite
         swaps.append({"smoothing_order": "sample"})
     if "pos_weight" in weighting:
         swaps.append({"weighting": tuple(weighting - {"pos_weight"} | {"pos_weight_on_hard_labels"})})
+    if contract["family"] == "sigmoid":
+        swaps.append({"label_mixing": "interpolated"})
     kinds: list[dict[str, Setting]] = [{}, {"labels": "hardened"}, {"offset": "label_entropy"}]
     if contract["family"] == "sigmoid":
         kinds.append({"labels": "hardened", "hardened_at": 1.0})  # a cast to integers
@@ -140,14 +147,23 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
         return
     choices: dict[str, tuple[str, ...]] = {
         "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero", "filtered"),
-        "gradient_labels": ("exact", "stopped"),
+        "gradient_labels": ("exact", "stopped", "through_weights"),
         "gradient_weights": ("exact", "stopped"),
         "upstream": ("exact", "ignored", "none"),
+        "label_mixing": (contract.value("label_mixing"),),
     }
-    ways = sorted(product(*choices.values()), key=lambda way: sum(v != "exact" for v in way))
+    if domain.labels == "dense" and contract["family"] == "sigmoid" and contract["label_mixing"] == "each_term":
+        choices["label_mixing"] = ("each_term", "interpolated")
+    ways = sorted(product(*choices.values()), key=lambda way: sum(v not in ("exact", "each_term") for v in way))
     probable = contract["input"] == "probabilities" and contract["family"] == "softmax"
     for way, renormalised in product(ways, ("no", "yes") if probable else (contract.value("renormalised"),)):
         yield contract.with_(dict(zip(choices, way, strict=True))).with_(renormalised=renormalised)
+
+
+def hard_labels_alone(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """What explains hard labels, and says nothing of others nor of the gradient in labels."""
+    if domain.labels == "dense":
+        yield from gradients(domain, contract.with_(label_mixing="other"), new)
 
 
 def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:

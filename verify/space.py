@@ -121,8 +121,6 @@ SCALE_FREE = ("sum_to_classes", "inverted", "squared", "rooted")
 def bases(domain: Domain) -> Iterator[Contract]:
     """A plain loss of each family and kind of input; costs take the place of the cross-entropy where there are any."""
     for family, kind in product(("softmax", "sigmoid"), ("logits", "probabilities", "log_probabilities")):
-        if family == "sigmoid" and domain.labels == "sparse":
-            continue
         if family == "softmax" and domain.one_column:
             continue
         plain = Contract.of(family=family, input=kind)

@@ -17,7 +17,7 @@ STAGES = (
     Stage("gradients", lambda d, c: probes.weighted(d), refine.gradients, gradients=True, fewest=True),
     Stage("logits of 0", lambda d, c: probes.zeros(d), refine.gradients, gradients=True, fewest=True),
     Stage("as many rows as classes", lambda d, c: probes.square(d), refine.broadcasts),
-    Stage("soft labels", lambda d, c: probes.softly(d), refine.soft_labels),
+    Stage("soft labels", lambda d, c: probes.softly(d), refine.soft_labels, last=refine.hard_labels_alone),
     Stage("gradients of soft labels", lambda d, c: probes.softly(d), refine.gradients, gradients=True, fewest=True),
     Stage("far logits", _far, refine.clips, otherwise={"log": "broken_max"}),
     Stage(
