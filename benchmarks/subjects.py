@@ -12,6 +12,7 @@ from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance import plan
 from lossvet.conformance.types import Cell
 from lossvet.reference import variants
+from lossvet.reference.output import gradient, loss
 from lossvet.reference.types import Reduction
 from lossvet.workers.messages import Greeting, Hello, NativeSpec
 
@@ -54,7 +55,7 @@ def reduction(native: NativeSpec | None) -> Reduction:
 
 
 def outputs(task: Task, by: Reduction) -> tuple[str, ...]:
-    return (f"loss/{by}",) if task == "forward" else (f"loss/{by}", f"gradient/{by}/logits")
+    return (loss(by),) if task == "forward" else (loss(by), gradient(by, "logits"))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ ROUGH = 3e-6
 so much. Nothing is confirmed by a rough look."""
 
 
+SATURATED = 25.0
+"""Of a loss that floors logarithms nothing is said of the gradient where a logit is larger: PyTorch's floor at -100 is
+not differentiated, and its gradient there is (p - t) / max(p (1 - p), 1e-12)."""
 MODERATE = 10.0
 """Of a loss whose logarithm is taken naively nothing is said where logits are larger than this."""
 
@@ -154,7 +157,7 @@ def spared(
     contract: Contract, asked: Asked, leaf: str, got: Array | None, meant: Array | None
 ) -> tuple[Array | None, Array | None]:
     """Both gradients, with what the contract leaves open set to what was answered: of a loss that is wrong at 0 the
-    elements whose logit is 0, of one that drops small entries those that are 0."""
+    elements whose logit is 0, of one that drops small entries those that are 0, of one that floors those beyond it."""
     if leaf != "logits" or got is None or meant is None or got.shape != meant.shape:
         return got, meant
     match contract["gradient_logits"]:
@@ -162,6 +165,10 @@ def spared(
             return got, np.where(asked.probe.question.inputs["logits"] == 0, got, meant)
         case "filtered":
             return got, np.where(got == 0, got, meant)
+        case _ if contract["clip"] == "log_floor":
+            x = asked.probe.question.inputs["logits"]
+            floored = np.abs(x) > SATURATED if contract["input"] == "logits" else (x < 1e-12) | (x > 1 - 1e-12)
+            return got, np.where(floored, got, meant)
         case _:
             return got, meant
 

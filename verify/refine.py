@@ -15,7 +15,7 @@ import numpy as np
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.matching import Asked, roughly
 from lossvet.verify.probes import Domain, Probe
-from lossvet.verify.solving import numbers
+from lossvet.verify.solving import numbers, round_off
 from lossvet.verify.space import DENOMINATORS, Number, weightings
 
 EPSILON = Number(
@@ -113,12 +113,6 @@ def clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[
             yield contract.with_(clip=kind, clip_epsilon=value)
 
 
-def round_off(value: float) -> float:
-    """A number that was solved for, as it was probably written: the nearest one of four digits where that is close."""
-    near = float(f"{value:.3e}")
-    return near if abs(near - value) <= 1e-6 * abs(value) else value
-
-
 def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """What only labels that are no classes can show."""
     weighting = set(contract.weighting)
@@ -153,7 +147,7 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
         return
     choices: dict[str, tuple[str, ...]] = {
         "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero", "filtered"),
-        "gradient_labels": ("exact", "stopped"),
+        "gradient_labels": ("exact", "stopped", "through_weights"),
         "gradient_weights": ("exact", "stopped"),
         "upstream": ("exact", "ignored", "none"),
         "label_mixing": (contract.value("label_mixing"),),
@@ -161,8 +155,9 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
     if domain.labels == "dense" and contract["family"] == "sigmoid" and contract["label_mixing"] == "each_term":
         choices["label_mixing"] = ("each_term", "interpolated")
     ways = sorted(product(*choices.values()), key=lambda way: sum(v not in ("exact", "each_term") for v in way))
-    for way in ways:
-        yield contract.with_(dict(zip(choices, way, strict=True)))
+    probable = contract["input"] == "probabilities" and contract["family"] == "softmax"
+    for way, renormalised in product(ways, ("no", "yes") if probable else (contract.value("renormalised"),)):
+        yield contract.with_(dict(zip(choices, way, strict=True))).with_(renormalised=renormalised)
 
 
 def hard_labels_alone(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
