@@ -73,7 +73,7 @@ class Side:
         changed = global_state.changes(before, global_state.snapshot())
         notes = [f"importing it changes {_listed(changed)}"] if changed else []
         notes += ["importing it forks a process"] if self.forks.count else []
-        return Loaded(tuple(notes))
+        return Loaded(tuple(notes), _file(source))
 
     def _bind(self, request: Bind) -> Found | Refused:
         assert self.function is not None, "it is loaded first"
@@ -101,6 +101,13 @@ class Side:
         except Late as late:
             return answered(Answer(error=f"Late: {late}"), late=True)
         return answered(answer)
+
+
+def _file(source: FileSource | ModuleSource) -> str:
+    """Where the module that was loaded lies."""
+    if isinstance(source, FileSource):
+        return source.path
+    return str(getattr(sys.modules.get(source.module), "__file__", None) or "")
 
 
 def _listed(changes: list[str]) -> str:
