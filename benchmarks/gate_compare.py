@@ -113,8 +113,8 @@ class Identifying:
             return
         words = {name: self._refusal(name, error) for name, error in refused.items()}
         if len(refused) == len(NAMES):
-            base, head = (refused[name] for name in NAMES)
-            raise SourceError("file" if base.kind in MISSING else base.kind, f"{words['base']}; {words['head']}")
+            kind = refused["base"].kind
+            raise SourceError("file" if kind in MISSING else kind, f"{words['base']}; {words['head']}")
         (name,) = refused
         if refused[name].kind in ("binding", "init"):
             raise SourceError(refused[name].kind, words[name])

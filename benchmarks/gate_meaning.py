@@ -1,4 +1,4 @@
-"""What the loss of a gate means in base and in head, before anything is measured: the same, and what it is said to be?"""
+"""What the loss of a gate means in base and in head: whether it is the same, and what it is said to be."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from lossvet.reference import variants
 from lossvet.reference.types import Reduction, Variant
 from lossvet.verify import fitting
 from lossvet.verify.answer import Identified
+from lossvet.verify.variants import VARIANTS
 
 
 def timed_as(found: Identified) -> tuple[str, Reduction] | None:
@@ -30,7 +31,7 @@ def _of_family(found: Identified) -> Iterator[Variant]:
     assert binding is not None, "what cannot be called cannot be timed"
     binary = binding.layout != "nc" or (found.contract is not None and found.contract["family"] == "sigmoid")
     family = "sparse" if binding.labels == "sparse" else "binary" if binary else "dense"
-    every = [variants.load(name) for name in variants.names()]
+    every = [variants.load(name) for name in VARIANTS]
     yield from (v for v in every if v.family == family)
     if family != "sparse":
         yield from (v for v in every if v.family == "sparse")

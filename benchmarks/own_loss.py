@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from lossvet.reference import variants
@@ -25,7 +25,7 @@ class OwnLoss:
     source: FileSource | ModuleSource
     variant: str = ""
     reduction: Reduction | None = None
-    binding: BindingOptions = BindingOptions()
+    binding: BindingOptions = field(default_factory=BindingOptions)
     timeout: float = TIMEOUT
 
     @property

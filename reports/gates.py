@@ -163,7 +163,8 @@ def markdown(report: Report) -> str:
 
 
 def junit(report: Report) -> str:
-    """A suite for meaning, where there is one, one for speed and one for accuracy; what is red fails, what cannot be judged is an error, never a skip."""
+    """A suite for the meaning, where there is one, one for speed and one for accuracy. What is red fails; what cannot
+    be judged is an error, never a skip."""
     root = ET.Element("testsuites", name="lossvet gate")
     if report.meaning is not None:
         gate_meaning.junit(report.meaning, root)

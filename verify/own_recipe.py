@@ -23,7 +23,7 @@ VARIABLE = "LOSSVET_OWN_LOSS"
 
 
 class OwnRecipe(msgspec.Struct, frozen=True):
-    """The loss that `spec` names, looked for from `folder`, called with the inputs of a variant and reducing as said."""
+    """The loss that `spec` names, looked for from `folder`, asked as a variant under a reduction."""
 
     spec: str
     folder: str

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from lossvet.verify import messages
 from lossvet.verify.answer import Binding
@@ -72,7 +72,7 @@ class Remote:
         where = client.Side(self.python, self.environment)
         self._client: Client[Any, Any] = Client(self.framework, where, self.module, cache=self.cache)
 
-    def __enter__(self) -> Remote:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -81,7 +81,7 @@ class Remote:
     def end(self) -> None:
         self._client.end()
 
-    def load(self) -> Remote:
+    def load(self) -> Self:
         """Import and bind the loss. Raises SourceError, with the sentence that says why that cannot be."""
         self.imported()
         self.bind()
