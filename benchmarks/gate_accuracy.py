@@ -13,8 +13,8 @@ from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.conformance import plan, run, summary
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.types import Absent, Verdict
-from lossvet.workers import machine
 from lossvet.verify.user_recipe import RECIPE
+from lossvet.workers import machine
 from lossvet.workers.client import Side
 
 

@@ -36,7 +36,7 @@ class Contracts:
         return Contracts(path, {name: contract_file.read(folders[name] / path).contract for name in there})
 
     def settled(self, found: Comparison, base: Known, head: Known) -> Comparison:
-        """The comparison, with its differences accepted where base's file is right about base, and head's about head."""
+        """The comparison, with its differences accepted where each side is what its own file says."""
         sides: dict[Name, Known] = {"base": base, "head": head}
         if not found.differences or any(name not in self.by_side or self._parted(name, sides[name]) for name in NAMES):
             return found

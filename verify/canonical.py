@@ -48,7 +48,7 @@ def parted(a: Contract, b: Contract, domain: Domain) -> Probe | None:
         if one is None or other is None:
             if one is not other:
                 return probe
-        elif not _equal(one, other):
+        elif not equal(one, other):
             return probe
     return None
 
@@ -73,7 +73,7 @@ def _meanings(contract: Contract, domain: Domain) -> tuple[Meaning | None, ...]:
     return tuple(found)
 
 
-def _equal(a: Meaning, b: Meaning) -> bool:
+def equal(a: Meaning, b: Meaning) -> bool:
     size = float(np.abs(a.value[np.isfinite(a.value)]).max(initial=0.0))
     if not _close(a.value, b.value, size):
         return False

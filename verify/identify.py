@@ -18,6 +18,7 @@ from lossvet.verify.contract import Contract
 from lossvet.verify.matching import Asked, Fit, fit, roughly
 from lossvet.verify.probes import Domain, Probe
 from lossvet.verify.questions import Side
+from lossvet.verify.sides import domain_of
 
 FRESH = 24
 PRECISIONS = ("float64", "float32", "bfloat16", "float16")
@@ -83,12 +84,14 @@ def identify(
     """Identify one side. `domain` says what it can be asked; nothing that the side does raises here."""
     session = Session(side, domain)
     found, learnt = _searched(session, seed)
+    tried = session.informative()
+    explained = sum(1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits)
     candidates = found.candidates
     if found.status in ("confirmed", "ambiguous"):
         observed = edges.observed(session, candidates[0]) | derivatives.observed(session, candidates[0])
+        if _swallowed(session, candidates[0]):
+            observed["arguments"] = "swallowed"
         candidates = tuple(c.with_(observed) for c in candidates)
-    tried = session.informative()
-    explained = sum(1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits)
     return Identified(
         spec=spec,
         framework=framework,
@@ -106,6 +109,12 @@ def identify(
         warnings=edges.warnings(session),
         reason=found.reason,
     )
+
+
+def _swallowed(session: Session, contract: Contract) -> bool:
+    """Whether weights are taken and not used."""
+    unused = set(session.domain.weights()) - set(domain_of(contract).roles)
+    return bool(unused) and contract["arguments"] == "as_named"
 
 
 def _searched(session: Session, seed: int) -> tuple[Found, list[str]]:

@@ -74,7 +74,7 @@ def roughly(contract: Contract, asked: Asked, gradients: bool = False) -> bool:
     """Whether the result, and where asked its gradients, are what the contract says, within `ROUGH`."""
     if not asked.answer.answered or not applies(contract, asked.probe.question.inputs):
         return True
-    leaves = tuple(asked.answer.gradients) if gradients and not _leaks(contract, asked) else ()
+    leaves = _told(asked.answer) if gradients and not _leaks(contract, asked) else ()
     try:
         meant = evaluate(contract, asked.probe.question.inputs, leaves)
     except Undefined:
@@ -87,6 +87,16 @@ def roughly(contract: Contract, asked: Asked, gradients: bool = False) -> bool:
     return all(
         _same_gradient(*spared(contract, asked, leaf, asked.answer.gradients[leaf], meant.gradients.get(leaf)))
         for leaf in leaves
+    )
+
+
+def _told(answer: Answer) -> tuple[str, ...]:
+    """The leaves of whose gradient an answer says something: a backward pass that raises for another reason than that
+    there is none says nothing."""
+    return tuple(
+        leaf
+        for leaf in answer.gradients
+        if leaf not in answer.refused or answer.refused[leaf].startswith("not differentiable")
     )
 
 
@@ -118,7 +128,7 @@ def fit(contract: Contract, asked: Asked, gradients: bool = True, dtype: str = "
     if not answer.answered or not applies(contract, question.inputs):
         return NOTHING
     gradients = gradients and not _leaks(contract, asked)
-    leaves = tuple(role for role in question.leaves if role in answer.gradients) if gradients else ()
+    leaves = _told(answer) if gradients else ()
     try:
         meant = evaluate(contract, question.inputs, leaves, bounds_for=dtype)
     except Undefined:

@@ -77,7 +77,8 @@ def ways_of_weighting(domain: Domain, contract: Contract, new: Sequence[Asked]) 
     orders = ("terms", "sample", "after") if smooth else ("terms",)
     for settings, order in product(weightings(domain, contract), orders):
         weighed = contract.with_(settings).with_(smoothing_order=order)
-        for denominator in DENOMINATORS:
+        kept = contract["denominator"] == "microbatches"
+        for denominator in ("microbatches",) if kept else DENOMINATORS:
             yield weighed.with_(denominator=denominator)
 
 
@@ -119,6 +120,8 @@ def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Ite
     if "pos_weight" in weighting:
         swaps.append({"weighting": tuple(weighting - {"pos_weight"} | {"pos_weight_on_hard_labels"})})
     kinds: list[dict[str, Setting]] = [{}, {"labels": "hardened"}, {"offset": "label_entropy"}]
+    if contract["family"] == "sigmoid":
+        kinds.append({"labels": "hardened", "hardened_at": 1.0})  # a cast to integers
     for swap, kind in product(swaps, kinds):
         for denominator in dict.fromkeys((contract["denominator"], "batch", "weights", "elements")):
             yield contract.with_({**swap, **kind, "denominator": denominator})
@@ -131,7 +134,11 @@ def broadcasts(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iter
 
 
 def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
-    """What is done with gradients: one facet at a time, then two, then three."""
+    """What is done with gradients: one facet at a time, then two, then three. Without any there is nothing to tell."""
+    given = [g for one in new for g in one.answer.gradients.values()]
+    if not any(g is not None and np.any(g) for g in given):
+        yield contract.with_(upstream="none")
+        return
     choices: dict[str, tuple[str, ...]] = {
         "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero", "filtered"),
         "gradient_labels": ("exact", "stopped"),

@@ -86,6 +86,10 @@ class RecipeSource:
     variant: str
     recipe: str
 
+    @property
+    def name(self) -> str:
+        return self.recipe
+
     def __str__(self) -> str:
         return f"recipe:{self.framework}/{self.variant}/{self.recipe}"
 
