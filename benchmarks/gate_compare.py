@@ -22,7 +22,7 @@ from lossvet.conformance.run import CannotJudge
 from lossvet.reference.types import Reduction
 from lossvet.verify import accepting, comparing, variant_of
 from lossvet.verify.accepting import Accept
-from lossvet.verify.answer import Comparison, Identified
+from lossvet.verify.answer import Comparison, Difference, Identified
 from lossvet.verify.comparing import Known
 from lossvet.verify.own_recipe import OwnRecipe
 from lossvet.verify.remote import Remote
@@ -71,10 +71,10 @@ class Identifying:
             for name in NAMES:
                 if (binding := known[name].identified.binding) is not None:
                     say(f"{name} is called as {binding.call}")
-            found = accepting.settled(comparing.compare(base, head), self.accepts)
+            found = accepting.settled(eased(comparing.compare(base, head)), self.accepts)
             if self.contracts is not None:
                 found = self.contracts.settled(found, base, head)
-            meaning = self._meaning(found, base, head, empty)
+            meaning = self.verdict(found, base, head, empty)
             say(meaning.words)
             if meaning.judged or not (direct or meaning.colour == "green"):
                 return meaning, gate_direct.Found()
@@ -141,7 +141,8 @@ class Identifying:
                 "names a third that does"
             )
 
-    def _meaning(self, found: Comparison, base: Known, head: Known, empty: Path) -> Meaning:
+    def verdict(self, found: Comparison, base: Known, head: Known, empty: Path) -> Meaning:
+        """What a comparison makes of the gate, and as which variant the loss is to be judged and timed."""
         readings = {
             name: variant_of.readings(k.identified, k.domain) for name, k in zip(NAMES, (base, head), strict=True)
         }
@@ -186,6 +187,19 @@ class Identifying:
         )  # fmt: skip
         facets = ", ".join(f"{d.facet}: {d.source} claimed, {d.target} found" for d in parted)
         return f"{said} ({facets})" if readings else f"{said}: {facets or in_short(found.contract)}"
+
+
+def eased(found: Comparison) -> Comparison:
+    """A gradient into labels or weights that PyTorch's own function lacks, and the same loss written out has, is
+    reported and alone no change: they are data, or the training would have raised."""
+
+    def one(d: Difference) -> Difference:
+        lacks = d.facet in ("gradient_labels", "gradient_weights") and "not_differentiable" in (d.source, d.target)
+        return msgspec.structs.replace(d, edge=True) if lacks else d
+
+    differences = tuple(map(one, found.differences))
+    same = found.verdict == "different" and found.counterexample is None and all(d.edge for d in differences)
+    return msgspec.structs.replace(found, differences=differences, verdict="same" if same else found.verdict)
 
 
 MISSING = ("import", "file", "name", "not_callable")

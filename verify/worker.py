@@ -105,11 +105,12 @@ class Side:
         return answered(answer)
 
 
-def _file(source: FileSource | ModuleSource) -> str:
-    """Where the module that was loaded lies."""
+def _file(source: object) -> str:
+    """Where the module that was loaded lies; empty for what is no module."""
     if isinstance(source, FileSource):
         return source.path
-    return str(getattr(sys.modules.get(source.module), "__file__", None) or "")
+    module = sys.modules.get(source.module) if isinstance(source, ModuleSource) else None
+    return str(getattr(module, "__file__", None) or "")
 
 
 def _listed(changes: list[str]) -> str:
