@@ -27,6 +27,7 @@ BELONGS = {
     "clip_epsilon": "clip", "gamma": "modulation", "constants": "weights_from", "ignored_label": "ignored",
     "smoothing_alpha": "smoothing", "temperature": "logits_map", "cap": "logits_map", "margin": "logits_map",
     "z_scale": "extra_terms", "entropy_scale": "extra_terms", "offset_constant": "offset",
+    "microbatches": "denominator", "microbatch_rows": "denominator",
 }  # fmt: skip
 
 

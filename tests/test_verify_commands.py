@@ -155,6 +155,9 @@ def test_what_is_accepted_changes_the_code(engine: Engine) -> None:
         ((OLD, "a.py"), "is no loss: expected FRAMEWORK:path/file.py::name"),
         (("variant:sparse", "--base", "main"), "'variant:sparse' is neither"),
         ((OLD, NEW, "--selftest"), "--selftest takes no losses"),
+        (("--selftest", "--only", "no_such_file*"), "no loss of the corpus is selected by no_such_file*"),
+        (("--selftest", "--framework", "theano"), "the corpus has no losses in theano"),
+        ((OLD, NEW, "--only", "torch*"), "--only and --framework select losses of --selftest"),
     ],
 )
 def test_usage_errors_are_sentences_with_code_2(words: tuple[str, ...], said: str, engine: Engine) -> None:

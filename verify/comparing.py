@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lossvet.verify import canonical, direct, probes, smallest
+from lossvet.verify import canonical, direct, edges, probes, smallest
 from lossvet.verify.answer import Comparison, Difference, Identified
 from lossvet.verify.bound import domain, identify_bound
 from lossvet.verify.contract import Contract
@@ -37,7 +37,10 @@ def of_loss(loss: Loss, dtype: str = "") -> Known:
     found, which = identify_bound(
         ways, spec=loss.spec, framework=loss.framework, version=loss.version, differentiable=loss.differentiable
     )
-    found = msgspec.structs.replace(found, warnings=tuple(dict.fromkeys((*loss.notes, *found.warnings))))
+    notes = tuple(dict.fromkeys((*loss.notes, *found.warnings)))
+    told = edges.side_effects(notes)
+    contracts = tuple(contract.with_(side_effects=told) for contract in found.candidates)
+    found = msgspec.structs.replace(found, warnings=notes, candidates=contracts)
     side, binding = ways[which]
     return Known(side, domain(binding, loss.differentiable), found, dtype)
 

@@ -63,7 +63,9 @@ def parting(expected: Contract, answered: Contract, record: Record, domain: Doma
     loss and gradients on every probe, those included that had no part in identifying it.
     """
     compared = [name for name in facets() if not _invisible(name, expected, record, domain)]
-    found = [name for name in departing_all(expected, answered) if name in compared]
+    found = [
+        name for name in departing_all(expected, answered) if name in compared and not _told(name, expected, answered)
+    ]
     if not found:
         return ""
     named = [name for name in found if name in (*SEEN, *canonical.OBSERVED)]
@@ -106,6 +108,13 @@ def _invisible(name: str, expected: Contract, record: Record, domain: Domain) ->
         case "zero_denominator":
             return expected["denominator"] in ("sum", "unreduced")
     return False
+
+
+def _told(edge: str, expected: Contract, answered: Contract) -> bool:
+    """Whether an answer of several parts, as "-1: wraps, -100: raises", has the one that the record tells."""
+    if not facets()[edge].edge:
+        return False
+    return str(expected[edge]) in (part.rpartition(": ")[2] for part in str(answered[edge]).split(", "))
 
 
 def _plain(contract: Contract) -> Contract:

@@ -44,8 +44,8 @@ def subjects(
         return Subject(primitives, function, plan, options.mode, guard=guard)
 
     compiles = mode_of(primitives, made(Plan(name, (), "sparse")).mode).compiles
-    every = choose(plans.plans(shape, options))
-    probed = probing.probe(every, made, ENOUGH_COMPILED if compiles else ENOUGH, compiles)
+    chosen = choose(plans.plans(shape, options))
+    probed = probing.probe(chosen, made, ENOUGH_COMPILED if compiles else ENOUGH, compiles)
     if probed.bound:
         return replace(probed, notes=(*probed.notes, *probing.square(probed.bound[0], made)))
     kind, _, words = probed.error.partition(": ")

@@ -42,6 +42,8 @@ class Stage:
     """Whether gradients have to be explained as well, roughly."""
     otherwise: Mapping[str, Setting] = field(default_factory=dict)
     """What is said of a candidate that no alternative can save on the new probes alone."""
+    fewest: bool = False
+    """Whether only alternatives with the fewest departures are kept: the others say less, and so explain more."""
     prefer: bool = False
     """Whether an alternative that explains the new answers is better than a candidate of which they say nothing."""
 
@@ -61,6 +63,9 @@ def refined(
             for other in stage.alternatives(domain, candidate, new)
             if explained(other, everything, stage.gradients)
         ]
+        if stage.fewest and others:
+            least = min(len(other.departures) for other in others)
+            others = [other for other in others if len(other.departures) == least]
         if not others and stage.otherwise:
             others = [candidate.with_(stage.otherwise)]
         found |= dict.fromkeys(others[:1] or [candidate] if stage.prefer else others)

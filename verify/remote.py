@@ -74,7 +74,7 @@ class Remote:
     def end(self) -> None:
         self._client.end()
 
-    def another(self, spec: str, options: Options) -> Self:
+    def another(self, spec: str, options: Options) -> Remote:
         """Turn to another loss of the same framework, in the same worker; `load` follows, and what was known of the
         loss before is gone. What that one changed in its process stays changed. Raises as making a Remote does."""
         before = self.framework

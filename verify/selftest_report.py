@@ -98,7 +98,8 @@ class Report:
         yield ""
         for words, judged, share in self._shares():
             if judged:
-                yield f"{words}: {sum(judged)} of {len(judged)} right ({sum(judged) / len(judged):.1%}; {share:.0%} wanted)"
+                reached = sum(judged) / len(judged)
+                yield f"{words}: {sum(judged)} of {len(judged)} right ({reached:.1%}; {share:.0%} wanted)"
         yield from _part("Not right", [line for j in self.losses if not j.grade.right for line in told(j)])
         yield from _part("Pairs not right", [line for j in self.pairs if not j.grade.right for line in told_pair(j)])
         ambiguous = [j for j in self.losses if j.grade.right and j.grade.outcome == "ambiguous"]

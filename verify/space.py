@@ -94,6 +94,8 @@ CORE: tuple[Departure, ...] = (
               inputs=LOGITS),
     Departure({"extra_terms": "z_loss"}, Number("z_scale", (1e-4, 1e-3, 1e-2), 1e-6, 10.0, True), families=SOFTMAX,
               inputs=LOGITS, keeps_shift=False),
+    Departure({"offset": "label_entropy"}, families=SOFTMAX),
+    Departure({"offset": "constant"}, Number("offset_constant", (1.0, -1.0), -20.0, 20.0)),
     Departure({"extra_terms": "entropy"}, Number("entropy_scale", (0.1, 0.01, 1.0, -0.1), -2.0, 2.0), families=SOFTMAX),
 )  # fmt: skip
 """What shows with weights of 1."""
