@@ -76,6 +76,22 @@ class JaxPrimitives:
         with self._wide(inputs):
             return self.jax.jvp(gradient, (inputs[leaf],), (direction,))[1]
 
+    def twice(
+        self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        jnp, names = self.jax.numpy, tuple(leaves)
+        with self._wide(inputs):
+            into = {name: inputs[name] for name in names if jnp.issubdtype(inputs[name].dtype, jnp.inexact)}
+            value, pullback = self.jax.vjp(lambda chosen: function({**inputs, **chosen}), into)
+            along = cotangent(value) if callable(cotangent) else cotangent
+            (first,), (second,) = pullback(along), pullback(along)
+        return value, {name: first.get(name) for name in names}, {name: second.get(name) for name in names}
+
+    def traced(self, function: Function, inputs: Tensors) -> bool:
+        with self._wide(inputs):
+            self.jax.eval_shape(function, dict(inputs))
+        return True
+
     def wait(self, tensors: Any) -> None:
         self.jax.block_until_ready(tensors)
 

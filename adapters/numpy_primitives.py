@@ -47,6 +47,12 @@ class NumpyPrimitives:
     def hvp(self, function: Function, inputs: Tensors, leaf: str, cotangent: Any, direction: Any) -> Never:
         raise NotImplementedError(NO_DERIVATIVES)
 
+    def twice(self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any) -> Never:
+        raise NotImplementedError(NO_DERIVATIVES)
+
+    def traced(self, function: Function, inputs: Tensors) -> bool:
+        return False
+
     def wait(self, tensors: Any) -> None:
         pass
 

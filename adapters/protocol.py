@@ -89,6 +89,20 @@ class Primitives(Protocol):
         `cotangent` is as in `vjp`. Raises NotImplementedError where the framework has no derivatives.
         """
 
+    def twice(
+        self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """The value, and the gradients of two passes back through that one value: they may differ, and the second fail.
+
+        `cotangent` is as in `vjp`. Raises NotImplementedError where the framework has no such thing as a second pass.
+        """
+
+    def traced(self, function: Function, inputs: Tensors) -> bool:
+        """Whether the function was traced, without computing; raises what tracing it raises.
+
+        False where the framework does not trace, or where that costs no less than computing.
+        """
+
     def wait(self, tensors: Any) -> None:
         """Return when these tensors, in containers of any kind, have been computed."""
 

@@ -63,6 +63,19 @@ class TensorFlowPrimitives:
             gradient = self._gradients(first, value, x, cotangent)[leaf]
         return self._gradients(second, gradient, x, direction)[leaf]
 
+    def twice(
+        self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        chosen = {name: inputs[name] for name in leaves}
+        tape = self.tf.GradientTape(persistent=True, watch_accessed_variables=False)
+        with Watching(tape, self._floats(chosen)):
+            value = function(inputs)
+        first = self._gradients(tape, value, chosen, cotangent)
+        return value, first, self._gradients(tape, value, chosen, cotangent)
+
+    def traced(self, function: Function, inputs: Tensors) -> bool:
+        return False
+
     def wait(self, tensors: Any) -> None:
         if self.tf.config.list_physical_devices("GPU"):
             self.tf.test.experimental.sync_devices()

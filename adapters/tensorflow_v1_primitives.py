@@ -87,6 +87,12 @@ class TensorFlowV1Primitives:
         gradient = self._gradients(function(inputs), x, cotangent)[leaf]
         return self._gradients(gradient, x, direction)[leaf]
 
+    def twice(self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any) -> Never:
+        raise NotImplementedError("a graph has no second pass back through a result")
+
+    def traced(self, function: Function, inputs: Tensors) -> bool:
+        return False
+
     def wait(self, tensors: Any) -> None:
         """A session waits by itself."""
 

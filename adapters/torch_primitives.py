@@ -96,6 +96,18 @@ class TorchPrimitives:
             gradient = self._gradients(value, {leaf: x}, cotangent, create_graph=True)[leaf]
         return None if gradient is None else self._gradients(gradient, {leaf: x}, direction)[leaf]
 
+    def twice(
+        self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        with self.torch.enable_grad():
+            chosen = {name: self._leaf(inputs[name]) for name in leaves}
+            value = function({**inputs, **chosen})
+        first = self._gradients(value, chosen, cotangent, retain_graph=True)
+        return value, first, self._gradients(value, chosen, cotangent)
+
+    def traced(self, function: Function, inputs: Tensors) -> bool:
+        return False
+
     def wait(self, tensors: Any) -> None:
         if self.torch.cuda.is_available():
             self.torch.cuda.synchronize()
@@ -110,7 +122,7 @@ class TorchPrimitives:
         return tensor.detach().requires_grad_()
 
     def _gradients(
-        self, value: Any, leaves: dict[str, Any], cotangent: Any, create_graph: bool = False
+        self, value: Any, leaves: dict[str, Any], cotangent: Any, create_graph: bool = False, retain_graph: bool = False
     ) -> dict[str, Any]:
         found: dict[str, Any] = dict.fromkeys(leaves)
         into = {name: x for name, x in leaves.items() if x.requires_grad}
@@ -118,6 +130,12 @@ class TorchPrimitives:
             return found
         along = cotangent(value) if callable(cotangent) else cotangent
         # Of a scalar: PyTorch imports SymPy, which takes a second, where it is handed the gradient of an output.
-        scalar = value.sum() if along is None else (value * along).sum()
-        grads = self.torch.autograd.grad(scalar, list(into.values()), allow_unused=True, create_graph=create_graph)
+        scalar = value.sum() if along is None else (value * along.detach()).sum()
+        grads = self.torch.autograd.grad(
+            scalar,
+            list(into.values()),
+            allow_unused=True,
+            create_graph=create_graph,
+            retain_graph=retain_graph or create_graph,
+        )
         return {**found, **dict(zip(into, grads, strict=True))}

@@ -1,72 +1,97 @@
-"""The answer of check for people, and as JSON."""
+"""The answer of check for people."""
 
 from __future__ import annotations
 
-import msgspec
-
-from lossvet.reports.pages import Page, counted
-from lossvet.reports.verify_json import sendable, side
+from lossvet.reports import checked_words as words
+from lossvet.reports.pages import Page, columns, counted
 from lossvet.reports.verify_words import binding_lines, values
 from lossvet.verify.checked import Checked
+from lossvet.verify.facets import facets
 from lossvet.verify.words import DEFAULT
+
+MOST = 4
+"""Differences that are shown, each of another kind."""
+LEGEND = "R, S, W: accuracy class of the worst (lossvet explain R). u: its error in ulp."
+
+
+def text(found: Checked, width: int = 100) -> str:
+    return page(found, width).text()
 
 
 def page(found: Checked, width: int) -> Page:
     out = Page(width)
-    style = {0: "bold green", 1: "bold red"}.get(found.exit_code, "bold yellow")
-    out.say(f"{_headline(found)}.", hanging=4, style=style)
-    for number, difference in enumerate(found.differences, 1):
-        out.gap()
-        first, *rest = difference.lines
-        out.say(f"{number}. {first}", hanging=3, style="bold")
-        for line in rest:
-            out.say(line, indent=3)
-    if found.identified is not None and found.identified.contract is not None:
-        out.gap()
-        out.say("What it is instead", style="bold")
-        for facet, value in values(found.identified.contract):
-            out.labelled(facet, value, column=20)
-        out.say(f"otherwise {DEFAULT}", indent=3)
-    out.gap()
-    out.labelled("checks", _counts(found), indent=0)
-    if found.accuracy:
-        out.labelled("accuracy", found.accuracy, indent=0)
     if found.binding is not None:
+        out.labelled("framework", f"{found.framework} {found.version}, {found.mode}", indent=0)
         for i, line in enumerate(binding_lines(found.binding)):
             out.labelled("called as" if i == 0 else "", line, indent=0)
+    if found.native:
+        out.labelled("", f"it is the recipe {found.native} of {found.framework}", indent=0)
     for warning in found.warnings:
         out.labelled("warning", warning, indent=0, style="yellow")
-    for i, words in enumerate(found.not_checked):
-        out.labelled("not checked" if i == 0 else "", words, indent=0)
+    out.gap()
+    _table(out, found)
+    _differences(out, found)
+    _instead(out, found)
+    out.gap()
+    for i, line in enumerate(words.not_checked(found)):
+        out.labelled("not checked" if i == 0 else "", line, indent=0)
+    out.gap()
+    style = {0: "bold green", 1: "bold red"}.get(found.exit_code, "bold yellow")
+    out.say(f"{words.headline(found)}.", hanging=4, style=style)
     return out
 
 
-def _headline(found: Checked) -> str:
-    what = f"{found.variant} with reduction {found.reduction}" if found.reduction else found.variant
-    match found.exit_code:
-        case 0:
-            return f"conforms: {found.spec} is {what}"
-        case 1:
-            return f"differs: {found.spec} is not {what}"
-    return f"cannot judge {found.spec}: {found.reason.rstrip('.') or 'not one check was made'}"
+def _table(out: Page, found: Checked) -> None:
+    rows = [
+        (
+            row.output,
+            row.dtype,
+            words.verdict(row),
+            counted(row.checks, "check") if row.checks else "",
+            f"{row.absent:,} absent" if row.absent and row.checks else "",
+        )
+        for row in found.outputs
+    ]
+    styles = [
+        "bold red" if r.differs else "yellow" if r.deviates else "green" if r.agrees else "dim" for r in found.outputs
+    ]
+    for line, style in zip(columns(rows, left=3), styles, strict=True):
+        out.raw([line], style=style)
+    if any(row.accuracy for row in found.outputs):
+        out.say(LEGEND, style="dim")
 
 
-def _counts(found: Checked) -> str:
-    parts = [f"{found.agrees:,} of {counted(found.checks, 'check')} agree", f"{found.differs:,} differ"]
-    parts += [f"{found.deviates:,} differ as a known deviation says"] if found.deviates else []
-    parts += [f"{found.uninformative:,} say nothing"] if found.uninformative else []
-    return ", ".join(parts)
+def _differences(out: Page, found: Checked) -> None:
+    described = words.differences(found)
+    for number, difference in enumerate(described[:MOST], 1):
+        out.gap()
+        first, *rest = words.lines(difference, found)
+        out.say(f"{number}. {first}", hanging=3, style="bold")
+        for line in rest:
+            out.say(line, indent=3, hanging=5)
+    if len(described) > MOST:
+        out.gap()
+        out.say(f"and {len(described) - MOST} more kinds of difference: --format json has them all")
 
 
-def ending(found: Checked) -> str:
-    if found.exit_code == 3:
-        return f"cannot judge: {found.reason or 'not one check was made'}"
-    return _counts(found)
-
-
-def document(found: Checked) -> str:
-    fields = msgspec.structs.asdict(found)
-    identified = None if found.identified is None else side(found.identified)
-    done = {"schema": 1, "exit": found.exit_code, **msgspec.to_builtins({**fields, "identified": None})}
-    whole = sendable({**done, "identified": identified})
-    return msgspec.json.format(msgspec.json.encode(whole), indent=1).decode() + "\n"
+def _instead(out: Page, found: Checked) -> None:
+    instead = found.identified
+    if instead is None:
+        return
+    out.gap()
+    if instead.contract is None or instead.status not in ("confirmed", "ambiguous"):
+        nearest = "" if instead.contract is None else "; the nearest that is known:"
+        reason = f" ({instead.reason.rstrip('.')})" if instead.reason else ""
+        out.say(f"What it is instead is not known{reason}{nearest}", style="bold")
+    else:
+        unsure = "" if instead.status == "confirmed" else ", or something that cannot be told from it"
+        out.say(f"What it is instead{unsure}", style="bold")
+    if instead.contract is not None:
+        wanted = dict(values(words.contract(found)))
+        for facet, value in values(instead.contract):
+            other = wanted.pop(facet, facets()[facet].default)
+            told = value if value == other or facets()[facet].edge else f"{value}, and not {other}"
+            out.labelled(facet, told, column=20)
+        for facet, value in wanted.items():
+            out.labelled(facet, f"{facets()[facet].default}, and not {value}", column=20)
+        out.say(f"otherwise {DEFAULT}", indent=3)

@@ -15,6 +15,7 @@ from lossvet.verify.sources import SourceError
 from lossvet.verify.subject import Subject
 
 Guard = Callable[[], contextlib.AbstractContextManager[Any]]
+Choose = Callable[[list[Plan]], list[Plan]]
 ENOUGH, ENOUGH_COMPILED = 3, 1
 """How many good bindings are looked for: each costs a compilation where the mode compiles."""
 
@@ -25,8 +26,11 @@ def subjects(
     options: Options | None = None,
     name: str = "",
     guard: Guard = contextlib.nullcontext,
+    choose: Choose = list,
 ) -> Probed:
     """The bindings of a loss that can be called, the best first: `bound[0].subject` answers questions.
+
+    `choose` takes, of the plausible bindings, those that are to be tried, in an order of its own.
 
     Raises SourceError: "binding" where it cannot be bound or none of its bindings can be called, "init" for what
     `options.init` cannot be, "exit" and "memory" where that is what a call does.
@@ -39,7 +43,7 @@ def subjects(
         return Subject(primitives, function, plan, options.mode, guard=guard)
 
     compiles = mode_of(primitives, made(Plan(name, (), "sparse")).mode).compiles
-    probed = probing.probe(plans.plans(shape, options), made, ENOUGH_COMPILED if compiles else ENOUGH)
+    probed = probing.probe(choose(plans.plans(shape, options)), made, ENOUGH_COMPILED if compiles else ENOUGH)
     if probed.bound:
         return probed
     kind, _, words = probed.error.partition(": ")

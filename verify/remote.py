@@ -10,17 +10,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, ClassVar
 
 from lossvet.verify import messages
 from lossvet.verify.answer import Binding
 from lossvet.verify.binding import Options
-from lossvet.verify.messages import Answered, Ask, Bind, Found, Load, Loaded, Refused, Reply, Request, Way
+from lossvet.verify.messages import Answered, Ask, Bind, Found, Load, Loaded, Refused, Way
 from lossvet.verify.questions import Answer, Question
 from lossvet.verify.sources import FileSource, ModuleSource, SourceError, parse
 from lossvet.workers import client
 from lossvet.workers.client import Client, Gone
-from lossvet.workers.messages import Unavailable
-from lossvet.workers.process import Died, Hung
+from lossvet.workers.messages import Hello, Unavailable
+from lossvet.workers.process import Died, Hung, Unreadable
 
 LIMIT = 10.0
 """Seconds for a question, unless the caller says otherwise."""
@@ -50,6 +51,8 @@ class Remote:
     import_limit: float = IMPORT_LIMIT
     memory: float = MEMORY
     cache: Path | None = None
+    module: ClassVar[str] = "lossvet.verify.worker"
+    """Whose service the worker is."""
 
     def __post_init__(self) -> None:
         source = parse(self.spec)
@@ -64,7 +67,7 @@ class Remote:
         self._failures = 0
         self._loaded = self._lost = False
         where = client.Side(self.python)
-        self._client: Client[Request, Reply] = Client(self.framework, where, "lossvet.verify.worker", cache=self.cache)
+        self._client: Client[Any, Any] = Client(self.framework, where, self.module, cache=self.cache)
 
     def __enter__(self) -> Remote:
         return self
@@ -77,6 +80,12 @@ class Remote:
 
     def load(self) -> Remote:
         """Import and bind the loss. Raises SourceError, with the sentence that says why that cannot be."""
+        self.imported()
+        self.bind()
+        return self
+
+    def imported(self) -> Hello:
+        """Import the loss, and nothing more. Raises SourceError."""
         greeting = self._client.greeting
         if isinstance(greeting, Unavailable):
             of = f"for {self.python}" if self.python != sys.executable else "here"
@@ -84,13 +93,17 @@ class Remote:
             raise SourceError("framework", f"{self.framework} {what} {of}: {greeting.reason}")
         self.version, self.interpreter = greeting.version, greeting.python
         loaded = self._asked(Load(self.spec, self.folder, self.memory), self.import_limit, f"importing {self._where}")
-        found = self._asked(Bind(self.options, self.limit), self._binding_limit, f"calling {self.name}")
         assert isinstance(loaded, Loaded), "Load is answered by Loaded or Refused"
+        self.notes = loaded.notes
+        return greeting
+
+    def bind(self) -> None:
+        """Bind the loss that was imported. Raises SourceError."""
+        found = self._asked(Bind(self.options, self.limit), self._binding_limit, f"calling {self.name}")
         assert isinstance(found, Found), "Bind is answered by Found or Refused"
         self.ways, self.differentiable = found.ways, found.differentiable
-        self.notes = (*loaded.notes, *found.notes)
+        self.notes = tuple(dict.fromkeys((*self.notes, *found.notes)))
         self._loaded = True
-        return self
 
     @property
     def bindings(self) -> tuple[Binding, ...]:
@@ -159,7 +172,7 @@ class Remote:
     def _binding_limit(self) -> float:
         return 12 * self.limit
 
-    def _asked(self, request: Request, limit: float, doing: str) -> Reply:
+    def _asked(self, request: Any, limit: float, doing: str) -> Any:
         """The reply. Raises SourceError where it is a refusal, or where there is none."""
         match self._client.ask(request, limit + GRACE):
             case Refused(kind, sentence):
@@ -173,10 +186,10 @@ class Remote:
                 raise SourceError("hang", f"{doing} takes longer than {limit:g} s")
             case Gone(why):
                 raise SourceError("died", f"its worker cannot be started again: {why}")
-            case Loaded() | Found() | Answered() as reply:
-                return reply
-            case other:
+            case Unreadable() as other:
                 raise SourceError("died", f"{doing} gives an answer that cannot be read: {other}")
+            case reply:
+                return reply
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -124,12 +125,22 @@ class Subject:
             self._otherwise(error)
             if kind == "value":
                 raise
+            if kind == "twice":
+                return self._once(question, described(error))
             value = self._run(question, "value", (), arrays, sizes)  # what raises here was not the derivative
             if kind in ("hessian", "forward"):
                 return _refusing(value, {}, {kind: refusal(error)})
             if len(leaves) == 1:
                 return _refusing(value, {leaves[0]: None}, {leaves[0]: refusal(error)})
         return self._one_by_one(question, leaves, value, arrays, sizes)
+
+    def _once(self, question: Question, error: str) -> Answer:
+        """The answer where two passes raise: that of one pass, if that does not raise too."""
+        once = self._answer(msgspec.structs.replace(question, derivative="gradient"))
+        if once.error or once.refused:
+            return once
+        self._notes["a second backward pass fails"] = None
+        return msgspec.structs.replace(once, refused={"twice": error})
 
     def _one_by_one(
         self,
@@ -177,12 +188,42 @@ class Subject:
         if kind == "forward":
             tangent = outputs.get("forward")
             gradients = {"forward": None if tangent is None else np.asarray(p.read(tangent), np.float64)}
+        if kind == "twice" and self._part(outputs, leaves):
+            self._notes["a second backward pass differs"] = None
         value = outputs["value"]
         return Answer(
             np.asarray(p.read(value), np.float64),
             gradients,
             p.dtype(value) if hasattr(value, "dtype") else "float64",
         )
+
+    def _part(self, outputs: Mapping[str, Any], leaves: tuple[str, ...]) -> bool:
+        """Whether the two passes gave different gradients."""
+        for leaf in leaves:
+            one, two = outputs[f"first {leaf}"], outputs[f"gradient {leaf}"]
+            if (one is None) != (two is None):
+                return True
+            if one is not None and not np.array_equal(
+                self.primitives.read(one), self.primitives.read(two), equal_nan=True
+            ):
+                return True
+        return False
+
+    def traces(self, question: Question) -> str | None:
+        """None where the loss cannot be traced without computing, else the error of tracing it, "" for none."""
+        if self.mode not in TRACED_BY_DEFAULT.values():
+            return None
+        try:
+            arrays, p = layouts.laid(self.plan, question.inputs), self.primitives
+            n, c = np.asarray(question.inputs["logits"]).shape
+            with p.precision(question.dtype), self._watched(), self.guard():
+                tensors = {
+                    role: p.put(array if array.dtype.kind == "f" else array.astype(self.integers), question.dtype)
+                    for role, array in arrays.items()
+                }
+                return "" if p.traced(self._loss((n, c)), tensors) else None
+        except Exception as error:
+            return None if any(w in f"{type(error).__name__}: {error}" for w in CANNOT_TRACE) else described(error)
 
     def _computation(
         self, kind: str, leaves: tuple[str, ...], sizes: tuple[int, int]
@@ -234,6 +275,10 @@ class Subject:
                 case "forward":
                     value, tangent = p.jvp(loss, inputs, {"logits": tensors["direction"]})
                     return {"value": value, "forward": tangent}
+                case "twice":
+                    value, first, second = p.twice(loss, inputs, leaves, along)
+                    passes = {f"first {leaf}": first.get(leaf) for leaf in leaves}
+                    return {"value": value, **passes, **{f"gradient {leaf}": second.get(leaf) for leaf in leaves}}
             value, gradients = p.vjp(loss, inputs, leaves, along)
             return {"value": value, **{f"gradient {leaf}": gradients.get(leaf) for leaf in leaves}}
 

@@ -90,6 +90,11 @@ class Client(Generic[Q, A]):
             self._greeting = self._hear()
         return self._greeting
 
+    @property
+    def alive(self) -> bool:
+        """Whether there is a worker that can go on with what it was sent."""
+        return self._process is not None and self._failure is None
+
     def send(self, request: Q, limit: float = LIMIT) -> None:
         """Ask, without waiting for an answer. `receive` has to follow, once for each answer that the request has.
 

@@ -1,0 +1,5 @@
+"""Exits as soon as it is imported."""
+
+import sys
+
+sys.exit("run me with torchrun")

@@ -1,0 +1,5 @@
+"""Waits as soon as it is imported."""
+
+import time
+
+time.sleep(600)

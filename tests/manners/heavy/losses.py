@@ -1,0 +1,2 @@
+def loss(logits, labels):
+    return ((logits.sum(1) - labels) ** 2).mean()

@@ -1,0 +1,38 @@
+"""The losses of the zoo as losses of a user: NAME__REDUCTION is a function of this file."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from lossvet.adapters import steps
+
+
+def __getattr__(name: str) -> Any:
+    if name.count("__") != 1 or name.startswith("_"):
+        raise AttributeError(name)
+    from zoo import trial
+
+    suspect, reduction = name.split("__")
+    return loss({**trial.GUILTY, **trial.HONEST}[suspect], reduction)
+
+
+def loss(suspect: Any, reduction: Any) -> Any:
+    from zoo.dock import ADAPTER
+
+    made = suspect.recipe.variant.params
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    names = ["logits", "labels", *made.__annotations__]
+    signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+
+    def call(*args: Any, **named: Any) -> Any:
+        given = dict(signature.bind(*args, **named).arguments)
+        logits, labels = given.pop("logits"), given.pop("labels")
+        return steps.losses(suspect.recipe, ADAPTER.ops, logits, labels, made(**given), (reduction,))[reduction]
+
+    call.__signature__ = signature  # type: ignore[attr-defined]  # what inspect looks for
+    return call

@@ -1,0 +1,66 @@
+"""Recipes of adapters as losses of a user: F__VARIANT__RECIPE__REDUCTION is a function of this file, F a framework.
+
+Its parameters have the names of the roles, those that the recipe takes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from lossvet.adapters.types import Native
+from lossvet.reference import variants
+
+
+def __getattr__(name: str) -> Any:
+    if name.count("__") != 3 or name.startswith("_"):
+        raise AttributeError(name)
+    framework, variant, recipe, reduction = name.split("__")
+    return loss(natives(framework)[variant][recipe], variant, reduction)
+
+
+def natives(framework: str) -> Mapping[str, Mapping[str, Native]]:
+    """Without loading the adapter, which the process that asks has done."""
+    if framework == "torch":
+        import torch
+
+        from lossvet.adapters import torch_
+
+        return torch_._natives(torch)
+    if framework == "jax":
+        import jax
+        import optax
+
+        from lossvet.adapters import jax_
+
+        return jax_._natives(jax, optax)
+    import tensorflow as tf
+
+    if framework == "tensorflow":
+        from lossvet.adapters import tensorflow_
+
+        return tensorflow_._with_recipes(tf)
+    from lossvet.adapters import tensorflow_v1_
+
+    return tensorflow_v1_.natives(tf)
+
+
+def loss(native: Native, variant: str, reduction: Any) -> Any:
+    made = variants.load(variant).params
+    names = ["logits", "labels", *made.__annotations__]
+    left_out = {
+        name for name, takes in (("sample_weight", native.sample_weight), ("ignore_index", native.ignore_index))
+        if not takes
+    }  # fmt: skip
+    kept = [name for name in names if name not in left_out]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    signature = inspect.Signature([inspect.Parameter(name, kind) for name in kept])
+
+    def call(*args: Any, **named: Any) -> Any:
+        given = dict(signature.bind(*args, **named).arguments)
+        logits, labels = given.pop("logits"), given.pop("labels")
+        return native.call(logits, labels, made(**given), reduction)
+
+    call.__signature__ = signature  # type: ignore[attr-defined]  # what inspect looks for
+    return call

@@ -1,0 +1,403 @@
+"""`lossvet check`: it says of a function what a run says of the recipe that calls it, and finds mutants likewise."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lossvet.adapters.types import exact_in
+from lossvet.conformance.judging import Judging
+from lossvet.conformance.ledger import Ledger
+from lossvet.conformance.plan import Plan
+from lossvet.conformance.requests import Answer, Request
+from lossvet.conformance.summary import Finding, kind
+from lossvet.conformance.types import Absent, Agrees, Cell, Deviates, Differs, Verdict
+from lossvet.reference import variants, vectors
+from lossvet.reference.types import Reduction
+from lossvet.reports import checked_formats, checked_text, checked_words
+from lossvet.reports.findings import smallest
+from lossvet.verify import check as engine
+from lossvet.verify.check import check
+from lossvet.verify.checked import Checked, Record
+from lossvet.verify.options import Options, SideOptions
+from lossvet.verify.sources import SourceError
+from lossvet.workers import caches
+from lossvet.workers.client import Client, Side
+from lossvet.workers.messages import Hello, outcome
+
+HERE = Path(__file__).parent
+NATIVES, MUTANTS = HERE / "natives_as_losses.py", HERE / "mutants_as_losses.py"
+MODULES = {"torch": "torch", "tensorflow": "tensorflow", "tensorflow_v1": "tensorflow", "jax": "optax"}
+MODES = {"torch": "eager", "tensorflow": "eager", "tensorflow_v1": "session", "jax": "jit"}
+
+LOSSES = """
+import torch
+import torch.nn.functional as F
+
+def weighted(x, y, weight):
+    rows = -weight[y] * F.log_softmax(x, -1).gather(1, y[:, None])[:, 0]
+    return rows.sum() / weight[y].sum()
+
+def batch(x, y, weight):
+    rows = -weight[y] * F.log_softmax(x, -1).gather(1, y[:, None])[:, 0]
+    return rows.mean()
+
+def unweighted(x, y):
+    return F.cross_entropy(x, y)
+
+class Weighted(torch.nn.Module):
+    def __init__(self, weight=None, ignore_index=-100):
+        super().__init__()
+        self.inner = torch.nn.CrossEntropyLoss(weight, ignore_index=ignore_index)
+
+    def forward(self, pred, target):
+        return self.inner(pred, target)
+
+def sleeps(x, y, weight):
+    if len(x) == 1:
+        import time
+        time.sleep(60)
+    return weighted(x, y, weight)
+
+def dies(x, y, weight):
+    if len(x) == 1:
+        import os
+        os._exit(5)
+    return weighted(x, y, weight)
+
+def number(x, y, weight):
+    return float(weighted(x, y, weight))
+
+def nothing(a, b, c, d):
+    return None
+"""
+
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
+needs_jax = pytest.mark.skipif(find_spec("optax") is None, reason="JAX is not installed")
+needs_tensorflow = pytest.mark.skipif(find_spec("tensorflow") is None, reason="TensorFlow is not installed")
+NEEDS = {"torch": needs_torch, "jax": needs_jax, "tensorflow": needs_tensorflow, "tensorflow_v1": needs_tensorflow}
+
+
+@pytest.fixture
+def losses(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(LOSSES)
+    return path
+
+
+@pytest.fixture(scope="module", name="runs")
+def _runs() -> Iterator[Mapping[str, Client[Request, Answer]]]:
+    """Workers of a run, by framework."""
+
+    class Started(dict[str, Client[Request, Answer]]):
+        def __missing__(self, framework: str) -> Client[Request, Answer]:
+            side, module = Side(sys.executable), "lossvet.conformance.worker"
+            self[framework] = Client(framework, side, module, cache=caches.default())
+            return self[framework]
+
+    started = Started()
+    yield started
+    for one in started.values():
+        one.end()
+
+
+def as_run(worker: Client[Request, Answer], cell: Cell, reduction: Reduction) -> dict[tuple[str, str], Verdict]:
+    """What a run says of a cell, by case and output, of the outputs of one reduction."""
+    variant = variants.load(cell.variant)
+    goldens = {g.case.id: g for g in vectors.load(cell.variant) if exact_in(g.case, cell.dtype)}
+    judging = Judging(Plan({}, {}, {cell.variant: goldens}), Ledger.read())
+    outputs = {name: engine.outputs(variant, g.case, reduction) for name, g in goldens.items()}
+    cases = [judging.message(cell.variant, name) for name in goldens]
+    worker.send(Request(0, cell.recipe, cell.mode, cell.dtype, cell.device, cases, list(outputs.values())))
+    found: dict[tuple[str, str], Verdict] = {}
+    for name in goldens:
+        answer = worker.receive()
+        assert isinstance(answer, Answer), answer
+        outcomes = {output: outcome(message) for output, message in answer.outcomes.items()}
+        found |= {(name, output): v for output, v in judging.judge(cell, name, outcomes).items()}
+    return found
+
+
+def agree(one: Verdict, other: Verdict, native: bool) -> bool:
+    """Whether check says what a run says. Of a loss of the user's, a known deviation is a difference, and what has no
+    defined result agrees."""
+    if isinstance(one, Absent):  # in other words
+        return isinstance(other, Absent)
+    if native:
+        return one == other
+    match one:
+        case Deviates(differs=differs):
+            same = (Differs, Agrees) if differs.golden != differs.golden else (Differs,)
+            return isinstance(other, same) or "raises" in differs.why
+        case Absent():
+            return isinstance(other, Absent)
+        case Agrees():
+            return isinstance(other, Agrees) and (one.ratio, one.ulp, one.index) == (
+                other.ratio,
+                other.ulp,
+                other.index,
+            )
+    return type(one) is type(other)
+
+
+def disagreements(found: Checked, by_dtype: Mapping[str, Mapping[tuple[str, str], Verdict]]) -> list[object]:
+    assert {(r.dtype, r.case, r.output) for r in found.records} == {
+        (dtype, *where) for dtype, run in by_dtype.items() for where in run
+    }
+    return [
+        (r, by_dtype[r.dtype][r.case, r.output])
+        for r in found.records
+        if not agree(by_dtype[r.dtype][r.case, r.output], r.verdict, bool(found.native))
+    ]
+
+
+def against_run(
+    runs: Mapping[str, Client[Request, Answer]], spec: str, framework: str, variant: str, recipe: str, reduction: str
+) -> Checked:  # fmt: skip
+    """Check a loss, and see to it that it agrees with the run of its cell, check by check."""
+    found = check(spec, variant, reduction, Options(source=SideOptions(mode=MODES[framework])))
+    (named,) = (r for r in variants.load(variant).reductions if r == reduction)
+    cells = {dtype: Cell(variant, recipe, framework, MODES[framework], dtype) for dtype in ("float32", "float64")}
+    by_dtype = {dtype: as_run(runs[framework], cell, named) for dtype, cell in cells.items()}
+    assert found.checks > 50
+    assert disagreements(found, by_dtype) == []
+    return found
+
+
+@pytest.mark.parametrize(
+    ("framework", "function", "variant", "recipe", "reduction"),
+    [
+        pytest.param("torch", "torch.nn.functional:cross_entropy", "sparse_class_weight", "native", "weighted_mean"),
+        pytest.param("torch", "torch.nn.functional:binary_cross_entropy_with_logits", "sigmoid", "native", "mean"),
+        pytest.param("jax", "optax:softmax_cross_entropy", "softmax", "native", "none"),
+        pytest.param("tensorflow", "tensorflow:nn.softmax_cross_entropy_with_logits", "softmax", "native", "none"),
+    ],
+)
+def test_a_function_of_a_framework_is_judged_as_a_run_judges_it(
+    runs: Mapping[str, Client[Request, Answer]],
+    framework: str,
+    function: str,
+    variant: str,
+    recipe: str,
+    reduction: str,
+) -> None:
+    pytest.importorskip(MODULES[framework])
+    found = against_run(runs, f"{framework}:{function}", framework, variant, recipe, reduction)
+    assert found.native == recipe
+    assert found.exit_code == 0, checked_text.text(found)
+    deviations = sum(isinstance(r.verdict, Deviates) for r in found.records)
+    assert (deviations == found.deviates > 0) == (variant != "sparse_class_weight")
+
+
+def every_native() -> Iterator[tuple[str, str, str, str]]:
+    """Framework, variant, recipe and reduction of every native function, from the adapters as they greet."""
+    for framework, module in MODULES.items():
+        if find_spec(module) is None:
+            continue
+        with Client[Request, Answer](framework, Side(sys.executable), "lossvet.conformance.worker") as client:
+            greeting = client.greeting
+        assert isinstance(greeting, Hello)
+        for variant, recipes in greeting.natives.items():
+            for recipe, spec in recipes.items():
+                if recipe.startswith("native"):
+                    yield from ((framework, variant, recipe, reduction) for reduction in spec.reductions)
+
+
+@pytest.mark.slow
+def test_every_native_is_judged_as_a_run_judges_it(runs: Mapping[str, Client[Request, Answer]]) -> None:
+    seen = 0
+    for framework, variant, recipe, reduction in every_native():
+        spec = f"{framework}:{NATIVES}::{framework}__{variant}__{recipe}__{reduction}"
+        if framework == "tensorflow_v1" and recipe == "native_losses":
+            continue  # computes in float32 whatever it is given: a user's loss is asked in float64 all the same
+        against_run(runs, spec, framework, variant, recipe, reduction)
+        seen += 1
+    assert seen >= 40
+
+
+MUTANT_NAMES = (
+    ("sparse_sign", "sparse", "none"),
+    ("sigmoid_twice", "sigmoid", "none"),
+    ("sigmoid_clamped", "sigmoid", "mean"),
+    ("sigmoid_positives_only", "sigmoid", "sum"),
+    ("sigmoid_swapped", "sigmoid", "none"),
+    ("sigmoid_hardened", "sigmoid", "mean"),
+)
+
+
+@cache
+def on_trial(name: str, reduction: Reduction) -> tuple[Record, ...]:
+    """What the judge says of a mutant of the zoo, in this process and without any binding."""
+    sys.path.insert(0, str(HERE))
+    from zoo import trial
+
+    suspect = trial.GUILTY[name]
+    found = []
+    for dtype in ("float32", "float64"):
+        for golden in vectors.load(suspect.variant):
+            if exact_in(golden.case, dtype):
+                lenient = replace(golden, case=replace(golden.case, expect={"*": "may_raise"}))
+                charges = {c.output: c.verdict for c in trial.hear(suspect, lenient, dtype)}
+                wanted = engine.outputs(suspect.recipe.variant, golden.case, reduction)
+                found += [Record(dtype, golden.case.id, output, charges[output]) for output in wanted]
+    return tuple(found)
+
+
+def first(records: tuple[Record, ...], variant: str) -> tuple[str, str, str, Verdict]:
+    """The first difference as a run shows it."""
+    goldens = {golden.case.id: golden for golden in vectors.load(variant)}
+    findings = [
+        Finding(Cell(variant, "own", "torch", "eager", r.dtype), r.case, r.output, r.verdict)  # type: ignore[arg-type]  # those that differ
+        for r in records
+        if kind(r.verdict) in ("differs", "errored")
+    ]
+    finding = smallest(findings, Plan({}, {}, {variant: goldens}))[0].finding
+    return finding.case, finding.output, finding.cell.dtype, finding.verdict
+
+
+@needs_torch
+@pytest.mark.parametrize(("name", "variant", "reduction"), MUTANT_NAMES)
+def test_a_mutant_is_red_with_the_difference_that_the_judge_finds(
+    name: str, variant: str, reduction: Reduction
+) -> None:
+    found = check(f"torch:{MUTANTS}::{name}__{reduction}", variant, reduction)
+    assert found.exit_code == 1
+    assert first(found.records, variant) == first(on_trial(name, reduction), variant)
+    shown = checked_words.differences(found)[0].finding
+    assert (shown.case, shown.output, shown.cell.dtype, shown.verdict) == first(on_trial(name, reduction), variant)
+
+
+@needs_torch
+def test_what_it_is_instead_is_said(losses: Path) -> None:
+    found = check(f"torch:{losses}::batch", "sparse_class_weight", "weighted_mean")
+    assert found.exit_code == 1
+    page = checked_text.text(found, 80)
+    assert "denominator         batch, and not weights" in page
+    assert max(map(len, page.splitlines())) <= 80 or all(str(losses) in x for x in page.splitlines() if len(x) > 80)
+
+
+@needs_torch
+def test_the_command_of_a_difference_shows_it_again(losses: Path) -> None:
+    found = check(f"torch:{losses}::batch", "sparse_class_weight", "weighted_mean")
+    described = checked_words.differences(found)[0]
+    words = checked_words.again(described.finding, found).split()
+    command = [sys.executable, "-c", "from lossvet.cli import main; main()", *words[1:], "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    document = json.loads(done.stdout)
+    assert document["differences"][0]["lines"][0] == described.what.split("   (")[0]
+
+
+@needs_torch
+@pytest.mark.parametrize(("name", "reduction"), [("weighted", "weighted_mean"), ("batch", "mean")])
+def test_a_reduction_that_was_not_said_is_found_out(losses: Path, name: str, reduction: str) -> None:
+    found = check(f"torch:{losses}::{name}", "sparse_class_weight", only=("one_row", "zero_weight*", "random*"))
+    assert (found.reduction, found.exit_code) == (reduction, 0)
+
+
+@needs_torch
+def test_a_class_is_made_with_what_it_takes(losses: Path) -> None:
+    found = check(f"torch:{losses}::Weighted", "sparse_class_weight", "weighted_mean")
+    assert found.exit_code == 0, checked_text.text(found)
+    assert found.binding is not None
+    assert "ignore_index=ignore_index" in found.binding.call
+    ignored = [r for r in found.records if "ignore" in r.case and r.output == "loss/weighted_mean"]
+    assert ignored
+    assert all(isinstance(r.verdict, Agrees) for r in ignored)
+
+
+@needs_torch
+def test_weights_that_are_not_taken_make_it_differ(losses: Path) -> None:
+    found = check(f"torch:{losses}::unweighted", "sparse_class_weight", "mean", only=("random*",))
+    assert found.exit_code == 1
+    assert found.identified is not None
+    assert found.identified.contract is not None
+    assert "weighting" not in found.identified.contract.record()
+
+
+@needs_torch
+@pytest.mark.parametrize(("name", "says"), [("sleeps", "no answer within 3 s"), ("dies", "exit code 5")])
+def test_what_hangs_or_dies_costs_its_case_alone(losses: Path, name: str, says: str) -> None:
+    found = check(
+        f"torch:{losses}::{name}",
+        "sparse_class_weight",
+        "weighted_mean",
+        Options(source=SideOptions(dtype="float32"), timeout=3),
+        ("one_row", "random*"),
+    )
+    by_case = {r.case: r.verdict for r in found.records if r.output == "loss/weighted_mean"}
+    bad = {case for case, verdict in by_case.items() if kind(verdict) == "errored"}
+    assert bad == {"sparse_class_weight/one_row"}
+    assert says in checked_text.text(found)
+    assert found.exit_code == 1
+
+
+@needs_torch
+def test_a_number_of_python_is_no_loss(losses: Path) -> None:
+    found = check(f"torch:{losses}::number", "sparse_class_weight", "weighted_mean", only=("one_row",))
+    assert "returns a Python float, which has no gradient; expected a tensor" in checked_text.text(found)
+
+
+def test_a_variant_that_does_not_exist() -> None:
+    with pytest.raises(ValueError, match=r"--as sparse_clas_weight: no variant is called so \(did you mean sparse_cl"):
+        check("torch:x:y", "sparse_clas_weight")
+
+
+def test_a_reduction_that_the_variant_has_not() -> None:
+    with pytest.raises(
+        ValueError, match="--reduction weighted_mean: sigmoid has no such reduction; it has: none, sum, mean"
+    ):
+        check("torch:x:y", "sigmoid", "weighted_mean")
+
+
+def test_a_case_that_does_not_exist() -> None:
+    with pytest.raises(ValueError, match=r"--only one_ro: no case of sigmoid is called so"):
+        check("torch:x:y", "sigmoid", only=("one_ro",))
+
+
+def test_a_variant_is_no_function() -> None:
+    with pytest.raises(SourceError, match="is no function of a framework: `lossvet run` judges those"):
+        check("variant:sparse", "sparse")
+
+
+@needs_torch
+def test_a_mode_that_the_framework_has_not(losses: Path) -> None:
+    with pytest.raises(ValueError, match="--mode jit: torch has eager, compile"):
+        check(f"torch:{losses}::weighted", "sparse", options=Options(source=SideOptions(mode="jit")))
+
+
+@needs_torch
+def test_a_loss_that_cannot_be_bound(losses: Path) -> None:
+    with pytest.raises(SourceError, match="cannot be called as a loss") as refused:
+        check(f"torch:{losses}::nothing", "sparse")
+    assert refused.value.exit_code == 2
+
+
+@needs_torch
+def test_a_loss_that_takes_other_inputs_than_the_variant(losses: Path) -> None:
+    with pytest.raises(SourceError, match="cannot be asked as sigmoid, which takes logits") as refused:
+        check(f"torch:{losses}::weighted", "sigmoid")
+    assert refused.value.exit_code == 2
+
+
+@needs_torch
+def test_every_format_says_the_verdict(losses: Path) -> None:
+    found = check(f"torch:{losses}::batch", "sparse_class_weight", "weighted_mean", only=("one_row",))
+    assert json.loads(checked_formats.json(found))["checks"]["differ"] == found.differs > 0
+    suite = ET.fromstring(checked_formats.junit(found))[0]
+    assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure")) > 1
+    assert checked_formats.github(found).startswith("::error ")
+    assert "| loss | float32 | 1 differs | 1 |" in checked_formats.markdown(found)
+    good = msgspec.structs.replace(found, outputs=(), findings=(), reason="why")
+    assert good.exit_code == 3
+    assert "cannot judge" in checked_formats.github(good)
