@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -30,7 +31,10 @@ from lossvet.verify.bound import identify_bound
 from lossvet.verify.check_remote import Asked, CheckRemote, Told
 from lossvet.verify.checked import Checked, CheckedOutput, Record
 from lossvet.verify.fitting import Fitted
+from lossvet.verify.messages import Way
 from lossvet.verify.options import Options
+from lossvet.verify.probing import Bound
+from lossvet.verify.questions import Side
 from lossvet.verify.sources import FileSource, ModuleSource, SourceError, near, parse
 from lossvet.verify.user_recipe import RECIPE
 from lossvet.workers import caches
@@ -38,6 +42,36 @@ from lossvet.workers.messages import Hello
 
 TELLING = 8
 """Cases by which a reduction is found out."""
+
+
+class Answering(Protocol):
+    """A loss that answers the cases of a variant, one after another: `CheckRemote`, or one of this process."""
+
+    @property
+    def spec(self) -> str: ...
+    @property
+    def framework(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def differentiable(self) -> bool: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def imported(self) -> Hello:
+        """Import it, and say what its framework can be asked."""
+
+    def fit(self, variant: str) -> Fitted:
+        """Bind it so that it can be asked as a variant. Raises SourceError."""
+
+    def told(self, cell: Cell, recipe: str, reduction: Reduction, asked: Sequence[Asked]) -> Iterator[tuple[str, Told]]:
+        """What it answers to each case, in order, until it has died or hung too often."""
+
+    def identifiable(self) -> None:
+        """Bind it as verify does, for `sides`. Raises SourceError."""
+
+    def sides(self) -> Sequence[tuple[Way | Bound, Side]]:
+        """For every way of calling it, the side that is called so."""
 
 
 def check(
@@ -61,7 +95,7 @@ def check(
     with CheckRemote(
         spec, said, side.python or sys.executable, limit=options.timeout, cache=caches.default()
     ) as remote:  # fmt: skip
-        return _judged(remote, variants.load(variant), reduction, options, chosen)
+        return judged(remote, variants.load(variant), reduction, options, chosen)
 
 
 def known(variant: str, reduction: str) -> None:
@@ -88,9 +122,10 @@ def cases(variant: str, only: Sequence[str]) -> dict[str, Golden]:
     return {name: golden for name, golden in every.items() if any(name in found for found in met.values())}
 
 
-def _judged(
-    remote: CheckRemote, variant: Variant, reduction: str, options: Options, chosen: Mapping[str, Golden]
+def judged(
+    remote: Answering, variant: Variant, reduction: str, options: Options, chosen: Mapping[str, Golden]
 ) -> Checked:
+    """Judge a loss, in a worker or in this process, by these golden results. Raises ValueError, SourceError."""
     hello = remote.imported()
     mode, dtypes = _asked_for(hello, options)
     fitted = remote.fit(variant.name)
@@ -121,7 +156,7 @@ def _asked_for(hello: Hello, options: Options) -> tuple[str, tuple[str, ...]]:
     return side.mode, (side.dtype,) if side.dtype else dtypes
 
 
-def _instead(remote: CheckRemote) -> Identified | None:
+def _instead(remote: Answering) -> Identified | None:
     """What the loss is, as identify says it; None where it cannot be bound any more."""
     try:
         remote.identifiable()
@@ -166,7 +201,7 @@ def told(output: str) -> str:
 class _Session:
     """The loss under judgement."""
 
-    remote: CheckRemote
+    remote: Answering
     variant: Variant
     fitted: Fitted
     mode: str

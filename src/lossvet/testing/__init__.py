@@ -3,9 +3,10 @@
     from lossvet.testing import assert_conforms, assert_contract, assert_same_loss
 
 Each fails with an AssertionError in the words of `lossvet check` or `lossvet verify`, needs no command line and leaves
-the process as it was: threads, flags, default dtypes, x64, random states and the environment. Nothing is imported that is
-not imported already but lossvet itself, unless `framework=` names it. A function is executed with the rights of whoever
-calls, and one that hangs hangs the test: give losses of strangers to `lossvet verify`, which has a process for each.
+the process as it was: threads, flags, default dtypes, x64, random states and the environment. Nothing is imported that
+is not imported already but lossvet itself, unless `framework=` names it. A function is executed with the rights of
+whoever calls, and one that hangs hangs the test: give losses of strangers to `lossvet verify`, which has a process for
+each.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lossvet.reports import verify_text
+from lossvet.reports import checked_text, verify_text
+from lossvet.testing import conforming
 from lossvet.testing.asking import Options, known, spec
 from lossvet.testing.undisturbed import undisturbed
 from lossvet.verify import accepting, comparing, contract_file
@@ -24,10 +26,55 @@ from lossvet.verify.comparing import Known
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.sources import SourceError
 
-__all__ = ["assert_contract", "assert_same_loss"]
+__all__ = ["assert_conforms", "assert_contract", "assert_same_loss"]
 
 T = TypeVar("T")
 Function = Callable[..., Any]
+
+
+def assert_conforms(
+    loss: Function,
+    variant: str,
+    reduction: str = "mean",
+    *,
+    bind: Mapping[str, str] | None = None,
+    init: str = "",
+    mode: str = "",
+    framework: str = "",
+    labels: str = "",
+    classes: int = 0,
+) -> None:
+    """Fail unless the function is a variant of the reference, as `lossvet check LOSS --as VARIANT` says it.
+
+    Its loss, its gradients and its Hessian product (where it is unreduced) are held to the proven golden results,
+    within the bounds derived for float32 and float64; hazards are among the cases. `reduction` is one of none, sum,
+    mean, weighted_mean and nonzero_mean, or "" to find out. Where every shape is compiled anew, as by JAX, the cases of
+    the commonest shapes are judged, nine in ten: the command has them all. Functions of a framework itself are held to
+    what is expected of anybody's. The other options are those of `assert_same_loss`.
+
+    Raises AssertionError where it does not conform or cannot be judged; ValueError for options that cannot be, and for
+    what needs a process of its own.
+
+    >>> import numpy as np
+    >>> def loss(logits, labels, weight):
+    ...     z = logits - logits.max(1, keepdims=True)
+    ...     rows = np.log(np.exp(z).sum(1)) - np.take_along_axis(z, labels[:, None], 1)[:, 0]
+    ...     return (weight[labels] * rows).sum() / weight[labels].sum()
+    >>> try:
+    ...     assert_conforms(loss, "sparse_class_weight", "mean")
+    ... except AssertionError as error:
+    ...     print("weights, and not batch" in str(error))
+    True
+    """
+    __tracebackhide__ = True
+    options = Options(bind or {}, init, mode, framework, labels, classes)
+    with undisturbed():
+        try:
+            found = conforming.checked(loss, variant, reduction, options)
+        except SourceError as error:
+            raise AssertionError(error.sentence) from None
+    if found.exit_code:
+        raise AssertionError(checked_text.text(found))
 
 
 def assert_same_loss(
@@ -45,20 +92,21 @@ def assert_same_loss(
 ) -> None:
     """Fail unless both functions mean the same loss, as `lossvet verify OLD NEW` says it.
 
-    They take logits [N, C] (or [N], [N, 1] of binary losses) and labels, [N] of integers or [N, C], and whatever weights;
-    which is which is found by names and by trying. The two may be of different frameworks.
+    They take logits [N, C] (or [N], [N, 1] of binary losses) and labels, [N] of integers or [N, C], and whatever
+    weights; which is which is found by names and by trying. The two may be of different frameworks.
 
-    `accept`: a difference that is wanted, or several, as `--accept` has them. `bind` says which parameter has which role,
-    `init` holds the arguments of a class's constructor, `mode` how the framework runs it, `framework` of which it is; each
-    one value for both sides or a tuple, old and new. `labels` ("dense", "sparse") and `classes` hold for both.
+    `accept`: a difference that is wanted, or several, as `--accept` has them. `bind` says which parameter has which
+    role, `init` holds the arguments of a class's constructor, `mode` how the framework runs it, `framework` of which it
+    is; each one value for both sides or a tuple, old and new. `labels` ("dense", "sparse") and `classes` hold for both.
 
-    Raises AssertionError where they differ, where nothing can be said and where one of them cannot be called; ValueError
-    for options that cannot be, and for what needs a process of its own (TF1 graphs, a Keras that is not on TensorFlow).
+    Raises AssertionError where they differ, where nothing can be said and where one of them cannot be called;
+    ValueError for options that cannot be, and for what needs a process of its own (TF1 graphs, a Keras that is not on
+    TensorFlow).
 
     >>> import numpy as np
     >>> def row_losses(logits, labels):
-    ...     e = np.exp(logits - logits.max(1, keepdims=True))
-    ...     return -np.log(np.take_along_axis(e, labels[:, None], 1)[:, 0] / e.sum(1))
+    ...     z = logits - logits.max(1, keepdims=True)
+    ...     return np.log(np.exp(z).sum(1)) - np.take_along_axis(z, labels[:, None], 1)[:, 0]
     >>> def mean(logits, labels):
     ...     return row_losses(logits, labels).mean()
     >>> def total(logits, labels):
@@ -67,7 +115,7 @@ def assert_same_loss(
     >>> try:
     ...     assert_same_loss(mean, total)
     ... except AssertionError as error:
-    ...     print("they differ in denominator" in str(error))
+    ...     print("denominator: batch in old, sum in new" in str(error))
     True
     """
     __tracebackhide__ = True
@@ -78,7 +126,8 @@ def assert_same_loss(
     ]
     if old == new and sides[0] == sides[1]:
         one = Identified(spec(old, sides[0].framework or "both"), "", "", "cannot_judge", (), None)
-        found = Comparison("cannot_judge", one, one, reason="both sides are the same function, in the same mode and dtype")
+        why = "both sides are the same function, in the same mode and dtype"
+        found = Comparison("cannot_judge", one, one, reason=why)
     else:
         with undisturbed():
             found = comparing.compare(_known(old, sides[0]), _known(new, sides[1]))
@@ -100,16 +149,16 @@ def assert_contract(
 ) -> None:
     """Fail unless the function means what a contract says, as `lossvet verify LOSS NAME.contract.toml` says it.
 
-    `contract` is the path of a file that `lossvet identify LOSS --write FILE` made (from the current directory, so better
-    beside the test: `Path(__file__).with_name(...)`), or its facets: those that are not listed are those of the mean over
-    the batch of the softmax cross-entropy of logits. The other options are those of `assert_same_loss`.
+    `contract` is the path of a file that `lossvet identify LOSS --write FILE` made (from the current directory, so
+    better beside the test: `Path(__file__).with_name(...)`), or its facets: those that are not listed are those of the
+    mean over the batch of the softmax cross-entropy of logits. The other options are those of `assert_same_loss`.
 
     Raises AssertionError as `assert_same_loss` does; ValueError for options and contracts that cannot be, OSError.
 
     >>> import numpy as np
     >>> def loss(logits, labels, weight):
-    ...     e = np.exp(logits - logits.max(1, keepdims=True))
-    ...     rows = -np.log(np.take_along_axis(e, labels[:, None], 1)[:, 0] / e.sum(1))
+    ...     z = logits - logits.max(1, keepdims=True)
+    ...     rows = np.log(np.exp(z).sum(1)) - np.take_along_axis(z, labels[:, None], 1)[:, 0]
     ...     return (weight[labels] * rows).sum() / weight[labels].sum()
     >>> assert_contract(loss, {"weighting": "class_weight", "denominator": "weights"})
     """

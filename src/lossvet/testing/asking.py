@@ -13,8 +13,9 @@ from typing import Any
 from lossvet import adapters
 from lossvet.adapters import global_state
 from lossvet.adapters.protocol import Primitives
+from lossvet.reference.types import Variant
 from lossvet.testing import frameworks
-from lossvet.verify import binding, comparing, loss
+from lossvet.verify import binding, comparing, fitting, loss, probing
 from lossvet.verify.comparing import Known
 from lossvet.verify.options import bindings
 from lossvet.verify.probing import Probed
@@ -22,7 +23,6 @@ from lossvet.verify.sides import Bound
 from lossvet.verify.sources import SourceError
 
 Function = Callable[..., Any]
-NOT_OF_FRAMEWORK = "is no tensor of"
 
 
 @dataclass(frozen=True)
@@ -67,14 +67,19 @@ class Found:
     def differentiable(self) -> bool:
         return any(mode.second_order for mode in self.primitives.modes)
 
+    def best(self, variant: Variant) -> probing.Bound:
+        """Of the ways of calling it, the one in which logits and labels matter, and which takes most of a variant."""
+        return min(self.probed.bound, key=lambda b: (_dead(b), -fitting.taken(b.subject.plan, variant)))
 
-def found(function: Function, options: Options, choose: Any = list) -> Found:
-    """Bind a function in the first framework that it can be called in.
+
+def found(function: Function, options: Options, choose: loss.Choose = list) -> Found:
+    """Bind a function in the first framework that it can be called in; `choose` is handed to `loss.subjects`.
 
     Raises ValueError where it is nothing to ask here, SourceError where it cannot be called as a loss.
     """
     if not callable(function):
-        raise ValueError(f"{function!r} is a {type(function).__name__}; expected a function, a class or an object that is called")
+        what = f"{function!r} is a {type(function).__name__}"
+        raise ValueError(f"{what}; expected a function, a class or an object that is called")
     said, called = options.binding(), with_signature(function)
     name = name_of(function)
     refusal: SourceError | None = None
@@ -86,7 +91,7 @@ def found(function: Function, options: Options, choose: Any = list) -> Found:
         before = global_state.snapshot()
         try:
             primitives = adapters.primitives(framework)
-            probed = loss.subjects(primitives, called, said, name)
+            probed = loss.subjects(primitives, called, said, name, choose=choose)
         except RuntimeError as error:  # the process was switched to TF1 behaviour
             raise ValueError(f"{name}: {error}; {frameworks.OWN_PROCESS}") from None
         except SourceError as error:
@@ -99,6 +104,21 @@ def found(function: Function, options: Options, choose: Any = list) -> Found:
         return Found(function, name, primitives, probed, notes)
     assert refusal is not None, "every framework refused"
     raise refusal
+
+
+def suited(function: Function, options: Options, variant: Variant) -> Found:
+    """Bind a function so that it can be asked as a variant. Raises as `found` does."""
+    try:
+        return found(function, options, lambda plans: fitting.suited(plans, variant))
+    except SourceError as refused:
+        if refused.kind != "binding":
+            raise
+    raise fitting.unsuited(found(function, options).probed.bound[0].binding.call, variant)
+
+
+def _dead(bound: probing.Bound) -> int:
+    """How many of logits and labels have no influence."""
+    return len({"logits", "labels"} & set(bound.idle))
 
 
 def known(function: Function, options: Options) -> Known:

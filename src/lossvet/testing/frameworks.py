@@ -48,12 +48,12 @@ def candidates(function: Callable[..., Any], said: str = "") -> tuple[str, ...]:
 
 
 def refuse_unaskable(function: Callable[..., Any], framework: str) -> None:
-    """Raises ValueError for a loss of TF1's graphs and sessions, and for a Keras that computes with another framework."""
+    """Raises ValueError for a loss of TF1's graphs, and for a Keras that computes with another framework."""
     name = getattr(function, "__name__", type(function).__name__)
     tensorflow = sys.modules.get("tensorflow")
-    if framework == "tensorflow" and tensorflow is not None:
-        if not tensorflow.executing_eagerly() or any(map(_of_graph, _reached(function))):
-            raise ValueError(f"{name} is a loss of a TF1 graph, which is not asked in this process: {OWN_PROCESS}")
+    graph = tensorflow is not None and (not tensorflow.executing_eagerly() or any(map(_of_graph, _reached(function))))
+    if framework == "tensorflow" and graph:
+        raise ValueError(f"{name} is a loss of a TF1 graph, which is not asked in this process: {OWN_PROCESS}")
     keras = sys.modules.get("keras")
     if keras is not None and any(_package(t) == "keras" for t in (function, type(function), *_reached(function))):
         backend = str(keras.backend.backend())
@@ -111,7 +111,7 @@ def _package(thing: Any) -> str:
 
 
 def _reached(function: Any, depth: int = DEPTH, seen: set[int] | None = None) -> Iterator[Any]:
-    """What the code of a function names among its globals, and what it closes over; so on into the user's own functions."""
+    """What the code of a function names among its globals or closes over, and that of the functions among these."""
     seen = set() if seen is None else seen
     if id(function) in seen:
         return
@@ -120,7 +120,7 @@ def _reached(function: Any, depth: int = DEPTH, seen: set[int] | None = None) ->
         closed = [cell.cell_contents for cell in plain.__closure__ or () if _filled(cell)]
         for thing in (*_named(plain), *closed):
             yield thing
-            own = isinstance(thing, FunctionType | MethodType | functools.partial) or isinstance(thing, type)
+            own = isinstance(thing, FunctionType | MethodType | functools.partial | type)
             if depth > 1 and own and _package(thing) not in PACKAGES:
                 yield from _reached(thing, depth - 1, seen)
 

@@ -20,8 +20,9 @@ def undisturbed() -> Iterator[None]:
     """Random states are put back at the end; settings that turn NaN or a warning into an exception rest until then.
 
     Those are NumPy's error handling, Python's warning filters, JAX's debug_nans and debug_infs, PyTorch's anomaly
-    detection and its inference mode, in which there are no gradients. Threads, default dtypes, x64, flags and the
-    environment are not touched.
+    detection and its inference mode, in which there are no gradients. PyTorch computes in one thread until then: on
+    tensors as small as these, several wait for each other, which takes a thousand times as long where other processes
+    (those of pytest -n, say) have the processors. Default dtypes, x64, flags and the environment are not touched.
     """
     with ExitStack() as stack:
         _keep_random_states(stack)
@@ -33,6 +34,9 @@ def undisturbed() -> Iterator[None]:
                 if getattr(jax.config, f"jax_{name}", False):
                     stack.enter_context(getattr(jax, name)(False))
         if (torch := sys.modules.get("torch")) is not None:
+            if (threads := torch.get_num_threads()) != 1:
+                stack.callback(torch.set_num_threads, threads)
+                torch.set_num_threads(1)
             if torch.is_anomaly_enabled():
                 stack.enter_context(torch.autograd.set_detect_anomaly(False))
             if torch.is_inference_mode_enabled():
