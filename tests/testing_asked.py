@@ -41,8 +41,10 @@ def unusual(framework: str) -> Any:
 
         jax.config.update("jax_debug_nans", True)
         jax.numpy.ones(3).sum()
-        return lambda logits, labels: -jax.numpy.mean(
-            jax.numpy.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1) + 0 * np.random.random()
+        return lambda logits, labels: (
+            -jax.numpy.mean(
+                jax.numpy.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], 1) + 0 * np.random.random()
+            )
         )
     if framework == "tensorflow":
         import tensorflow as tf
@@ -50,8 +52,9 @@ def unusual(framework: str) -> Any:
         tf.config.threading.set_intra_op_parallelism_threads(2)
         tf.random.set_seed(6)
         tf.reduce_sum(tf.random.normal([3]))
-        return lambda logits, labels: (
-            tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)) + 0 * tf.random.normal([], dtype=logits.dtype)
+        rows = tf.nn.sparse_softmax_cross_entropy_with_logits
+        return lambda logits, labels: tf.reduce_mean(
+            rows(labels, logits) + 0 * tf.random.normal([], dtype=logits.dtype)
         )
     return lambda logits, labels: numpy_rows(logits, labels).mean() + 0 * np.random.random()
 

@@ -23,7 +23,7 @@ from lossvet.testing.undisturbed import undisturbed
 from lossvet.verify import accepting, comparing, contract_file
 from lossvet.verify.answer import Comparison, Identified
 from lossvet.verify.comparing import Known
-from lossvet.verify.contract import Contract, Setting
+from lossvet.verify.contract import Contract
 from lossvet.verify.sources import SourceError
 
 __all__ = ["assert_conforms", "assert_contract", "assert_same_loss"]
@@ -136,7 +136,7 @@ def assert_same_loss(
 
 def assert_contract(
     loss: Function,
-    contract: str | Path | Mapping[str, Setting] | Contract,
+    contract: str | Path | Mapping[str, Any] | Contract,
     accept: str | Iterable[str] = (),
     *,
     bind: Mapping[str, str] | None = None,
@@ -202,7 +202,7 @@ def _each(value: T | tuple[T, T]) -> tuple[T, T]:
     return value, value
 
 
-def _contract(given: str | Path | Mapping[str, Setting] | Contract) -> tuple[Contract, str]:
+def _contract(given: str | Path | Mapping[str, Any] | Contract) -> tuple[Contract, str]:
     """The contract, and what it is called. Raises ValueError, OSError."""
     if isinstance(given, Contract):
         return given, "the contract"

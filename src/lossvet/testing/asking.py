@@ -72,7 +72,7 @@ class Found:
         return min(self.probed.bound, key=lambda b: (_dead(b), -fitting.taken(b.subject.plan, variant)))
 
 
-def found(function: Function, options: Options, choose: loss.Choose = list) -> Found:
+def found(function: Any, options: Options, choose: loss.Choose = list) -> Found:
     """Bind a function in the first framework that it can be called in; `choose` is handed to `loss.subjects`.
 
     Raises ValueError where it is nothing to ask here, SourceError where it cannot be called as a loss.
@@ -125,9 +125,7 @@ def known(function: Function, options: Options) -> Known:
     """The function, identified. Raises as `found` does."""
     one = found(function, options)
     called = tuple((bound.subject, bound.binding) for bound in one.probed.bound)
-    return comparing.of_loss(
-        Bound(one.spec, one.primitives.name, one.version, one.differentiable, called, one.notes)
-    )
+    return comparing.of_loss(Bound(one.spec, one.primitives.name, one.version, one.differentiable, called, one.notes))
 
 
 def with_signature(function: Function) -> Function:

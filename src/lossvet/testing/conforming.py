@@ -43,7 +43,7 @@ def checked(function: Function, variant: str, reduction: str, options: Options) 
     local = Local(function, options, variants.load(variant))
     every = check.cases(variant, ())
     chosen = few(every) if local.compiles else every
-    said = CheckOptions(SideOptions(dict(options.bind), options.init, mode=options.mode), "", options.classes)
+    said = CheckOptions(SideOptions(dict(options.bind), options.init, mode=options.mode), classes=options.classes)
     found = check.judged(local, local.variant, reduction, said, chosen)
     if len(chosen) < len(every):
         rest = f"{len(every) - len(chosen)} of {len(every)} cases: other shapes, each of which is compiled anew; " \

@@ -51,6 +51,7 @@ def _keep_random_states(stack: ExitStack) -> None:
         stack.callback(torch.set_rng_state, torch.get_rng_state())
     if (generator := _tensorflow_generator()) is not None:
         stack.callback(generator.setstate, generator.getstate())
+        generator.seed(0)  # a kernel is kept by its seed, and goes on counting: none is made here that is the caller's
 
 
 def _tensorflow_generator() -> Any:
