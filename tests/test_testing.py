@@ -37,11 +37,16 @@ SLOW = {"tensorflow"}
 IN_PROCESSES = [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in ("torch", "jax", "tensorflow")]
 
 
-def words(assertion: Any, *arguments: Any, **options: Any) -> str:
+def page_of(assertion: Any, *arguments: Any, **options: Any) -> str:
     """With what an assertion fails."""
     with pytest.raises(AssertionError) as raised:
         assertion(*arguments, **options)
     return str(raised.value)
+
+
+def words(assertion: Any, *arguments: Any, **options: Any) -> str:
+    """The same, on one line."""
+    return " ".join(page_of(assertion, *arguments, **options).split())
 
 
 @cache
@@ -59,7 +64,7 @@ def asked(*arguments: str, **environment: str) -> Any:
 def test_it_fails_with_the_page_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HERE.parent)
     page = verify_text.text(verify.compare(f"{LOSSES}::by_batch", f"{LOSSES}::by_weights", CommandOptions()))
-    assert words(assert_same_loss, by_batch, by_weights) == page
+    assert page_of(assert_same_loss, by_batch, by_weights) == page
     assert " ".join(page.split()).startswith(f"different: {LOSSES}::by_batch and {LOSSES}::by_weights do not mean")
 
 
@@ -121,7 +126,7 @@ def test_contracts_as_files_and_as_mappings(tmp_path: Path) -> None:
 
 def test_conforming() -> None:
     assert_conforms(by_weights, "sparse_class_weight", "weighted_mean")
-    said = words(assert_conforms, by_batch, "sparse_class_weight", "weighted_mean")
+    said = page_of(assert_conforms, by_batch, "sparse_class_weight", "weighted_mean")
     assert "batch, and not weights" in said
     assert said == checked_text.text(conforming.checked(by_batch, "sparse_class_weight", "weighted_mean", Options()))
     with pytest.raises(ValueError, match="no variant is called so"):
