@@ -3,7 +3,7 @@
 # make report run and time everything, and make the site, in .lossvet/report
 # make asv    the same for asv's pages, in .asv/html
 # make test   the tests, but for the slow ones
-# make test-slow   the slow ones: kills, gates, wheels, the browser, self-tests
+# make test-slow   the slow ones (kills, gates, wheels, the browser, self-tests), and the matrix as pytest items
 # make lint   ruff and mypy
 # make install, make clean
 
@@ -43,10 +43,11 @@ asv: $(INSTALLED)
 	$(BIN)/asv publish
 
 test: $(INSTALLED)
-	$(BIN)/pytest -m "not slow" $(ARGS)
+	$(BIN)/pytest -m "not slow" tests $(ARGS)
 
 test-slow: $(INSTALLED)
-	$(BIN)/pytest -m slow $(ARGS)
+	$(BIN)/pytest -m slow tests $(ARGS)
+	$(BIN)/pytest src/lossvet/conformance
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -24,10 +24,10 @@ UNRECORDED = {"jax_faults.py::take", "numpy_losses.py::softmax"}
 
 EDGES = ("all_ignored", "invalid_label")
 BELONGS = {
-    "clip_epsilon": "clip", "clip_cap": "clip", "log_floor": "clip", "gamma": "modulation", "weights": "weights_from",
-    "counts_formula": "weights_from", "microbatches": "denominator", "microbatch_rows": "denominator",
-    "smoothing_alpha": "smoothing", "at_zero": "gradient_logits", "temperature": "logits_map", "cap": "logits_map",
-    "margin": "logits_map", "z_loss": "extra_terms", "entropy": "extra_terms",
+    "clip_epsilon": "clip", "gamma": "modulation", "constants": "weights_from", "ignored_label": "ignored",
+    "smoothing_alpha": "smoothing", "temperature": "logits_map", "cap": "logits_map", "margin": "logits_map",
+    "z_scale": "extra_terms", "entropy_scale": "extra_terms", "offset_constant": "offset",
+    "microbatches": "denominator", "microbatch_rows": "denominator",
 }  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def emptied(key: str) -> str:
         return "nan"
     gradient = got["gradient"].get("logits")
     bad = not (gradient is None or isinstance(gradient, str)) and not np.isfinite(np.asarray(gradient, float)).all()
-    return "zero_nan_gradient" if bad else "zero"
+    return "zero_with_nan_gradient" if bad else "zero"
 
 
 def differ(one: str, other: str, tol: float = 1e-12, *, same: bool = False) -> list[str]:

@@ -12,7 +12,7 @@ from corpus_runner import CORPUS
 Record = dict[str, Any]
 DEFAULTS = {
     "family": "softmax", "input": "logits", "activation": "once", "log": "taken", "renormalised": "no", "clip": "none",
-    "modulation": "none", "weighting": "none", "weight_scale": "raw", "weights_from": "argument",
+    "modulation": "none", "weighting": "none", "weight_scale": "raw", "weights_from": "argument", "weights_formula": "given",
     "cost_orientation": "true_rows", "denominator": "batch", "counted": "kept", "ignored": "none",
     "smoothing": "none", "smoothing_order": "terms", "axis": "class", "broadcast": "aligned", "labels": "as_given",
     "arguments": "as_named", "sign": "minus", "offset": "none", "gradient_logits": "exact", "gradient_labels": "exact",
@@ -22,8 +22,8 @@ DEFAULTS = {
 }  # fmt: skip
 """What a record leaves out. A loss that is no mean has no zero_denominator: none."""
 NUMBERS = {
-    "clip_epsilon", "clip_cap", "log_floor", "gamma", "weights", "counts_formula", "microbatches", "microbatch_rows",
-    "smoothing_alpha", "at_zero", "temperature", "cap", "margin", "z_loss", "entropy",
+    "clip_epsilon", "gamma", "constants", "smoothing_alpha", "temperature", "cap", "margin", "z_scale",
+    "entropy_scale", "ignored_label", "offset_constant", "microbatches", "microbatch_rows",
 }  # fmt: skip
 """The keys of a contract that are no facets: the numbers that go with them."""
 

@@ -26,8 +26,8 @@ from lossvet.reference import variants, vectors
 from lossvet.reference.types import Reduction
 from lossvet.reports import checked_formats, checked_text, checked_words
 from lossvet.reports.findings import smallest
-from lossvet.verify import check as engine
 from lossvet.verify.check import check
+from lossvet.verify.check_session import outputs
 from lossvet.verify.checked import Checked, Record
 from lossvet.verify.options import Options, SideOptions
 from lossvet.verify.sources import SourceError
@@ -116,9 +116,9 @@ def as_run(worker: Client[Request, Answer], cell: Cell, reduction: Reduction) ->
     variant = variants.load(cell.variant)
     goldens = {g.case.id: g for g in vectors.load(cell.variant) if exact_in(g.case, cell.dtype)}
     judging = Judging(Plan({}, {}, {cell.variant: goldens}), Ledger.read())
-    outputs = {name: engine.outputs(variant, g.case, reduction) for name, g in goldens.items()}
+    asked = {name: outputs(variant, g.case, reduction) for name, g in goldens.items()}
     cases = [judging.message(cell.variant, name) for name in goldens]
-    worker.send(Request(0, cell.recipe, cell.mode, cell.dtype, cell.device, cases, list(outputs.values())))
+    worker.send(Request(0, cell.recipe, cell.mode, cell.dtype, cell.device, cases, list(asked.values())))
     found: dict[tuple[str, str], Verdict] = {}
     for name in goldens:
         answer = worker.receive()
@@ -134,7 +134,7 @@ def agree(one: Verdict, other: Verdict, native: bool) -> bool:
     if isinstance(one, Absent):  # in other words
         return isinstance(other, Absent)
     if native:
-        return one == other
+        return repr(one) == repr(other)  # NaN is equal to NaN
     match one:
         case Deviates(differs=differs):
             same = (Differs, Agrees) if differs.golden != differs.golden else (Differs,)
@@ -225,13 +225,22 @@ def test_every_native_is_judged_as_a_run_judges_it(runs: Mapping[str, Client[Req
     assert seen >= 40
 
 
-MUTANT_NAMES = (
-    ("sparse_sign", "sparse", "none"),
-    ("sigmoid_twice", "sigmoid", "none"),
-    ("sigmoid_clamped", "sigmoid", "mean"),
-    ("sigmoid_positives_only", "sigmoid", "sum"),
-    ("sigmoid_swapped", "sigmoid", "none"),
-    ("sigmoid_hardened", "sigmoid", "mean"),
+SLOW_MUTANTS = (
+    ("sigmoid_twice", "none"),
+    ("sigmoid_positives_only", "sum"),
+    ("sigmoid_swapped", "none"),
+    ("sigmoid_hardened", "mean"),
+    ("softmax_clamped", "none"),
+    ("softmax_epsilon_in_log", "sum"),
+    ("softmax_normalised_labels", "none"),
+    ("sparse_ignored_leak", "sum"),
+    ("weighted_mean_over_batch", "weighted_mean"),
+    ("weights_squared", "mean"),
+)
+MUTANTS_CHECKED = (
+    ("sparse_sign", "none"),
+    ("sigmoid_clamped", "mean"),
+    *(pytest.param(name, reduction, marks=pytest.mark.slow) for name, reduction in SLOW_MUTANTS),
 )
 
 
@@ -248,12 +257,12 @@ def on_trial(name: str, reduction: Reduction) -> tuple[Record, ...]:
             if exact_in(golden.case, dtype):
                 lenient = replace(golden, case=replace(golden.case, expect={"*": "may_raise"}))
                 charges = {c.output: c.verdict for c in trial.hear(suspect, lenient, dtype)}
-                wanted = engine.outputs(suspect.recipe.variant, golden.case, reduction)
+                wanted = outputs(suspect.recipe.variant, golden.case, reduction)
                 found += [Record(dtype, golden.case.id, output, charges[output]) for output in wanted]
     return tuple(found)
 
 
-def first(records: tuple[Record, ...], variant: str) -> tuple[str, str, str, Verdict]:
+def first(records: tuple[Record, ...], variant: str) -> tuple[str, str, str, str]:
     """The first difference as a run shows it."""
     goldens = {golden.case.id: golden for golden in vectors.load(variant)}
     findings = [
@@ -262,19 +271,19 @@ def first(records: tuple[Record, ...], variant: str) -> tuple[str, str, str, Ver
         if kind(r.verdict) in ("differs", "errored")
     ]
     finding = smallest(findings, Plan({}, {}, {variant: goldens}))[0].finding
-    return finding.case, finding.output, finding.cell.dtype, finding.verdict
+    return finding.case, finding.output, finding.cell.dtype, repr(finding.verdict)
 
 
 @needs_torch
-@pytest.mark.parametrize(("name", "variant", "reduction"), MUTANT_NAMES)
-def test_a_mutant_is_red_with_the_difference_that_the_judge_finds(
-    name: str, variant: str, reduction: Reduction
-) -> None:
+@pytest.mark.parametrize(("name", "reduction"), MUTANTS_CHECKED)
+def test_a_mutant_is_red_with_the_difference_that_the_judge_finds(name: str, reduction: Reduction) -> None:
+    variant = on_trial(name, reduction)[0].case.partition("/")[0]
     found = check(f"torch:{MUTANTS}::{name}__{reduction}", variant, reduction)
     assert found.exit_code == 1
-    assert first(found.records, variant) == first(on_trial(name, reduction), variant)
+    expected = first(on_trial(name, reduction), variant)
+    assert first(found.records, variant) == expected
     shown = checked_words.differences(found)[0].finding
-    assert (shown.case, shown.output, shown.cell.dtype, shown.verdict) == first(on_trial(name, reduction), variant)
+    assert (shown.case, shown.output, shown.cell.dtype, repr(shown.verdict)) == expected
 
 
 @needs_torch
@@ -312,8 +321,8 @@ def test_a_class_is_made_with_what_it_takes(losses: Path) -> None:
     assert found.binding is not None
     assert "ignore_index=ignore_index" in found.binding.call
     ignored = [r for r in found.records if "ignore" in r.case and r.output == "loss/weighted_mean"]
-    assert ignored
-    assert all(isinstance(r.verdict, Agrees) for r in ignored)
+    assert sum(isinstance(r.verdict, Agrees) for r in ignored) > 10
+    assert all(isinstance(r.verdict, Agrees | Absent) for r in ignored)  # it takes no sample weights
 
 
 @needs_torch
@@ -326,26 +335,28 @@ def test_weights_that_are_not_taken_make_it_differ(losses: Path) -> None:
 
 
 @needs_torch
-@pytest.mark.parametrize(("name", "says"), [("sleeps", "no answer within 3 s"), ("dies", "exit code 5")])
+@pytest.mark.parametrize(("name", "says"), [("sleeps", "no answer within 10 s"), ("dies", "exit code 5")])
 def test_what_hangs_or_dies_costs_its_case_alone(losses: Path, name: str, says: str) -> None:
     found = check(
         f"torch:{losses}::{name}",
         "sparse_class_weight",
         "weighted_mean",
-        Options(source=SideOptions(dtype="float32"), timeout=3),
+        Options(source=SideOptions(dtype="float32"), timeout=10),
         ("one_row", "random*"),
     )
     by_case = {r.case: r.verdict for r in found.records if r.output == "loss/weighted_mean"}
     bad = {case for case, verdict in by_case.items() if kind(verdict) == "errored"}
     assert bad == {"sparse_class_weight/one_row"}
-    assert says in checked_text.text(found)
+    assert says in " ".join(checked_text.text(found).split())
     assert found.exit_code == 1
 
 
 @needs_torch
 def test_a_number_of_python_is_no_loss(losses: Path) -> None:
     found = check(f"torch:{losses}::number", "sparse_class_weight", "weighted_mean", only=("one_row",))
-    assert "returns a Python float, which has no gradient; expected a tensor" in checked_text.text(found)
+    assert "returns a Python float, which has no gradient; expected a tensor" in " ".join(
+        checked_text.text(found).split()
+    )
 
 
 def test_a_variant_that_does_not_exist() -> None:

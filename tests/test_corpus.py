@@ -36,6 +36,8 @@ from corpus_cases import DEFAULTS, NUMBERS, Record, inputs, pairs
 from corpus_formulas import formula, gradients
 from corpus_runner import CORPUS
 
+from lossvet.verify.contract import Contract, numbers
+
 
 def test_every_loss_has_a_record_and_every_record_a_loss() -> None:
     written = set()
@@ -66,6 +68,7 @@ def test_a_record_is_whole(key: str) -> None:
     assert record["formula"]
     for contract in [record["contract"], *record.get("also", [])]:
         assert set(contract) <= set(DEFAULTS) | NUMBERS
+        assert set(numbers()) & set(contract) == set(numbers()) & set(loaded(contract)), "a number belongs to no facet"
         assert not [f for f, v in contract.items() if f in DEFAULTS and v == DEFAULTS[f]], "a default is left out"
         reduced = contract.get("denominator", "batch") not in ("sum", "unreduced")
         assert reduced == ("zero_denominator" in contract), "means, and they alone, say what 0/0 gives"
@@ -101,6 +104,11 @@ def test_a_wrong_formula_is_seen() -> None:
     want = gradients(RECORDS[wrong], values)
     assert not gradients_match(record, got, values, "logits", want["logits"])
     assert not gradients_match(record, got, values, "weights", want["weights"])
+
+
+def loaded(contract: Record) -> Contract:
+    """Raises KeyError where a name or a value is none of `verify/facets`."""
+    return Contract.of({name: tuple(s) if isinstance(s, list) else s for name, s in contract.items()})
 
 
 def gradients_match(record: Record, got: Record, values: Record, leaf: str, want: Any) -> bool:

@@ -35,6 +35,7 @@ def every() -> list[tuple[str, Golden]]:
 # What is in them -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_file_is_of_the_schema() -> None:
     schema = json.loads((FOLDER / "schema.json").read_text())
     Draft202012Validator.check_schema(schema)
@@ -240,6 +241,7 @@ def test_the_files_are_what_the_proof_gives(proven: dict[str, bytes]) -> None:
     assert proven == {path.name: path.read_bytes() for path in FOLDER.iterdir()}
 
 
+@pytest.mark.slow
 @needs_flint
 def test_any_flipped_bit_is_found(proven: dict[str, bytes], folder: Path) -> None:
     """A thousand at random, in all files in turn: those of the manifest and the schema too."""
@@ -267,6 +269,7 @@ def test_any_flipped_bit_is_found(proven: dict[str, bytes], folder: Path) -> Non
     assert freeze.differences(proven, folder) == []
 
 
+@pytest.mark.slow
 @needs_flint
 def test_a_flipped_bit_with_a_matching_manifest_is_found(proven: dict[str, bytes], folder: Path) -> None:
     """As somebody would have it who edits a number by hand and mends the digest."""
@@ -284,6 +287,7 @@ def test_a_flipped_bit_with_a_matching_manifest_is_found(proven: dict[str, bytes
         assert any("sparse.json" in sentence for sentence in found), f"seed {SEED + 1}, bit {bit}: {found}"
 
 
+@pytest.mark.slow
 @needs_flint
 def test_an_extra_a_missing_and_a_shortened_file_are_found(proven: dict[str, bytes], folder: Path) -> None:
     from lossvet.reference import freeze
@@ -302,6 +306,7 @@ def test_an_extra_a_missing_and_a_shortened_file_are_found(proven: dict[str, byt
         (folder / name).write_bytes(copy)
 
 
+@pytest.mark.slow
 @needs_flint
 def test_writing_replaces_what_is_there(proven: dict[str, bytes], folder: Path) -> None:
     from lossvet.reference import freeze

@@ -213,7 +213,7 @@ def test_the_check_lets_pass(path: str, source: str) -> None:
 
 
 ONCE = {
-    "subprocess.Popen": {"workers/process.py"},
+    "pass_fds": {"workers/process.py"},
     "PR_SET_PDEATHSIG": {"workers/lifecycle.py"},
     "sched_setaffinity": {"workers/lifecycle.py"},
     "sched_getaffinity": {"workers/machine.py", "adapters/jax_.py"},

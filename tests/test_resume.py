@@ -95,8 +95,8 @@ def vet(folder: Path, kills: int) -> tuple[dict[str, Any], int]:
 def test_killed_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"LOSSVET_SEED={SEED}")
     plug_here(tmp_path / "others", monkeypatch)
-    monkeypatch.setenv("NAUGHTY", "slow 0.02")  # slower than the judge, so that a worker is killed at its work
     expected, _ = vet(tmp_path, 0)
+    monkeypatch.setenv("NAUGHTY", "slow 0.1")  # slower than the judge, so that a worker is killed at its work
     found, left = vet(tmp_path, KILLS)
     assert left == 0, "the run ended before all its killings"
     assert found == expected

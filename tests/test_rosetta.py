@@ -130,3 +130,41 @@ def test_the_code_follows_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(rosetta.LANGUAGES, "other", other)  # type: ignore[arg-type]  # a dict, although not said so
     assert "log_softmax(logits, dim=1)" in rosetta.code("sparse", "other")
     assert "log_softmax(logits, dim=1)" not in rosetta.code("sparse", "torch")
+
+
+SAFELY = """
+import sys
+from lossvet.reports.site import rosetta
+space = {}
+exec(rosetta.reductions(sys.argv[1]), space)
+def quotient(w, safe):
+    divide = space["safely"] if safe else (lambda total, number: total / number)
+    return divide((w * w).sum() if sys.argv[1] != "tensorflow" else space["tf"].reduce_sum(w * w),
+                  w.sum() if sys.argv[1] != "tensorflow" else space["tf"].reduce_sum(w))
+def both(w, safe):
+    if sys.argv[1] == "torch":
+        w = space["torch"].tensor(w, requires_grad=True)
+        value = quotient(w, safe)
+        value.backward()
+        return float(value.detach()), w.grad.tolist()
+    if sys.argv[1] == "jax":
+        value, gradient = space["jax"].value_and_grad(quotient)(space["jnp"].array(w), safe)
+        return float(value), gradient.tolist()
+    tf = space["tf"]
+    w = tf.constant(w)
+    with tf.GradientTape() as tape:
+        tape.watch(w)
+        value = quotient(w, safe)
+    return float(value), tape.gradient(value, w).numpy().tolist()
+print(both([0.0, 0.0], True), both([0.0, 0.0], False), both([1.0, 3.0], True))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", ["torch", "jax", "tensorflow"])
+def test_the_safe_division_keeps_a_batch_of_zero_weights_harmless(framework: str) -> None:
+    pytest.importorskip(framework)
+    done = subprocess.run([sys.executable, "-c", SAFELY, framework], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    printed = done.stdout.splitlines()[-1]
+    assert printed == "(0.0, [0.0, 0.0]) (nan, [nan, nan]) (2.5, [-0.125, 0.875])"

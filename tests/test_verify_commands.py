@@ -20,9 +20,11 @@ from tests import verify_answers as answers
 
 from lossvet.cli import COMMANDS, group
 from lossvet.commands import check, identify, replay, verify
+from lossvet.conformance.summary import Finding
+from lossvet.conformance.types import Cell, Differs
 from lossvet.verify import contract_file, opened, revision
 from lossvet.verify.answer import Binding, Comparison, Identified
-from lossvet.verify.checked import Checked, CheckedDifference
+from lossvet.verify.checked import Checked, CheckedOutput
 from lossvet.verify.contract import Contract
 from lossvet.verify.options import Options, SideOptions
 from lossvet.verify.questions import Question
@@ -53,8 +55,8 @@ class Engine(types.ModuleType):
             raise self.identified
         return self.identified
 
-    def check(self, spec: str, variant: str, reduction: str, options: Options) -> Checked:
-        self.asked.append((spec, variant, reduction, options))
+    def check(self, spec: str, variant: str, reduction: str, options: Options, only: tuple[str, ...]) -> Checked:
+        self.asked.append((spec, variant, reduction, options, only))
         assert self.checked is not None
         return self.checked
 
@@ -65,8 +67,9 @@ class Engine(types.ModuleType):
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     found = Engine()
-    for name in ("verify", "check", "spell"):
+    for name in ("verify", "spell"):
         monkeypatch.setitem(sys.modules, f"lossvet.verify.{name}", found)
+    monkeypatch.setattr("lossvet.verify.check.check", found.check)
     monkeypatch.chdir(tmp_path)
     return found
 
@@ -152,6 +155,9 @@ def test_what_is_accepted_changes_the_code(engine: Engine) -> None:
         ((OLD, "a.py"), "is no loss: expected FRAMEWORK:path/file.py::name"),
         (("variant:sparse", "--base", "main"), "'variant:sparse' is neither"),
         ((OLD, NEW, "--selftest"), "--selftest takes no losses"),
+        (("--selftest", "--only", "no_such_file*"), "no loss of the corpus is selected by no_such_file*"),
+        (("--selftest", "--framework", "theano"), "the corpus has no losses in theano"),
+        ((OLD, NEW, "--only", "torch*"), "--only and --framework select losses of --selftest"),
     ],
 )
 def test_usage_errors_are_sentences_with_code_2(words: tuple[str, ...], said: str, engine: Engine) -> None:
@@ -315,10 +321,15 @@ CHECKED = Checked(
     variant="sparse_class_weight",
     reduction="weighted_mean",
     binding=answers.OLD.binding,
-    checks=900,
-    agrees=890,
-    differs=10,
-    differences=(CheckedDifference("at_zero", "loss/mean", "float32", ("loss/mean is 1, golden 2", "logits 0 0")),),
+    outputs=(CheckedOutput("loss", "float32", checks=900, agrees=890, differs=10),),
+    findings=(
+        Finding(
+            Cell("sparse_class_weight", "own", "torch", "eager", "float32"),
+            "sparse_class_weight/at_zero",
+            "loss/weighted_mean",
+            Differs("is outside the bound", (), 1.0, 2.0, 7.0),
+        ),
+    ),
     identified=answers.NEW,
 )
 
@@ -327,17 +338,19 @@ def test_check_says_what_it_is_instead(engine: Engine) -> None:
     engine.checked = CHECKED
     found = ran(check.command, OLD, "--as", "sparse_class_weight", "--reduction", "weighted_mean")
     assert (found.exit_code, last(found)) == (1, "890 of 900 checks agree, 10 differ (exit 1)")
-    assert "1. loss/mean is 1, golden 2" in found.stdout
-    assert "clip added 1e-07" in " ".join(found.stdout.split())
+    assert "loss/weighted_mean is 1, golden 2 (off by 7 times the bound)" in " ".join(found.stdout.split())
+    assert "clip added 1e-07, and not none" in " ".join(found.stdout.split())
     assert json.loads(ran(check.command, OLD, "--as", "sparse_class_weight", "--format", "json").stdout)["exit"] == 1
-    engine.checked = msgspec.structs.replace(CHECKED, differs=0, differences=(), identified=None)
+    engine.checked = msgspec.structs.replace(
+        CHECKED, outputs=(CheckedOutput("loss", "float32", checks=900, agrees=900),), findings=(), identified=None
+    )
     assert ran(check.command, OLD, "--as", "sparse_class_weight").exit_code == 0
-    engine.checked = msgspec.structs.replace(CHECKED, checks=0)
+    engine.checked = msgspec.structs.replace(CHECKED, outputs=(), findings=())
     assert ran(check.command, OLD, "--as", "sparse_class_weight").exit_code == 3
 
 
 def test_check_knows_variants_and_reductions(engine: Engine) -> None:
-    assert "did you mean sparse_class_weight?" in last(ran(check.command, OLD, "--as", "sparse_class_wieght"))
+    assert "(did you mean sparse_class_weight" in last(ran(check.command, OLD, "--as", "sparse_class_wieght"))
     found = ran(check.command, OLD, "--as", "sparse", "--reduction", "wieghted_mean")
     assert (found.exit_code, engine.asked) == (2, [])
     assert "sparse has no such reduction" in last(found)

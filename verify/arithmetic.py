@@ -1,4 +1,4 @@
-"""The numbers that a pipeline is evaluated over: plain doubles for the answer, or doubles with their error for the bound.
+"""The numbers that a pipeline is evaluated over: plain doubles for the answer, doubles with an error for the bound.
 
 Both offer the same few operations on their arrays; + - * / are the arrays' own. A `Number` of running error analysis
 (`reference.running_error`) carries how far sound rounding may have moved it, so the bound of a loss follows from the
@@ -19,6 +19,8 @@ SOUND = 10.0
 """Roundings, in units of u relative to the result, that a sound exp, log, tanh or power may make of it."""
 
 UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
+SMALLEST = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
+"""Normal numbers; what is smaller may be flushed to 0."""
 
 
 def rounded(x: Array, dtype: str) -> Array:
@@ -105,7 +107,7 @@ class Bounded:
     """Doubles with the error that sound code in `dtype` may have made of them, at the scale of the inputs (class W)."""
 
     def __init__(self, dtype: str = "float64") -> None:
-        self.u = UNIT_ROUNDOFF[dtype]
+        self.u, self.tiny = UNIT_ROUNDOFF[dtype], SMALLEST[dtype]
         accumulator = min(self.u, UNIT_ROUNDOFF["float32"])  # 16-bit kernels have to accumulate in float32
         self.numbers = bounds.Arithmetic((bounds.Profile(self.u, accumulator, shift=1.0, relative=False),))
 
@@ -117,7 +119,7 @@ class Bounded:
 
     def error(self, x: Any) -> Array:
         """How far a sound result may be from this one: what it carries, twice, and once more what may underflow."""
-        found: Array = bounds.HEAD_ROOM * (x.e[0] + 4 * np.finfo(np.float64).tiny * np.nan_to_num(x.k))
+        found: Array = bounds.HEAD_ROOM * (x.e[0] + 4 * self.tiny * np.nan_to_num(x.k))
         return found
 
     def sum(self, x: Any, axes: tuple[int, ...]) -> Any:

@@ -74,6 +74,11 @@ class Plan:
         return (*(self.made_with or ()), *self.arguments)
 
     @property
+    def extra_parameters(self) -> tuple[str, ...]:
+        """Those that have a role beside logits and labels."""
+        return tuple(a.parameter for a in self.all if isinstance(a, Role) and a.role not in ("logits", "labels"))
+
+    @property
     def roles(self) -> tuple[str, ...]:
         return tuple(a.role for a in self.all if isinstance(a, Role))
 

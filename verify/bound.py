@@ -43,8 +43,17 @@ def identify_bound(
         found.append(one)
         if one.status == "confirmed" and not _swapped(one):
             break
-    best = min(range(len(found)), key=lambda i: (STATUSES.index(found[i].status), _swapped(found[i])))
+    best = min(
+        (i for i in range(len(found)) if found[0].status == "cannot_judge" or _alike(found[0], found[i])),
+        key=lambda i: (STATUSES.index(found[i].status), _swapped(found[i])),
+    )
     return found[best], best
+
+
+def _alike(first: Identified, other: Identified) -> bool:
+    """Whether labels are of the kind that the best binding has: what answers as classes is not explained by failing on
+    labels of another kind."""
+    return first.binding is None or other.binding is None or first.binding.labels == other.binding.labels
 
 
 def _swapped(one: Identified) -> bool:

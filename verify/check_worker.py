@@ -19,7 +19,7 @@ from lossvet.verify.fitting import Fitted
 from lossvet.verify.manners import Late, limited
 from lossvet.verify.messages import Refused
 from lossvet.verify.probing import Bound, Probed, sample
-from lossvet.verify.questions import Question
+from lossvet.verify.questions import Answer, Question
 from lossvet.verify.sources import SourceError
 from lossvet.verify.subject import described
 from lossvet.verify.worker import Side
@@ -92,7 +92,7 @@ class Checked(Side):
             settings=fitting.settings(plan),
             scalar=_scalar(best),
             mode=subject.mode,
-            native=user_recipe.native_of(self.adapter, variant.name, self.function),
+            native=user_recipe.native_of(self.adapter, variant.name, self.function, self.name),
             notes=probed.notes,
         )
 
@@ -155,7 +155,7 @@ def opened(name: str) -> tuple[Greeting, Callable[[Request], Iterable[Reply]]]:
 
 def refused(reply: Reply, reason: str) -> Reply:
     """For an answer that is too large to be sent."""
-    return messages.answered(messages.Answer(error=f"OversizedFrame: {reason}"))
+    return messages.answered(Answer(error=f"OversizedFrame: {reason}"))
 
 
 SERVICE: Service[Request, Reply] = Service(Request, Reply, opened, refused)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from lossvet.verify import canonical, direct, probes, smallest
+from lossvet.verify import canonical, direct, edges, probes, smallest
 from lossvet.verify.answer import Comparison, Difference, Identified
 from lossvet.verify.bound import domain, identify_bound
 from lossvet.verify.contract import Contract
@@ -27,17 +27,22 @@ class Known:
     side: Side
     domain: Domain
     identified: Identified
+    dtype: str = ""
+    """In which it is compared, where that is not its own."""
 
 
-def of_loss(loss: Loss) -> Known:
-    """A loss, identified."""
+def of_loss(loss: Loss, dtype: str = "") -> Known:
+    """A loss, identified in its own dtype; `dtype` is that in which it is to be compared, where that is another one."""
     ways = list(loss.ways())
     found, which = identify_bound(
         ways, spec=loss.spec, framework=loss.framework, version=loss.version, differentiable=loss.differentiable
     )
-    found = msgspec.structs.replace(found, warnings=tuple(dict.fromkeys((*loss.notes, *found.warnings))))
+    notes = tuple(dict.fromkeys((*loss.notes, *found.warnings)))
+    told = edges.side_effects(notes)
+    contracts = tuple(contract.with_(side_effects=told) for contract in found.candidates)
+    found = msgspec.structs.replace(found, warnings=notes, candidates=contracts)
     side, binding = ways[which]
-    return Known(side, domain(binding, loss.differentiable), found)
+    return Known(side, domain(binding, loss.differentiable), found, dtype)
 
 
 def of_contract(contract: Contract, spec: str) -> Known:
@@ -52,9 +57,12 @@ def compare(source: Known, target: Known) -> Comparison:
         if one.identified.status == "cannot_judge":
             return Comparison("cannot_judge", source.identified, target.identified,
                               reason=f"the {name} loss cannot be judged: {one.identified.reason}")  # fmt: skip
+    if all(without_gradient(one) for one in (source, target)):
+        return Comparison("cannot_judge", source.identified, target.identified,
+                          reason="neither of the two has a gradient in anything: two dead losses are not the same")  # fmt: skip
     shared = canonical.common(source.domain, target.domain)
     partings = _partings(source, target, shared)
-    told = smallest.informative(partings)
+    told = [p for p in partings if p.informative and not _refused(p)]
     found = Comparison(
         "unexplained",
         source.identified,
@@ -72,6 +80,12 @@ def compare(source: Known, target: Known) -> Comparison:
         )
         return msgspec.structs.replace(found, verdict="cannot_judge", reason=why)
     return _judged(found, source, target, shared, told)
+
+
+def without_gradient(one: Known) -> bool:
+    """Whether a loss that could have a gradient has none at all."""
+    found = one.identified.contract
+    return found is not None and found["upstream"] in ("none", "detached")
 
 
 def _judged(found: Comparison, source: Known, target: Known, shared: Domain, told: list[Parting]) -> Comparison:
@@ -133,7 +147,8 @@ def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
     probable = any(c["input"] == "probabilities" for c in contracts)
     if probable:
         wanted = [p for p in wanted if ((p.question.inputs["logits"] >= 0) & (p.question.inputs["logits"] <= 1)).all()]
-    return direct.compared(source.side, target.side, list({p.name: p for p in wanted}.values()))
+    dtypes = (source.dtype or source.domain.dtype, target.dtype or target.domain.dtype)
+    return direct.compared(source.side, target.side, list({p.name: p for p in wanted}.values()), dtypes)
 
 
 def _ignored_labels(source: Known, target: Known, shared: Domain) -> list[Probe]:
@@ -141,6 +156,11 @@ def _ignored_labels(source: Known, target: Known, shared: Domain) -> list[Probe]
     contracts = [c for k in (source, target) for c in k.identified.candidates]
     ignored = {c["ignored_label"] for c in contracts if c["ignored"] != "none"}
     return [p for p in probes.strange_labels(shared) if ignored & set(p.question.inputs["labels"].tolist())]
+
+
+def _refused(p: Parting) -> bool:
+    """Whether one side refuses a label that is no class: that is told as an edge."""
+    return p.probe.name.startswith("label ") and bool(p.source.error or p.target.error)
 
 
 def _parts_at(unequal: list[Parting]) -> str:
@@ -166,7 +186,8 @@ def _not_checked(source: Known, target: Known, shared: Domain) -> tuple[str, ...
             found.append(f"{', '.join(only)} of the {name} loss: the other one has none")
     if shared.labels == "sparse" and "dense" in (source.domain.labels, target.domain.labels):
         found.append("soft labels: one of the two takes classes only")
-    found += ["float32 and 16-bit dtypes", "shapes other than [N, C]"]
+    dtypes = {one.dtype or one.domain.dtype for one in (source, target)}
+    found += [f"dtypes other than {' and '.join(sorted(dtypes))}", "shapes other than [N, C]"]
     return tuple(found)
 
 

@@ -132,7 +132,7 @@ def _checked(name: str, setting: Setting | list[str]) -> Setting:
     facet = facets()[name]
     if name == "weighting":
         names = [setting] if isinstance(setting, str) else list(setting)  # type: ignore[arg-type]  # no number gets here
-        return tuple(sorted({facet.value(n).name for n in names if n != "none"}))
+        return tuple(sorted({facet.value(str(n)).name for n in names if n != "none"}))
     if not isinstance(setting, str):
         raise KeyError(f"{name} is {setting!r}; expected one of: {', '.join(v.name for v in facet.values)}")
     return setting if facet.edge else facet.value(setting).name

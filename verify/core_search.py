@@ -70,6 +70,8 @@ def _tried(base: Contract, chosen: tuple[Departure, ...], asked: Sequence[Asked]
             yield from _divided(plain.with_({n.name: v for n, v in zip(numbers, values, strict=True)}), asked)
         return
     for open_number in numbers:
+        if len(chosen) > 1 and not open_number.common:
+            continue
         others = [number for number in numbers if number is not open_number]
         for values in product(*(number.usual[:3] for number in others)):
             fixed = plain.with_({n.name: v for n, v in zip(others, values, strict=True)})
@@ -105,6 +107,8 @@ def _results(contract: Contract, rows: Array, asked: Asked) -> dict[str, Array]:
     """The result by denominator."""
     got = asked.answer.value
     assert got is not None
+    if contract["denominator"] == "microbatches":
+        return {"microbatches": _evaluated(contract, asked)}
     if got.size > 1:
         return {"unreduced": rows}
     given = asked.probe.question.inputs

@@ -26,8 +26,17 @@ def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Dif
                 continue
         elif not _shows(source, target, name, domain):
             continue
-        found.append(_told(source, target, name))
+        found.append(_told(source, target, name, edge=name == "ignored" and _refused(source, target)))
     return tuple(found)
+
+
+def _refused(source: Contract, target: Contract) -> bool:
+    """Whether the label that one of the two leaves out is one that the other refuses: nobody trains on it unawares."""
+    for one, other in ((source, target), (target, source)):
+        if one["ignored"] == "label" and other["ignored"] == "none":
+            label = f"{one.number('ignored_label'):g}: raises"
+            return label in str(other["invalid_label"]).split(", ")
+    return False
 
 
 def _shows(source: Contract, target: Contract, name: str, domain: Domain) -> bool:
@@ -62,7 +71,7 @@ def _number(setting: object) -> str:
     return f"{setting:g}"
 
 
-def _told(source: Contract, target: Contract, name: str) -> Difference:
+def _told(source: Contract, target: Contract, name: str, edge: bool = False) -> Difference:
     facet = facets()[name]
     old, new = (list(_values(contract, name)) for contract in (source, target))
     gone, come = [v for v in old if v not in new], [v for v in new if v not in old]
@@ -72,7 +81,7 @@ def _told(source: Contract, target: Contract, name: str) -> Difference:
                           says=f"{facet.asks} Old: {written(source, name)}. New: {written(target, name)}.")  # fmt: skip
     training = " ".join(facet.value(v).training for v in come or new if facet.value(v).training)
     change = " ".join(facet.value(v).change for v in gone or old if facet.value(v).change)
-    return Difference(name, written(source, name), written(target, name), True, says, training, change)
+    return Difference(name, written(source, name), written(target, name), True, says, training, change, edge=edge)
 
 
 def _values(contract: Contract, name: str) -> Iterator[str]:

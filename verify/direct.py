@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lossvet.reference.types import Array
-from lossvet.verify.arithmetic import UNIT_ROUNDOFF
+from lossvet.verify.arithmetic import UNIT_ROUNDOFF, rounded
 from lossvet.verify.probes import Probe
 from lossvet.verify.questions import Answer, Question, Side
 
@@ -43,16 +43,24 @@ class Parting:
         return self.ratio <= 1.0
 
 
-def compared(source: Side, target: Side, wanted: Sequence[Probe]) -> list[Parting]:
-    """Both sides' answers to the probes, compared. Each is asked twice: as the probe is, and a ulp beside it."""
-    questions = [probe.question for probe in wanted]
-    beside = [moved(question) for question in questions]
-    answers = [side.ask([*questions, *beside]) for side in (source, target)]
-    count = len(questions)
+def compared(source: Side, target: Side, wanted: Sequence[Probe], dtypes: tuple[str, str] = ("", "")) -> list[Parting]:
+    """Both sides' answers to the probes, compared. Each is asked twice: as the probe is, and a ulp beside it.
+
+    `dtypes` are those in which the sides are asked, where that is not the dtype of the questions.
+    """
+    count = len(wanted)
+    answers = []
+    for side, dtype in zip((source, target), dtypes, strict=True):
+        questions = [in_dtype(probe.question, dtype) for probe in wanted]
+        answers.append(side.ask([*questions, *(moved(question) for question in questions)]))
     return [
         parting(probe, *(given[i] for given in answers), *(given[count + i] for given in answers))
         for i, probe in enumerate(wanted)
     ]
+
+
+def in_dtype(question: Question, dtype: str) -> Question:
+    return Question(question.inputs, question.leaves, question.derivative, dtype or question.dtype)
 
 
 def moved(question: Question) -> Question:
@@ -62,9 +70,8 @@ def moved(question: Question) -> Question:
         values = np.asarray(array)
         if values.dtype.kind != "f":
             return array
-        dtype = np.float32 if question.dtype == "float32" else np.float64
         with np.errstate(all="ignore"):
-            further = np.nextafter(values.astype(dtype), np.asarray(np.inf, dtype) * np.sign(values)).astype(np.float64)
+            further = rounded(values * (1 + 2 * UNIT_ROUNDOFF[question.dtype]), question.dtype)
         stays = (role in ("labels", "mask")) & ((values == 0) | (values == 1)) | (values == 0) | ~np.isfinite(values)
         return np.where(stays, values, further)
 

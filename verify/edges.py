@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,9 +28,6 @@ def dead(session: Session, first: Sequence[Asked]) -> str:
     totals = [float(np.nan_to_num(r).sum()) for r in results]
     if len(set(totals)) == 1 and len(totals) > 1:
         return f"it answers {totals[0]:g} whatever it is given: a constant"
-    gradients = [g for a in answers for g in a.gradients.values()]
-    if session.domain.differentiable and gradients and not any(g is not None and np.any(g) for g in gradients):
-        return "it has no gradient in any of its inputs"
     return ""
 
 
@@ -145,6 +142,20 @@ def not_checked(session: Session) -> tuple[str, ...]:
         f"inputs {shows}: it raises {error.splitlines()[0][:100]}" for shows, error in raised.items() if "soft" in shows
     ]
     return tuple(found)
+
+
+def side_effects(notes: Iterable[str]) -> str:
+    """The facet, of what the calls of a loss did besides answering, as their notes say it: the gravest of it."""
+    said = list(notes)
+    if any(note.startswith("changes ") and note.endswith(" in place") for note in said):
+        return "changes_arguments"
+    changing = [note.removeprefix("calling it changes ") for note in said if note.startswith("calling it changes ")]
+    random = any(note.startswith("uses global randomness") for note in said)
+    if random or any("the seed of" in note for note in changing):
+        return "global_randomness"
+    if changing:
+        return "global_state"
+    return "prints" if "prints" in said else "none"
 
 
 def warnings(session: Session) -> tuple[str, ...]:

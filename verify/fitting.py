@@ -49,9 +49,9 @@ class Fitted(msgspec.Struct, frozen=True, tag=True):
             return f"it takes one logit a row, this case has {classes}"
         if bound.classes not in (0, classes):
             return f"it takes {bound.classes} classes, this case has {classes}"
-        weight = getattr(case.params, "pos_weight", None)
-        if self.layouts.get("pos_weight") == "scalar" and np.size(weight) != 1:
-            return f"its pos_weight is one number, this case has {np.size(weight)}"
+        count = np.size(getattr(case.params, "pos_weight", 1.0))
+        if self.layouts.get("pos_weight") == "scalar" and count != 1:
+            return f"its pos_weight is one number, this case has {count}"
         return ""
 
 
@@ -125,7 +125,9 @@ def _replaced(plan: Plan, added: Role, made: bool) -> Plan:
         return plan
     changed: tuple[Argument, ...] = (*(a for a in arguments if a not in fixed), added)
     unused = tuple(name for name in plan.unused if name != added.parameter)
-    return replace(plan, unused=unused, **{"made_with" if made else "arguments": changed})
+    if made:
+        return replace(plan, unused=unused, made_with=changed)
+    return replace(plan, unused=unused, arguments=changed)
 
 
 def parameters(function: object) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lossvet.verify import canonical, constants, core_search, edges, probes, refine, stages_of_search
+from lossvet.verify import canonical, constants, core_search, derivatives, edges, probes, refine, stages_of_search
 from lossvet.verify.answer import Binding, Identified, Status
 from lossvet.verify.arithmetic import rounded
 from lossvet.verify.contract import Contract
 from lossvet.verify.matching import Asked, Fit, fit, roughly
 from lossvet.verify.probes import Domain, Probe
 from lossvet.verify.questions import Side
+from lossvet.verify.sides import domain_of
 
 FRESH = 24
 PRECISIONS = ("float64", "float32", "bfloat16", "float16")
@@ -83,10 +84,14 @@ def identify(
     """Identify one side. `domain` says what it can be asked; nothing that the side does raises here."""
     session = Session(side, domain)
     found, learnt = _searched(session, seed)
-    observed = edges.observed(session, found.candidates[0]) if found.status in ("confirmed", "ambiguous") else {}
-    candidates = tuple(c.with_(observed) for c in found.candidates)
     tried = session.informative()
     explained = sum(1 for one in tried if found.candidates and session.fit(found.candidates[0], one).fits)
+    candidates = found.candidates
+    if found.status in ("confirmed", "ambiguous"):
+        observed = edges.observed(session, candidates[0]) | derivatives.observed(session, candidates[0])
+        if _swallowed(session, candidates[0]):
+            observed["arguments"] = "swallowed"
+        candidates = tuple(c.with_(observed) for c in candidates)
     return Identified(
         spec=spec,
         framework=framework,
@@ -104,6 +109,12 @@ def identify(
         warnings=edges.warnings(session),
         reason=found.reason,
     )
+
+
+def _swallowed(session: Session, contract: Contract) -> bool:
+    """Whether weights are taken and not used."""
+    unused = set(session.domain.weights()) - set(domain_of(contract).roles)
+    return bool(unused) and contract["arguments"] == "as_named"
 
 
 def _searched(session: Session, seed: int) -> tuple[Found, list[str]]:

@@ -55,7 +55,8 @@ def _labels(plan: Plan, labels: Laid, classes: int) -> Laid:
         return labels.astype(np.float64)
     if classes == 1:
         return labels.astype(np.float64)[:, None]
-    return (labels[:, None] == np.arange(classes)).astype(np.float64)
+    hot: Laid = (labels[:, None] == np.arange(classes)).astype(np.float64)
+    return hot
 
 
 def _lay(role: str, layout: str, array: Laid, shape: tuple[int, int]) -> Laid:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from lossvet.adapters.protocol import Primitives, mode_of
@@ -43,9 +44,10 @@ def subjects(
         return Subject(primitives, function, plan, options.mode, guard=guard)
 
     compiles = mode_of(primitives, made(Plan(name, (), "sparse")).mode).compiles
-    probed = probing.probe(choose(plans.plans(shape, options)), made, ENOUGH_COMPILED if compiles else ENOUGH)
+    chosen = choose(plans.plans(shape, options))
+    probed = probing.probe(chosen, made, ENOUGH_COMPILED if compiles else ENOUGH, compiles)
     if probed.bound:
-        return probed
+        return replace(probed, notes=(*probed.notes, *probing.square(probed.bound[0], made)))
     kind, _, words = probed.error.partition(": ")
     if kind == "SystemExit":
         raise SourceError("exit", f"calling {name} exits the interpreter ({words})")

@@ -54,8 +54,8 @@ NOTHING = Fit(0.0, informative=False)
 def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
     """Whether the inputs are such as the contract is about.
 
-    Of a label that is no class it says nothing, unless that is the one which it ignores (`edges` tells what a side does
-    with it); nor of large logits, if it takes the logarithm naively; nor of numbers in place of probabilities that are none.
+    Of a label that is no class it says nothing, unless it ignores that one (`edges` tells what a side does with it); nor
+    of large logits, if it takes the logarithm naively; nor of numbers in place of probabilities that are none.
     """
     y = np.asarray(inputs["labels"])
     if y.dtype.kind in "iu":
@@ -74,7 +74,7 @@ def roughly(contract: Contract, asked: Asked, gradients: bool = False) -> bool:
     """Whether the result, and where asked its gradients, are what the contract says, within `ROUGH`."""
     if not asked.answer.answered or not applies(contract, asked.probe.question.inputs):
         return True
-    leaves = tuple(asked.answer.gradients) if gradients else ()
+    leaves = _told(asked.answer) if gradients and not _leaks(contract, asked) else ()
     try:
         meant = evaluate(contract, asked.probe.question.inputs, leaves)
     except Undefined:
@@ -84,7 +84,27 @@ def roughly(contract: Contract, asked: Asked, gradients: bool = False) -> bool:
         return False
     if not np.isfinite(meant.value).all():
         return True
-    return all(_same_gradient(asked.answer.gradients[leaf], meant.gradients.get(leaf)) for leaf in leaves)
+    return all(
+        _same_gradient(*spared(contract, asked, leaf, asked.answer.gradients[leaf], meant.gradients.get(leaf)))
+        for leaf in leaves
+    )
+
+
+def _told(answer: Answer) -> tuple[str, ...]:
+    """The leaves of whose gradient an answer says something: a backward pass that raises for another reason than that
+    there is none says nothing."""
+    return tuple(
+        leaf
+        for leaf in answer.gradients
+        if leaf not in answer.refused or answer.refused[leaf].startswith("not differentiable")
+    )
+
+
+def _leaks(contract: Contract, asked: Asked) -> bool:
+    """Whether there are rows that leave the result and not the gradient: what they add to it is not said."""
+    return contract["ignored"] == "leaking" and bool(
+        (asked.probe.question.inputs["labels"] == contract["ignored_label"]).any()
+    )
 
 
 def _same_gradient(got: Array | None, meant: Array | None) -> bool:
@@ -107,7 +127,8 @@ def fit(contract: Contract, asked: Asked, gradients: bool = True, dtype: str = "
     answer, question = asked.answer, asked.probe.question
     if not answer.answered or not applies(contract, question.inputs):
         return NOTHING
-    leaves = tuple(role for role in question.leaves if role in answer.gradients) if gradients else ()
+    gradients = gradients and not _leaks(contract, asked)
+    leaves = _told(answer) if gradients else ()
     try:
         meant = evaluate(contract, question.inputs, leaves, bounds_for=dtype)
     except Undefined:
@@ -119,17 +140,34 @@ def fit(contract: Contract, asked: Asked, gradients: bool = True, dtype: str = "
     if not np.isfinite(meant.value).all():
         return found[0]  # where the result is infinite or undefined, its gradient is a convention
     for leaf in leaves:
-        found.append(Fit(_gradient_ratio(contract, leaf, answer.gradients[leaf], meant), f"gradient/{leaf}"))
+        got_gradient, expected = spared(contract, asked, leaf, answer.gradients[leaf], meant.gradients.get(leaf))
+        ratio = _gradient_ratio(got_gradient, expected, (meant.gradient_bounds or {}).get(leaf))
+        found.append(Fit(ratio, f"gradient/{leaf}"))
     return max(found, key=lambda one: one.ratio)
 
 
-def _gradient_ratio(contract: Contract, leaf: str, got: Array | None, meant: Any) -> float:
-    expected = meant.gradients.get(leaf)
+def spared(
+    contract: Contract, asked: Asked, leaf: str, got: Array | None, meant: Array | None
+) -> tuple[Array | None, Array | None]:
+    """Both gradients, with what the contract leaves open set to what was answered: of a loss that is wrong at 0 the
+    elements whose logit is 0, of one that drops small entries those that are 0."""
+    if leaf != "logits" or got is None or meant is None or got.shape != meant.shape:
+        return got, meant
+    match contract["gradient_logits"]:
+        case "wrong_at_zero":
+            return got, np.where(asked.probe.question.inputs["logits"] == 0, got, meant)
+        case "filtered":
+            return got, np.where(got == 0, got, meant)
+        case _:
+            return got, meant
+
+
+def _gradient_ratio(got: Array | None, expected: Array | None, bound: Array | None) -> float:
     if got is None:
         return 0.0 if expected is None or not np.any(expected) else np.inf
-    if expected is None:
+    if expected is None or bound is None:
         return 0.0 if not np.any(got) else np.inf
-    return _ratio(got, expected, meant.gradient_bounds[leaf])
+    return _ratio(got, expected, bound)
 
 
 def _ratio(got: Array, meant: Array, bound: Array) -> float:

@@ -14,7 +14,7 @@ from lossvet.verify.options import Options, SideOptions
 from lossvet.verify.questions import Side
 from lossvet.verify.remote import Remote
 from lossvet.verify.sides import ContractSide
-from lossvet.verify.sources import ContractSource, RecipeSource, SourceError, VariantSource, parse
+from lossvet.verify.sources import ContractSource, SourceError, VariantSource, parse
 
 
 @contextmanager
@@ -39,8 +39,6 @@ def _side(stack: ExitStack, spec: str, side: SideOptions, options: Options) -> S
             return ContractSide(contract_file.read(Path(path)).contract)
         case VariantSource(variant, settings):
             return ContractSide(of_variant(variant, dict(settings)))
-        case RecipeSource():
-            raise SourceError("spec", f"{spec} cannot be asked here; give the function itself")
     return stack.enter_context(remote(spec, side, options))
 
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 LOGITS = (
     "logits", "logit", "y_pred", "pred", "preds", "prediction", "predictions", "predicted", "output", "outputs", "out",
     "scores", "score", "y_hat", "yhat", "input", "inputs", "x", "y_score", "probs", "prob", "probabilities", "p", "z",
+    "student",
     "y_prob", "log_probs", "logprobs", "log_prob", "logp", "log_p", "lm_logits", "shift_logits", "estimate", "h", "s",
 )  # fmt: skip
 LABELS = (
     "labels", "label", "target", "targets", "y_true", "y", "t", "gt", "truth", "ground_truth", "true", "tgt", "onehot",
-    "one_hot", "labels_onehot", "onehot_labels", "target_onehot", "yt", "actual", "annotations", "classes",
+    "one_hot", "labels_onehot", "onehot_labels", "target_onehot", "yt", "actual", "annotations", "gold", "teacher",
     "shift_labels", "class_ids", "q",
 )  # fmt: skip
 """In order of preference: of two parameters with such names the first in this table is it."""
@@ -71,21 +72,23 @@ EXACT: Mapping[str, str] = {
 
 CONSTANTS: Mapping[str, object] = {
     **dict.fromkeys(("num_classes", "n_classes", "nb_classes", "no_of_classes", "num_class", "n_class", "classes_num",
-                     "num_labels", "depth", "vocab_size", "c", "k"), "classes"),
+                     "num_labels", "depth", "vocab_size", "C"), "classes"),
     **dict.fromkeys(("batch_size", "bs", "global_batch_size", "n"), "batch"),
     **dict.fromkeys(("axis", "dim", "class_axis", "class_dim"), -1),
     **dict.fromkeys(("ignore_index", "ignore_label", "ignore_id"), -100),
+    **dict.fromkeys(("pad", "pad_id", "pad_idx", "pad_index", "pad_token_id", "padding_idx"), 0),
+    **dict.fromkeys(("temperature", "T", "tau"), 2.0),
     **dict.fromkeys(("epsilon", "eps"), 1e-7),
     **dict.fromkeys(("label_smoothing", "smoothing"), 0.0),
     "gamma": 2.0,
     "beta": 0.999,
-    "temperature": 1.0,
     "reduction": "mean",
     "from_logits": True,
     "training": True,
     "loss_type": "softmax",
 }  # fmt: skip
-"""What a parameter without a default gets where it is neither of these: "classes" is C, "batch" is N."""
+"""What a parameter without a default gets where it is neither of these: "classes" is C, "batch" is N. A name of one
+letter stands here as it is, all others in small letters."""
 
 
 def words(name: str) -> tuple[str, ...]:
@@ -94,8 +97,15 @@ def words(name: str) -> tuple[str, ...]:
     return tuple(word for word in spaced.split("_") if word)
 
 
+def constant(name: str) -> object:
+    """What a parameter of this name gets in every call, if it has to be given; None where nothing is known of it."""
+    return CONSTANTS.get(name if len(name) == 1 else name.lower())
+
+
 def suggests(name: str) -> str:
     """What a parameter of this name is: "logits", "labels", a key of `CHOICES`, or "" where the name says nothing."""
+    if name in ("T", "C"):
+        return ""
     plain = "_".join(words(name))
     if plain in EXACT:
         return EXACT[plain]

@@ -87,7 +87,7 @@ def unbound(shape: Shape, why: str = "") -> SourceError:
         "binding",
         f"{shape.text()} cannot be called as a loss{f': {why}' if why else ''}. Its parameters, and what their names "
         f"suggest: {says}. Say what they are by --source-bind ROLE=PARAMETER (as in logits=prediction), give other "
-        "arguments by --source-init 'gamma=2.0', and where it takes no others, say --labels dense or sparse, --classes N",
+        "arguments by --source-init 'gamma=2.0', and add --labels dense or sparse or --classes N if it takes no others",
     )
 
 
@@ -161,7 +161,7 @@ def _mains(shape: Shape, called: Mapping[str, Argument]) -> list[dict[str, Role]
 
 def _open(parameter: Parameter) -> bool:
     """Whether its name leaves open that it is logits or labels."""
-    return names.suggests(parameter.name) in ("", "logits", "labels") and parameter.name.lower() not in names.CONSTANTS
+    return names.suggests(parameter.name) in ("", "logits", "labels") and names.constant(parameter.name) is None
 
 
 def _swapped(way: Mapping[str, Role]) -> list[tuple[str, Role, Role]]:
@@ -179,8 +179,8 @@ def _among(parameter: Parameter, called: Mapping[str, Argument]) -> tuple[Argume
         return (settled,)
     if name == "from_logits" and parameter.default in (False, Parameter.empty):
         return (Constant(name, True), *([] if required(parameter) else [None]))
-    if parameter.name.lower() in names.CONSTANTS and required(parameter):
-        value = names.CONSTANTS[name.lower()]
+    value = names.constant(name)
+    if value is not None and required(parameter):
         constant = Constant(name, value, size=value in ("classes", "batch"))
         return (Role(name, "count"), constant) if value == "batch" else (constant,)
     weighs = suggested in names.CHOICES

@@ -185,6 +185,14 @@ def square(domain: Domain) -> list[Probe]:
     ]
 
 
+def zeros(domain: Domain) -> list[Probe]:
+    """Some logits at exactly 0, where formulas with |x| and max(x, 0) have a kink."""
+    given = inputs(domain, "logits", 5, 17)
+    x = given["logits"].copy()
+    x[::2, 0] = 0.0
+    return [Probe("logits of 0", ask(domain, {**given, "logits": x}), "with some logits of 0")]
+
+
 def softly(domain: Domain) -> list[Probe]:
     """Labels that are no classes: soft ones that sum to 1, and such as do not."""
     if domain.labels != "dense":
@@ -246,7 +254,9 @@ def far(domain: Domain, kind: str) -> list[Probe]:
             x = given["logits"].copy()
             x[0] = _extreme(kind, c, y, gap, likely)
             words = "likely" if likely else "unlikely"
-            shows = f"with a label that is {words}, {gap:g} away" if kind == "logits" else f"with a label that is {words}"
+            shows = (
+                f"with a label that is {words}, {gap:g} away" if kind == "logits" else f"with a label that is {words}"
+            )
             found.append(Probe(f"far {kind} {words} {gap:g}", ask(domain, {**given, "logits": x}), shows))
     return found
 

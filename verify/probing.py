@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.verify.answer import Binding
-from lossvet.verify.binding import Plan
+from lossvet.verify.binding import Argument, Plan, Role
+from lossvet.verify.parameter_names import suggests
 from lossvet.verify.questions import Answer, Question
 from lossvet.verify.subject import Subject
 
 OTHER_CLASSES = (2, 4, 5, 10, 1, 6, 7, 8, 9, 20, 19, 21, 100, 150, 1000)
 """Numbers of classes that are tried where a loss cannot be called with three: its own code may fix another."""
+MAIN = ("logits", "labels")
 KEPT = 8
 """Bindings that are kept, at most."""
 DTYPE_WORDS = ("dtype", "float", "double", "int64", "int32", "type", "Half", "Long")
@@ -40,6 +42,13 @@ class Bound:
     dtype: str = "float64"
 
     @property
+    def idle_parameters(self) -> tuple[str, ...]:
+        """Those of weights and the like; logits and labels may have been taken for each other."""
+        return tuple(
+            parameter for role, parameter in self.binding.roles.items() if role in self.idle and role not in MAIN
+        )
+
+    @property
     def binding(self) -> Binding:
         return msgspec.structs.replace(self.subject.plan.binding(), domain=self.domain, dtype=self.dtype)
 
@@ -54,13 +63,15 @@ class Probed:
     """What calls of the best one do besides, "prints" and the like."""
 
 
-def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int) -> Probed:
+def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int, costly: bool = False) -> Probed:
     """Try the plans in order, until so many have been found in which everything matters.
 
-    `made` makes the subject of a plan. The order of the result: the fewest idle arguments, then the fewest partly idle,
-    then that of the plans. Where logits or labels matter in some, those in which they do not are left out.
+    `made` makes the subject of a plan. Where calls are `costly`, a parameter that had no influence in one role is tried
+    in no other. The order of the result: the fewest idle arguments, then the fewest partly idle, then that of the
+    plans. Where logits or labels matter in some, those in which they do not are left out.
     """
-    plans, first, found = list(plans), "", []
+    plans, first = list(plans), ""
+    found: list[Bound] = []
     for classes in dict.fromkeys((3, *OTHER_CLASSES)):
         for plan in plans:
             if plan.classes not in (0, classes) and classes == 3:
@@ -69,6 +80,8 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int) -
                 continue
             else:
                 classes_here = classes
+            if costly and {p for b in found for p in b.idle_parameters} & set(plan.extra_parameters):
+                continue
             bound, error = _tried(plan, made, classes_here)
             first = first or error
             if bound is not None:
@@ -80,7 +93,7 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int) -
     found.sort(key=lambda b: (len(b.idle), len(b.partly)))
     alive = [b for b in found if not {"logits", "labels"} & set(b.idle)]
     kept = tuple((alive or found)[:KEPT])
-    return Probed(kept, first, _notes(kept[0]) if kept else ())
+    return Probed(kept, first, (*_notes(kept[0]), *_unused(found)) if kept else ())
 
 
 def _tried(plan: Plan, made: Callable[[Plan], Subject], classes: int) -> tuple[Bound | None, str]:
@@ -120,6 +133,38 @@ def _notes(bound: Bound) -> tuple[str, ...]:
     random = one.value is None or two.value is None or not np.array_equal(one.value, two.value, equal_nan=True)
     notes = dict.fromkeys((*one.notes, *two.notes))
     return (*notes, *(["uses global randomness: the same call gives different results"] if random else []))
+
+
+def square(bound: Bound, made: Callable[[Plan], Subject]) -> tuple[str, ...]:
+    """A note where weights that are called those of classes weigh rows, and nothing stops weights of classes from it.
+
+    That can be seen where there are as many rows as classes alone.
+    """
+    plan = bound.subject.plan
+    rows = [a for a in plan.all if isinstance(a, Role) and a.role == "sample_weight" and not a.layout]
+    named = [a.parameter for a in rows if suggests(a.parameter) == "class_weight"]
+    if not named or plan.logits_layout != "nc" or "class_weight" in plan.roles:
+        return ()
+
+    def classes(arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+        return tuple(replace(a, role="class_weight") if isinstance(a, Role) and a in rows else a for a in arguments)
+
+    made_with = None if plan.made_with is None else classes(plan.made_with)
+    other = replace(plan, arguments=classes(plan.arguments), made_with=made_with)
+    (answer,) = made(other).ask([Batch(other, sample(other, 3, 3)).question(bound.domain, bound.dtype)])
+    if not _usable(answer):
+        return ()
+    return (f"{named[0]} weighs rows: weights per class are taken for those of rows where there are as many of either",)
+
+
+def _unused(found: Iterable[Bound]) -> list[str]:
+    """A note on every parameter that was given weights in some bindings, and had an influence in none."""
+    idle: dict[str, None] = {}
+    felt: set[str] = set()
+    for bound in found:
+        idle |= dict.fromkeys(bound.idle_parameters)
+        felt |= set(bound.binding.roles.values()) - set(bound.idle_parameters)
+    return [f"takes {parameter} and does not use it" for parameter in idle if parameter not in felt]
 
 
 def _others(error: str, domain: str, dtype: str, integers: str) -> list[tuple[str, str, str]]:

@@ -78,12 +78,10 @@ def cotangent(shape: tuple[int, ...]) -> Array:
     """What a result's gradient is asked along: dyadic numbers between 9/16 and 27/16, different from element to element
     where there are several, and never 1."""
     count = int(np.prod(shape, dtype=np.int64))
-    found: Array = (0.5625 + 0.1875 * ((np.arange(count) * 5 + 1) % 7)).reshape(shape)
-    return found
+    return np.asarray(0.5625 + 0.1875 * ((np.arange(count) * 5 + 1) % 7), np.float64).reshape(shape)
 
 
 def direction(shape: tuple[int, ...]) -> Array:
     """A direction of the logits for second derivatives and forward mode: dyadic, of both signs, no multiple of ones."""
     count = int(np.prod(shape, dtype=np.int64))
-    found: Array = (((np.arange(count) * 7 + 3) % 11) / 4.0 - 1.25).reshape(shape)
-    return found
+    return np.asarray(((np.arange(count) * 7 + 3) % 11) / 4.0 - 1.25, np.float64).reshape(shape)

@@ -42,6 +42,8 @@ class Stage:
     """Whether gradients have to be explained as well, roughly."""
     otherwise: Mapping[str, Setting] = field(default_factory=dict)
     """What is said of a candidate that no alternative can save on the new probes alone."""
+    fewest: bool = False
+    """Whether only alternatives with the fewest departures are kept: the others say less, and so explain more."""
     prefer: bool = False
     """Whether an alternative that explains the new answers is better than a candidate of which they say nothing."""
 
@@ -61,6 +63,9 @@ def refined(
             for other in stage.alternatives(domain, candidate, new)
             if explained(other, everything, stage.gradients)
         ]
+        if stage.fewest and others:
+            least = min(len(other.departures) for other in others)
+            others = [other for other in others if len(other.departures) == least]
         if not others and stage.otherwise:
             others = [candidate.with_(stage.otherwise)]
         found |= dict.fromkeys(others[:1] or [candidate] if stage.prefer else others)
@@ -77,7 +82,8 @@ def ways_of_weighting(domain: Domain, contract: Contract, new: Sequence[Asked]) 
     orders = ("terms", "sample", "after") if smooth else ("terms",)
     for settings, order in product(weightings(domain, contract), orders):
         weighed = contract.with_(settings).with_(smoothing_order=order)
-        for denominator in DENOMINATORS:
+        kept = contract["denominator"] == "microbatches"
+        for denominator in ("microbatches",) if kept else DENOMINATORS:
             yield weighed.with_(denominator=denominator)
 
 
@@ -119,6 +125,8 @@ def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Ite
     if "pos_weight" in weighting:
         swaps.append({"weighting": tuple(weighting - {"pos_weight"} | {"pos_weight_on_hard_labels"})})
     kinds: list[dict[str, Setting]] = [{}, {"labels": "hardened"}, {"offset": "label_entropy"}]
+    if contract["family"] == "sigmoid":
+        kinds.append({"labels": "hardened", "hardened_at": 1.0})  # a cast to integers
     for swap, kind in product(swaps, kinds):
         for denominator in dict.fromkeys((contract["denominator"], "batch", "weights", "elements")):
             yield contract.with_({**swap, **kind, "denominator": denominator})
@@ -131,12 +139,16 @@ def broadcasts(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iter
 
 
 def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
-    """What is done with gradients: one facet at a time, then two, then three."""
+    """What is done with gradients: one facet at a time, then two, then three. Without any there is nothing to tell."""
+    given = [g for one in new for g in one.answer.gradients.values()]
+    if not any(g is not None and np.any(g) for g in given):
+        yield contract.with_(upstream="none")
+        return
     choices: dict[str, tuple[str, ...]] = {
-        "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero"),
+        "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero", "filtered"),
         "gradient_labels": ("exact", "stopped"),
         "gradient_weights": ("exact", "stopped"),
-        "upstream": ("exact", "ignored", "detached"),
+        "upstream": ("exact", "ignored", "none"),
     }
     ways = sorted(product(*choices.values()), key=lambda way: sum(v != "exact" for v in way))
     for way in ways:
@@ -152,8 +164,8 @@ def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterato
             continue
         inputs = one.probe.question.inputs
         strange = {int(v) for v in inputs["labels"] if not 0 <= v < inputs["logits"].shape[1]}
-        for label, counted in product(strange, ("kept", "all")):
-            yield contract.with_(ignored="label", ignored_label=float(label), counted=counted)
+        for how, label, counted in product(("label", "leaking"), strange, ("kept", "all")):
+            yield contract.with_(ignored=how, ignored_label=float(label), counted=counted)
 
 
 def small_clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from lossvet.verify import messages
 from lossvet.verify.answer import Binding
 from lossvet.verify.binding import Options
 from lossvet.verify.messages import Answered, Ask, Bind, Found, Load, Loaded, Refused, Way
 from lossvet.verify.questions import Answer, Question
-from lossvet.verify.sources import FileSource, ModuleSource, SourceError, parse
+from lossvet.verify.sources import FileSource, ModuleSource, RecipeSource, SourceError, parse
 from lossvet.workers import client
 from lossvet.workers.client import Client, Gone
 from lossvet.workers.messages import Hello, Unavailable
@@ -55,21 +55,14 @@ class Remote:
     """Whose service the worker is."""
 
     def __post_init__(self) -> None:
-        source = parse(self.spec)
-        if not isinstance(source, FileSource | ModuleSource):
-            raise SourceError("spec", f"{self.spec} is no function of a framework: it needs no worker")
-        self.source, self.folder = source, str(Path(self.folder).resolve())
-        self.framework, self.name = source.framework, source.name
+        self.folder = str(Path(self.folder).resolve())
+        self._begin(self.spec, self.options)
+        self.framework = self.source.framework
         self.version = self.interpreter = ""
-        self.notes: tuple[str, ...] = ()
-        self.ways: tuple[Way, ...] = ()
-        self.differentiable = True
-        self._failures = 0
-        self._loaded = self._lost = False
         where = client.Side(self.python)
         self._client: Client[Any, Any] = Client(self.framework, where, self.module, cache=self.cache)
 
-    def __enter__(self) -> Remote:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -78,7 +71,27 @@ class Remote:
     def end(self) -> None:
         self._client.end()
 
-    def load(self) -> Remote:
+    def another(self, spec: str, options: Options) -> Remote:
+        """Turn to another loss of the same framework, in the same worker; `load` follows, and what was known of the
+        loss before is gone. What that one changed in its process stays changed. Raises as making a Remote does."""
+        before = self.framework
+        self._begin(spec, options)
+        if self.source.framework != before:
+            raise SourceError("spec", f"{spec} is of {self.source.framework}; this worker is of {before}")
+        return self
+
+    def _begin(self, spec: str, options: Options) -> None:
+        source = parse(spec)
+        if not isinstance(source, FileSource | ModuleSource | RecipeSource):
+            raise SourceError("spec", f"{spec} is no function of a framework: it needs no worker")
+        self.spec, self.options, self.source, self.name = spec, options, source, source.name
+        self.notes: tuple[str, ...] = ()
+        self.ways: tuple[Way, ...] = ()
+        self.differentiable = True
+        self._failures = 0
+        self._loaded = self._lost = False
+
+    def load(self) -> Self:
         """Import and bind the loss. Raises SourceError, with the sentence that says why that cannot be."""
         self.imported()
         self.bind()
@@ -142,7 +155,10 @@ class Remote:
                 case Answered(late=late):
                     self._failures += late
                     found.append(messages.answer(reply))
-                    continue
+                    if self._failures < FAILURES:
+                        continue
+                    self._client.end()  # it would go on with the rest
+                    return found
                 case Died(how):
                     error = f"Died: {ending(how)}"
                 case Hung():
@@ -166,7 +182,13 @@ class Remote:
 
     @property
     def _where(self) -> str:
-        return self.source.path if isinstance(self.source, FileSource) else self.source.module
+        match self.source:
+            case FileSource(path=path):
+                return path
+            case ModuleSource(module=module):
+                return module
+            case _:
+                return str(self.source)
 
     @property
     def _binding_limit(self) -> float:

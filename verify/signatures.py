@@ -44,12 +44,13 @@ def of_callable(function: Callable[..., Any], name: str) -> Shape | None:
 def of_made(maker: Callable[..., Any], name: str, made: Callable[..., Any]) -> Shape:
     """The shape of what a class or a function makes."""
     parameters, swallows = _parameters(made)
-    return Shape(name, parameters, _parameters(maker)[0], swallows)
+    return Shape(name, parameters, makers(maker), swallows)
 
 
 def makers(function: Callable[..., Any]) -> tuple[Parameter, ...]:
-    """The parameters of a function that makes a loss."""
-    return _parameters(function)[0]
+    """The parameters of a class, or of a function that makes a loss; none where it hands everything on by *args."""
+    parameters = _parameters(function)[0]
+    return () if parameters == POSITIONAL else parameters
 
 
 def required(parameter: Parameter) -> bool:
@@ -99,7 +100,5 @@ class _WithoutSelf:
 def _makes(parameters: tuple[Parameter, ...]) -> bool:
     """Whether a function with these parameters looks as if it made a loss: nothing in them is logits or labels."""
     said = {names.suggests(p.name) for p in parameters} & {"logits", "labels"}
-    free = [
-        p for p in parameters if required(p) and not names.suggests(p.name) and p.name.lower() not in names.CONSTANTS
-    ]
+    free = [p for p in parameters if required(p) and not names.suggests(p.name) and names.constant(p.name) is None]
     return not said and len(free) < 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -132,7 +132,3 @@ def counted(p: Parting) -> Counterexample:
         source_error=p.source.error,
         target_error=p.target.error,
     )
-
-
-def informative(partings: Sequence[Parting]) -> list[Parting]:
-    return [p for p in partings if p.informative]

@@ -12,7 +12,7 @@ from lossvet.verify.matching import Asked
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.space import Number
 
-POINTS = 14
+POINTS = 10
 """Between two neighbours of so many points, a residual is taken to change its sign once at most."""
 
 

@@ -21,6 +21,8 @@ class Number:
     low: float
     high: float
     logarithmic: bool = False
+    common: bool = False
+    """Whether it is looked for beside another departure as well, and not by its usual values alone."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ class Departure:
 SOFTMAX, SIGMOID = ("softmax",), ("sigmoid",)
 LOGITS, PROBABILITIES = ("logits",), ("probabilities",)
 
-GAMMA = Number("gamma", (2.0, 1.0, 0.5, 3.0, 1.5, 5.0), 0.05, 8.0)
-ALPHA = Number("smoothing_alpha", (0.1, 0.05, 0.2, 0.01, 0.3), 0.001, 0.95)
-TEMPERATURE = Number("temperature", (2.0, 0.5, 0.1, 0.07, 4.0, 10.0), 0.02, 50.0, logarithmic=True)
+GAMMA = Number("gamma", (2.0, 1.0, 0.5, 3.0, 1.5, 5.0), 0.05, 8.0, common=True)
+ALPHA = Number("smoothing_alpha", (0.1, 0.05, 0.2, 0.01, 0.3), 0.001, 0.95, common=True)
+TEMPERATURE = Number("temperature", (2.0, 0.5, 0.1, 0.07, 4.0, 10.0), 0.02, 50.0, logarithmic=True, common=True)
 
 CORE: tuple[Departure, ...] = (
     Departure({"activation": "twice"}, inputs=LOGITS),
@@ -67,6 +69,15 @@ CORE: tuple[Departure, ...] = (
     Departure({"weights_from": "batch_counts", "weights_formula": "total", "weighting": "class_weight"}),
     Departure({"weights_from": "batch_counts", "weights_formula": "balanced", "weighting": "class_weight"}),
     Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "class_weight"}),
+    Departure({"denominator": "microbatches", "microbatches": 2.0}),
+    Departure({"denominator": "microbatches", "microbatch_rows": 2.0}),
+    Departure({"denominator": "microbatches", "microbatch_rows": 1.0}),
+    Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "both_sides"},
+              families=SIGMOID),
+    Departure({"weights_from": "image_counts", "weights_formula": "others_share", "weighting": "both_sides"},
+              families=SIGMOID),
+    Departure({"weights_from": "batch_counts", "weights_formula": "negatives_per_positive", "weighting": "pos_weight"},
+              families=SIGMOID),
     Departure({"weights_from": "batch_counts", "weights_formula": "positive_share", "weighting": "pos_weight"},
               families=SIGMOID),
     Departure({"weights_from": "batch_counts", "weights_formula": "effective_number", "weighting": "class_weight"},
@@ -83,6 +94,8 @@ CORE: tuple[Departure, ...] = (
               inputs=LOGITS),
     Departure({"extra_terms": "z_loss"}, Number("z_scale", (1e-4, 1e-3, 1e-2), 1e-6, 10.0, True), families=SOFTMAX,
               inputs=LOGITS, keeps_shift=False),
+    Departure({"offset": "label_entropy"}, families=SOFTMAX),
+    Departure({"offset": "constant"}, Number("offset_constant", (1.0, -1.0), -20.0, 20.0)),
     Departure({"extra_terms": "entropy"}, Number("entropy_scale", (0.1, 0.01, 1.0, -0.1), -2.0, 2.0), families=SOFTMAX),
 )  # fmt: skip
 """What shows with weights of 1."""

@@ -121,15 +121,15 @@ def added(adapter: Adapter, calling: Calling, reduction: Reduction, dtypes: tupl
     )
 
 
-def native_of(adapter: Adapter, variant: str, function: Any) -> str:
-    """The recipe of the adapter that calls this very function of the framework; empty where it is a user's."""
+def native_of(adapter: Adapter, variant: str, function: Any, name: str) -> str:
+    """The recipe of the adapter that calls this function of the framework, found by `name`; empty for a user's own."""
     kind = function if isinstance(function, type) else getattr(function, "func", function)
     package = (getattr(kind, "__module__", None) or "").partition(".")[0]
     if package not in PACKAGES.get(adapter.name, ()):
         return ""
-    called = f".{getattr(kind, '__name__', '')}("
+    called = f".{name.rpartition('.')[2]}("
     natives = adapter.native.get(variant, {})
-    return next((name for name, n in natives.items() if name.startswith("native") and called in n.spelling), "")
+    return next((recipe for recipe, n in natives.items() if recipe.startswith("native") and called in n.spelling), "")
 
 
 PACKAGES = {

@@ -60,9 +60,9 @@ def compare(source: str, target: str, options: Options, progress: Progress = lam
             _opened(stack, spec, options, side) for spec, side in ((source, options.source), (target, options.target))
         ]
         sides: list[Known] = []
-        for name, one in zip(("old", "new"), opened, strict=True):
+        for name, one, side in zip(("old", "new"), opened, (options.source, options.target), strict=True):
             progress(f"identifying the {name} loss")
-            sides.append(_known(one))
+            sides.append(_known(one, side))
         progress("comparing them")
         found = comparing.compare(*sides)
         if options.batch is not None:
@@ -76,12 +76,12 @@ def compare(source: str, target: str, options: Options, progress: Progress = lam
 def identify(spec: str, options: Options) -> Identified:
     """What one loss means. Raises SourceError where it cannot be had."""
     with ExitStack() as stack:
-        return _known(_opened(stack, spec, options, options.source)).identified
+        return opened(spec, options, stack).identified
 
 
 def opened(spec: str, options: Options, stack: ExitStack) -> Known:
     """One side, identified; what it needs ends with the stack."""
-    return _known(_opened(stack, spec, options, options.source))
+    return _known(_opened(stack, spec, options, options.source), options.source)
 
 
 Opened = RemoteLoss | Known
@@ -99,11 +99,11 @@ def _opened(stack: ExitStack, spec: str, options: Options, side: SideOptions) ->
             return RemoteLoss(stack.enter_context(remote(spec, side, options)), spec)
 
 
-def _known(one: Opened) -> Known:
+def _known(one: Opened, side: SideOptions) -> Known:
     if isinstance(one, Known):
         return one
     one.remote.load()
-    return comparing.of_loss(one)
+    return comparing.of_loss(one, side.dtype)
 
 
 def _one_object(source: str, target: str, options: Options) -> bool:

@@ -1,4 +1,4 @@
-"""The worker of one side of verify: it loads a loss that nobody here wrote, binds it, and asks it what it is told."""
+"""The worker of one side of verify: it loads a loss that nobody here wrote, binds it, and asks it questions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from lossvet import adapters
 from lossvet.adapters import global_state
 from lossvet.adapters.protocol import Primitives
-from lossvet.verify import loading, loss
+from lossvet.verify import loading, loss, recipes
 from lossvet.verify.manners import Forks, Late, confine, limited
 from lossvet.verify.messages import (
     Answered,
@@ -30,7 +30,7 @@ from lossvet.verify.messages import (
 )
 from lossvet.verify.probing import Bound
 from lossvet.verify.questions import Answer
-from lossvet.verify.sources import FileSource, ModuleSource, SourceError, parse
+from lossvet.verify.sources import FileSource, ModuleSource, RecipeSource, SourceError, parse
 from lossvet.workers import machine, messages
 from lossvet.workers.messages import Greeting
 from lossvet.workers.serve import Service
@@ -59,11 +59,13 @@ class Side:
 
     def _load(self, request: Load) -> Loaded | Refused:
         own, source = os.getpid(), parse(request.spec)
-        assert isinstance(source, FileSource | ModuleSource), "others need no worker"
+        assert isinstance(source, FileSource | ModuleSource | RecipeSource), "others need no worker"
         before = global_state.snapshot()
         confine(request.memory)
         try:
-            self.function = loading.load(source, request.folder)
+            self.function = (
+                recipes.function(source) if isinstance(source, RecipeSource) else loading.load(source, request.folder)
+            )
         except SourceError as error:
             return Refused(error.kind, error.sentence)
         finally:

@@ -71,7 +71,7 @@ def weighted_average_by_n(logits, labels, weights):
 
 
 def half_of_the_binary_cost(z, y):
-    """The term of the negatives was forgotten: no contract describes a sigmoid without it."""
+    """The term of the negatives was forgotten."""
     return np.mean(-y * np.log(1 / (1 + np.exp(-z))))
 
 

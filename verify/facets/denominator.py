@@ -120,4 +120,8 @@ FACET = Facet(
             "total_class_weight": 0.30566545,
         },
     ),
+    numbers=(
+        "microbatches",
+        "microbatch_rows",
+    ),
 )

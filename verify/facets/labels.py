@@ -49,4 +49,5 @@ FACET = Facet(
         weights={},
         losses={"as_given": 1.688726, "hardened": 1.288726, "shifted_by_one": 2.088726, "reversed": 1.988726},
     ),
+    numbers=("hardened_at",),
 )

@@ -69,6 +69,15 @@ FACET = Facet(
             ),
             change="Make pos_weight of the batch's labels: `pos_weight = N / (t.sum(0) + 1e-6)`.",
         ),
+        Value(
+            name="negatives_per_positive",
+            says="weights the positives of class c by the negatives of the batch for each positive, (N - n_c) / n_c",
+            training=(
+                "Positives and negatives of a class contribute alike in every batch. One positive in a batch of 256 "
+                "has the weight 255, so small batches give large, noisy steps."
+            ),
+            change="Make pos_weight of the batch's labels: `pos_weight = (N - t.sum(0)) / t.sum(0)`.",
+        ),
     ),
     example=Example(
         logits=((2.0, 0.0), (0.0, 1.0), (0.0, 0.0), (1.0, 0.0)),

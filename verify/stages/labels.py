@@ -59,7 +59,9 @@ def _moved(contract: Contract, y: Any, classes: int) -> Any:
 def _changed(contract: Contract, t: Node) -> Node:
     match contract["labels"]:
         case "hardened" if contract["family"] == "sigmoid":
-            return t.tape.lift((t.plain >= 0.5).astype(np.float64))
+            return t.tape.lift(
+                (t.plain >= (contract.number("hardened_at") if "hardened_at" in contract else 0.5)).astype(np.float64)
+            )
         case "hardened":
             return t.tape.lift(np.equal.outer(t.plain.argmax(1), np.arange(t.shape[1])).astype(np.float64))
         case "shifted_by_one":

@@ -14,6 +14,8 @@ def apply(batch: Batch, losses: Node) -> Node:
     c = batch.contract
     if c["denominator"] == "unreduced":
         result = losses
+    elif c["denominator"] == "microbatches":
+        result = _mean_of_means(batch, losses)
     elif "after_mean" in c.weighting or c["broadcast"] == "outer":
         result = _after_mean(batch, losses)
     else:
@@ -22,6 +24,26 @@ def apply(batch: Batch, losses: Node) -> Node:
     if c["offset"] == "constant":
         result = result + c.number("offset_constant")
     return result
+
+
+def _mean_of_means(batch: Batch, losses: Node) -> Node:
+    """The mean, over micro-batches, of each one's mean by its weights: so many of them, or of so many rows each."""
+    c, count = batch.contract, losses.shape[0]
+    assert batch.row_weight is not None
+    if "microbatch_rows" in c:
+        rows, parts = int(c.number("microbatch_rows")), -1
+    else:
+        parts = int(c.number("microbatches"))
+        rows = -(-count // parts)
+    if rows < 1 or count < 1:
+        raise Undefined("a mean over micro-batches of no rows")
+    starts = range(0, count, rows)
+    weight = batch.row_weight * batch.ones()
+    means = [losses[i : i + rows].sum() / weight[i : i + rows].sum() for i in starts]
+    total = means[0]
+    for mean in means[1:]:
+        total = total + mean
+    return total / float(parts if parts > 0 else len(means))
 
 
 def denominator(batch: Batch) -> Node | float:
@@ -50,7 +72,7 @@ def _denominator(batch: Batch) -> Node | float:
         case "elements":
             return counted * batch.x.shape[1]
         case "batch_squared":
-            return counted * counted
+            return counted * float(len(batch.kept))  # averaged over the rows that count, and over all once more
         case "weights":
             return (batch.row_weight + batch.tape.lift(np.zeros(batch.ones().shape))).sum()
         case "nonzero_weights":

@@ -40,7 +40,7 @@ def _softmax(batch: Batch) -> Node:
         return -_times(_costs(batch) * (1.0 - batch.t), _log_complement(batch)).sum(1)
     terms = _times(batch.t, log_p)
     if c["modulation"] == "focal":
-        terms = terms * batch.q.power(c.number("gamma"))
+        terms = terms * _factor(batch, batch.q)
     if {"class_weight_terms", "weighted_labels"} & set(c.weighting):
         terms = terms * weights.of_classes(batch)
     if c["offset"] == "label_entropy":
@@ -67,6 +67,12 @@ def _log_complement(batch: Batch) -> Node:
     return lse_without - (batch.x - batch.log_p)
 
 
+def _factor(batch: Batch, p: Node) -> Node:
+    """The modulating factor of a focal loss, p^gamma."""
+    found = p.power(batch.contract.number("gamma"))
+    return found.stopped() if batch.contract["gradient_logits"] == "stopped" else found
+
+
 def _binary(batch: Batch) -> Node:
     c, t, p = batch.contract, batch.t, batch.p
     assert batch.log_p is not None
@@ -75,8 +81,8 @@ def _binary(batch: Batch) -> Node:
     assert batch.q is not None
     positive, negative = _times(t, batch.log_p), _times(1.0 - t, batch.log_q)
     if c["modulation"] == "focal":
-        positive = positive * batch.q.power(c.number("gamma"))
-        negative = negative * p.power(c.number("gamma"))
+        positive = positive * _factor(batch, batch.q)
+        negative = negative * _factor(batch, p)
     if "pos_weight" in c.weighting:
         positive = positive * weights.of_positives(batch)
     if "neg_weight" in c.weighting:

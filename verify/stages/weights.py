@@ -54,7 +54,19 @@ def of_both_sides(batch: Batch) -> Node:
     """Weights [2] of the labels 0 and 1 of a binary loss: the argument, or constants in the code."""
     if batch.contract["weights_from"] == "constant":
         return _constants(batch, 2)
+    if batch.contract["weights_from"] in ("batch_counts", "image_counts"):
+        return batch.tape.lift(_shares(batch))
     return scaled(batch, batch.role("binary_weights"))
+
+
+def _shares(batch: Batch) -> Any:
+    """The share of ones, for the zeros, and of zeros, for the ones: [2, 1, 1] of the batch, [2, N, 1] of each row."""
+    if batch.contract["weights_formula"] != "others_share":
+        raise Undefined(f"weights of two sides by the formula {batch.contract['weights_formula']}")
+    labels = batch.given.plain
+    axis = (0, 1) if batch.contract["weights_from"] == "batch_counts" else 1
+    ones = labels.mean(axis, keepdims=True)
+    return np.stack([ones, 1.0 - ones])
 
 
 def _constants(batch: Batch, count: int) -> Node:
@@ -67,6 +79,9 @@ def _constants(batch: Batch, count: int) -> Node:
 
 def of_positives(batch: Batch) -> Node:
     """Weights of positive labels, [] or [C]: the argument, or from the labels of the batch, with their gradient."""
+    if batch.contract["weights_formula"] == "negatives_per_positive":
+        positives = batch.given.sum(0).plain
+        return batch.tape.lift((batch.given.shape[0] - positives) / np.maximum(positives, 1.0))
     if batch.contract["weights_from"] == "batch_counts":
         return scaled(batch, float(batch.given.shape[0]) / (batch.given.sum(0) + 1e-6))
     return scaled(batch, batch.role("pos_weight"))

@@ -58,6 +58,10 @@ HELP = f"""Say whether OLD and NEW mean the same, and if not, what differs: in w
 @click.option("--bundle", type=FOLDER, help="Write a script there that shows the difference without lossvet.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For stdout.")
 @click.option("--selftest", is_flag=True, help="Run the corpus of known losses, and print what verify makes of it.")
+@click.option(
+    "--only", multiple=True, metavar="GLOB", help="With --selftest: a part, as 'torch_weights.py::*'. Repeatable."
+)
+@click.option("--framework", multiple=True, metavar="NAME", help="With --selftest: losses of this one. Repeatable.")
 def command(**given: Any) -> None:
     raise_interrupt()
     with sides.endings():
@@ -78,6 +82,8 @@ def _compared(given: dict[str, Any]) -> Comparison:
     from lossvet.verify import accepting, bundle, inputs, replay, revision, sources
 
     _usable(given)
+    if given["only"] or given["framework"]:
+        raise ValueError("--only and --framework select losses of --selftest, which was not asked for")
     for spec in filter(None, (given["old"], given["new"])):
         sources.parse(spec)
     accepts = [accepting.parsed(text) for text in given["accept"]]
@@ -174,6 +180,10 @@ def _selftest(given: dict[str, Any]) -> None:
     """The confusion matrix over the corpus, and its own verdict."""
     if given["old"] is not None:
         raise ValueError("--selftest takes no losses: it runs the corpus that comes with lossvet")
-    report = importlib.import_module("lossvet.verify.selftest").run()
+    from lossvet.verify.corpus_records import Selection
+
+    selection = Selection(only=given["only"], frameworks=given["framework"])
+    selection.losses()  # refuses a selection of nothing, before anything starts
+    report = importlib.import_module("lossvet.verify.selftest").run(selection)
     click.echo(report.text(), nl=False)
     end(*report.verdict)

@@ -1,0 +1,57 @@
+"""JAX as its users write it."""
+
+from __future__ import annotations
+
+from lossvet.adapters.spelling import Dialect
+
+DIALECT = Dialect(
+    title="JAX",
+    imports=("import jax", "import jax.numpy as jnp"),
+    operations={
+        "sum": "{x}.sum()",
+        "mean": "{x}.mean()",
+        "sum_classes": "{x}.sum(-1)",
+        "sum_rows": "{x}.sum(0)",
+        "log_softmax": "jax.nn.log_softmax({x}, {axis})",
+        "softmax": "jax.nn.softmax({x}, {axis})",
+        "logsumexp": "jax.nn.logsumexp({x}, -1)",
+        "log_sigmoid": "jax.nn.log_sigmoid({x})",
+        "sigmoid": "jax.nn.sigmoid({x})",
+        "log": "jnp.log({x})",
+        "exp": "jnp.exp({x})",
+        "expm1": "jnp.expm1({x})",
+        "tanh": "jnp.tanh({x})",
+        "sqrt": "jnp.sqrt({x})",
+        "clip": "jnp.clip({x}, {low}, {high})",
+        "floor": "jnp.maximum({x}, {low})",
+        "ceil": "jnp.minimum({x}, {high})",
+        "equal": "{a} == {b}",
+        "differ": "{a} != {b}",
+        "where": "jnp.where({condition}, {a}, {b})",
+        "pick": "jnp.take_along_axis({x}, {y}[:, None], -1)[:, 0]",
+        "take": "{w}[{y}]",
+        "one_hot": "jax.nn.one_hot({y}, {x}.shape[-1], dtype={x}.dtype)",
+        "argmax": "{x}.argmax(-1)",
+        "count": "({x}).sum()",
+        "cast": "({x}).astype({like}.dtype)",
+        "rows": "len({x})",
+        "some_row": "max(len({x}), 1)",
+        "classes": "{x}.shape[-1]",
+        "classes_float": "{x}.shape[-1]",
+        "classes_size": "{x}.shape[-1]",
+        "stop": "jax.lax.stop_gradient({x})",
+        "array": "jnp.array({values}, {like}.dtype)",
+        "column": "{x}[:, None]",
+        "outer_row": "{x}[:, None, :]",
+        "transposed": "{x}.T",
+        "matmul": "{a} @ {b}",
+        "ones_like": "jnp.ones_like({x})",
+        "eye": "jnp.eye({x}.shape[-1], dtype=bool)",
+    },
+    check="",
+    labels="silent",
+    remarks={
+        "invalid_label=raises": "compiled code cannot raise: where a label is no class, loss and gradients are NaN",
+        "zero_denominator=raises": "compiled code cannot raise: a denominator of 0 gives NaN",
+    },
+)

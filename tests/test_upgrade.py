@@ -1,0 +1,58 @@
+"""tf_upgrade_v2 as a subject: what it converts is judged, and the published table is what the command writes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from lossvet.verify import upgrade
+from lossvet.verify.upgrade_scripts import LOSSES, PROGRAMS
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def published() -> upgrade.Table:
+    return msgspec.json.decode((DOCS / "tf_upgrade_v2.json").read_bytes(), type=upgrade.Table)
+
+
+def test_the_page_is_the_table() -> None:
+    table = published()
+    assert (DOCS / "tf_upgrade_v2.md").read_text() == upgrade.page(table.rows, table.version)
+
+
+def test_the_table_is_of_scripts_that_there_are_in_their_order() -> None:
+    names = [row.name for row in published().rows]
+    assert names == [name for name in (*LOSSES, *PROGRAMS) if name in names]
+    assert {"sparse_class_weight", "interactive session"} <= set(names)
+
+
+def test_every_script_is_python() -> None:
+    for name, text in {**LOSSES, **PROGRAMS}.items():
+        compile(text, name, "exec")
+
+
+def test_changes_are_the_lines_that_the_converter_wrote() -> None:
+    assert upgrade.changes("a = 1\nb = tf.log(a)\n", "a = 1\nb = tf.math.log(a)\n") == ("b = tf.math.log(a)",)
+    assert upgrade.changes("a = 1\n", "a = 1\n") == ()
+
+
+@pytest.mark.slow
+def test_three_of_them_are_judged_as_published() -> None:
+    """One that stays, and two that do not run; in a process of its own, as TensorFlow is started there."""
+    pytest.importorskip("tensorflow")
+    names = ["sparse_class_weight", "sparse_class_weight, through an alias", "interactive session"]
+    program = (
+        "import json, sys, msgspec\nfrom lossvet.verify import upgrade\n"
+        "if __name__ == '__main__': print(msgspec.json.encode(list(upgrade.judged(json.loads(sys.argv[1])))).decode())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(names)], capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = {row["name"]: row["verdict"] for row in json.loads(done.stdout.splitlines()[-1])}
+    assert found == {row.name: row.verdict for row in published().rows if row.name in names}

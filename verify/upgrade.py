@@ -1,0 +1,183 @@
+"""tf_upgrade_v2, which TensorFlow installs, as a subject: does converted code still mean what the TF1 code meant?
+
+    python -m lossvet.verify.upgrade docs           write docs/tf_upgrade_v2.json and .md; it takes some minutes
+    python -m lossvet.verify.upgrade docs sparse    judge some losses again, or those still missing
+
+Every loss and program of `upgrade_scripts` is converted in one go. A loss is then verified, TF1's against the converted
+one in TF2; a program is run as it was, under the TF1 API, and as it was converted, and what it prints is compared.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from lossvet.verify import verify
+from lossvet.verify.options import Options
+from lossvet.verify.sources import SourceError
+from lossvet.verify.upgrade_scripts import LOSSES, PROGRAMS
+
+TF2, TF1 = "import tensorflow as tf\n", "import tensorflow.compat.v1 as tf\n"
+"""What a script of 2018 imports, and what gives it TF1's API today."""
+CONVERTER = "tf_upgrade_v2"
+LIMIT = 600.0
+"""Seconds for the converter, and for a program."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One loss or program. `verdict` is verify's ("same", "different"...), for a program "same" or "different" too;
+    "does not run" where the converted code raises. `changed` are the lines that the converter wrote, `warned` whether
+    it reported an issue that requires attention."""
+
+    name: str
+    verdict: str
+    why: str
+    changed: tuple[str, ...]
+    warned: bool
+
+
+class Table(msgspec.Struct, frozen=True):
+    """What `docs/tf_upgrade_v2.json` holds."""
+
+    version: str
+    rows: tuple[Row, ...]
+
+
+def converted(folder: Path, names: Iterable[str]) -> dict[str, bool]:
+    """Write scripts to folder/before and folder/tf1, convert them to folder/after; by name, whether issues were
+    reported. Raises RuntimeError where the converter fails."""
+    scripts = {**LOSSES, **PROGRAMS}
+    for part, imports in (("before", TF2), ("tf1", TF1)):
+        (folder / part).mkdir()
+        for name in names:
+            text = f"{imports}\n{scripts[name]}"
+            (folder / part / f"{file(name)}.py").write_text(text)
+    command = [str(Path(sys.executable).with_name(CONVERTER)), "--intree", "before", "--outtree", "after",
+               "--reportfile", "report.txt"]  # fmt: skip
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT)
+    if done.returncode:
+        raise RuntimeError(f"{CONVERTER} ended with {done.returncode}: {done.stderr[-500:]}")
+    report = (folder / "report.txt").read_text()
+    parts = re.split(r"^Processing file ", report, flags=re.M)[1:]
+    loud = {
+        m[1] for part in parts if re.search(r": (ERROR|WARNING)", part) and (m := re.match(r"'\W*before/(\w+)", part))
+    }
+    return {name: file(name) in loud for name in names}
+
+
+def file(name: str) -> str:
+    """The name of a script's file, without .py."""
+    return re.sub(r"\W+", "_", name)
+
+
+def changes(before: str, after: str) -> tuple[str, ...]:
+    """The lines that are new."""
+    found = difflib.ndiff(before.splitlines(), after.splitlines())
+    return tuple(line[2:].strip() for line in found if line.startswith("+ "))
+
+
+def judged(names: Iterable[str]) -> Iterator[Row]:
+    """These losses and programs, one after the other."""
+    names = tuple(names)
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        warned = converted(folder, names)
+        for name in names:
+            before, after = (folder / part / f"{file(name)}.py" for part in ("before", "after"))
+            verdict, why = _loss(folder, name) if name in LOSSES else _program(folder, name)
+            yield Row(name, verdict, why, changes(before.read_text(), after.read_text()), warned[name])
+
+
+def _loss(folder: Path, name: str) -> tuple[str, str]:
+    specs = [f"{framework}:{folder / part / file(name)}.py::loss" for framework, part in
+             (("tensorflow_v1", "tf1"), ("tensorflow", "after"))]  # fmt: skip
+    try:
+        found = verify.compare(specs[0], specs[1], Options())
+    except SourceError as error:
+        return "does not run", str(error).replace(f"{folder}/", "")
+    facets = "; ".join(f"{d.facet}: {d.source} -> {d.target}" for d in found.differences)
+    return found.verdict, facets or found.reason.replace(f"{folder}/", "")
+
+
+def _program(folder: Path, name: str) -> tuple[str, str]:
+    before = _printed(f"import tensorflow.compat.v1 as tf\ntf.disable_v2_behavior()\n{PROGRAMS[name]}")
+    after = _printed((folder / "after" / f"{file(name)}.py").read_text())
+    if after.returncode:
+        last = [line for line in after.stderr.splitlines() if re.match(r"\w*Error", line)]
+        return "does not run", last[-1] if last else f"exit code {after.returncode}"
+    one, two = before.stdout.strip(), after.stdout.strip()
+    return ("same", f"prints {one}") if one == two else ("different", f"printed {one}, prints {two}")
+
+
+def _printed(program: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, env=environment)
+
+
+PAGE = """# What tf_upgrade_v2 does to TF1 losses
+
+TensorFlow installs `tf_upgrade_v2`, which converts TF1 code. Here it was given the TF1 code of each loss, as scripts
+have it, and each result was judged: `lossvet verify` compares the TF1 loss in a session with the converted loss in
+TF2, and whole programs were run before and after. {version}. `python -m lossvet.verify.upgrade docs` makes this page anew.
+
+{counts} The converter reported issues that require attention for {warned} of them.
+
+| TF1 code | converted | what changes | the converter wrote |
+|---|---|---|---|
+{rows}
+"""
+
+
+def page(rows: Iterable[Row], of: str) -> str:
+    """The table as a page of Markdown."""
+    rows = tuple(rows)
+    kinds = dict.fromkeys(row.verdict for row in rows)
+    counts = ", ".join(f"{kind} {sum(row.verdict == kind for row in rows)}" for kind in kinds)
+    lines = []
+    for row in rows:
+        changed = "<br>".join(f"`{line}`".replace("|", "\\|") for line in row.changed) or "nothing"
+        lines.append(f"| {row.name} | {row.verdict} | {row.why.replace('|', '/')} | {changed} |")
+    return PAGE.format(
+        version=of,
+        counts=f"Of {len(rows)} losses and programs: {counts}.",
+        warned=sum(row.warned for row in rows),
+        rows="\n".join(lines),
+    )
+
+
+def read(folder: Path) -> Table:
+    """The table of a folder, empty where there is none, or one of another version of TensorFlow."""
+    of = f"TensorFlow {version('tensorflow')}"
+    path = folder / f"{CONVERTER}.json"
+    found = msgspec.json.decode(path.read_bytes(), type=Table) if path.exists() else Table(of, ())
+    return found if found.version == of else Table(of, ())
+
+
+def write(folder: Path, table: Table) -> None:
+    """The table and its page."""
+    (folder / f"{CONVERTER}.json").write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")
+    (folder / f"{CONVERTER}.md").write_text(page(table.rows, table.version))
+
+
+def main(arguments: list[str]) -> None:
+    folder, *wanted = arguments
+    order = [*LOSSES, *PROGRAMS]
+    for row in judged(wanted or order):  # written as they come: an interrupted table can be gone on with by name
+        print(f"{row.name}: {row.verdict} {row.why}", file=sys.stderr, flush=True)
+        table = read(Path(folder))
+        rows = [row, *(r for r in table.rows if r.name != row.name)]
+        write(Path(folder), Table(table.version, tuple(sorted(rows, key=lambda r: order.index(r.name)))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
