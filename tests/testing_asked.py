@@ -84,10 +84,10 @@ def example(framework: str) -> dict[str, Any]:
 
     noisy = unusual(framework)
     expected = drawn(framework)
-    _reseed(framework)
-    before, filters = global_state.snapshot(), list(warnings.filters)
     sys.path.insert(0, str(EXAMPLES))
     module = importlib.import_module(f"{framework}_losses")
+    _reseed(framework)  # as imports draw random numbers too
+    before, filters = global_state.snapshot(), list(warnings.filters)
     ran, start = {}, time.process_time()
     for name, test in list(vars(module).items()):
         if name.startswith("test_"):
