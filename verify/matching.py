@@ -68,11 +68,11 @@ def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
             return False
     elif contract["label_mixing"] == "other" and not np.isin(y, (0, 1)).all():
         return False
-    if contract["log"] == "broken_max" and np.abs(inputs["logits"]).max(initial=0.0) > MODERATE:
+    x = inputs["labels" if contract["arguments"] == "swapped" else "logits"]
+    if contract["log"] == "broken_max" and np.abs(x).max(initial=0.0) > MODERATE:
         return False
     if contract["input"] != "probabilities":
         return True
-    x = inputs["labels" if contract["arguments"] == "swapped" else "logits"]
     return bool(((x >= 0) & (x <= 1)).all())
 
 
