@@ -127,7 +127,16 @@ LONG = 6
 
 def complexity(contract: Contract) -> tuple[int, int, str]:
     """How far a contract is from the default: by departures, then by how unusual they are, then by name."""
-    rank = {"raw": 0, "batch": 0, "elements": 1, "weights": 1, "sum": 1, "nonzero_weights": 2, "capped": 5}
+    rank = {
+        "raw": 0,
+        "batch": 0,
+        "elements": 1,
+        "weights": 1,
+        "sum": 1,
+        "nonzero_weights": 2,
+        "capped": 4,
+        "log_floor": 5,
+    }
     unusual = sum(rank.get(str(value), 3) for _, value in contract.departures)
     unusual += 4 * sum(isinstance(v, float) and len(f"{v:.6g}") > LONG for _, v in contract.departures)
     return len(contract.departures), unusual, str(contract.departures)

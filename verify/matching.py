@@ -158,17 +158,19 @@ def spared(
 ) -> tuple[Array | None, Array | None]:
     """Both gradients, with what the contract leaves open set to what was answered: of a loss that is wrong at 0 the
     elements whose logit is 0, of one that drops small entries those that are 0, of one that floors those beyond it."""
-    if leaf != "logits" or got is None or meant is None or got.shape != meant.shape:
+    if got is None or meant is None or got.shape != meant.shape:
+        return got, meant
+    if contract["clip"] == "log_floor" and leaf in ("logits", "labels"):
+        x = asked.probe.question.inputs["logits"]
+        floored = np.abs(x) > SATURATED if contract["input"] == "logits" else (x < 1e-12) | (x > 1 - 1e-12)
+        meant = np.where(floored, got, meant)
+    if leaf != "logits":
         return got, meant
     match contract["gradient_logits"]:
         case "wrong_at_zero":
             return got, np.where(asked.probe.question.inputs["logits"] == 0, got, meant)
         case "filtered":
             return got, np.where(got == 0, got, meant)
-        case _ if contract["clip"] == "log_floor":
-            x = asked.probe.question.inputs["logits"]
-            floored = np.abs(x) > SATURATED if contract["input"] == "logits" else (x < 1e-12) | (x > 1 - 1e-12)
-            return got, np.where(floored, got, meant)
         case _:
             return got, meant
 

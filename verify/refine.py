@@ -109,7 +109,7 @@ def clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[
             yield contract.with_(clip=kind, clip_epsilon=value)
     for kind in ("log_floor", "capped"):
         number = Number("clip_epsilon", (100.0, 10.0, 20.0, 50.0), 0.5, 900.0)
-        for value in sorted({v for one in new for v in numbers(contract.with_(clip=kind), number, one)}):
+        for value in sorted({round_off(v) for one in new for v in numbers(contract.with_(clip=kind), number, one)}):
             yield contract.with_(clip=kind, clip_epsilon=value)
 
 
