@@ -85,8 +85,10 @@ def ways_of_weighting(domain: Domain, contract: Contract, new: Sequence[Asked]) 
     """Every weighting, scale and denominator; of smoothed labels, every order of smoothing and weighting."""
     smooth = contract["smoothing"] != "none"
     orders = ("terms", "sample", "after") if smooth else ("terms",)
-    for settings, order in product(weightings(domain, contract), orders):
-        weighed = contract.with_(settings).with_(smoothing_order=order)
+    costs = any(name.startswith("cost_") for name in contract.weighting)
+    orientations = ("true_rows", "predicted_rows") if costs else ("true_rows",)
+    for settings, order, orientation in product(weightings(domain, contract), orders, orientations):
+        weighed = contract.with_({**settings, "smoothing_order": order, "cost_orientation": orientation})
         kept = contract["denominator"] == "microbatches"
         for denominator in ("microbatches",) if kept else DENOMINATORS:
             yield weighed.with_(denominator=denominator)
@@ -170,8 +172,8 @@ def hard_labels_alone(domain: Domain, contract: Contract, new: Sequence[Asked]) 
 
 def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """Rows whose label is left out, by the labels that the new probes hold, no class has, and a side answered."""
-    if contract["ignored"] != "none":
-        return
+    if contract["ignored"] != "none" or all(one.answer.answered for one in new):
+        return  # what answers every label that is no class ignores none in particular: that is an edge
     for one in new:
         if not one.answer.answered:
             continue

@@ -73,7 +73,6 @@ CORE: tuple[Departure, ...] = (
     Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "class_weight"}),
     Departure({"denominator": "microbatches", "microbatches": 2.0}),
     Departure({"denominator": "microbatches", "microbatch_rows": 2.0}),
-    Departure({"denominator": "microbatches", "microbatch_rows": 1.0}),
     Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "both_sides"},
               families=SIGMOID),
     Departure({"weights_from": "image_counts", "weights_formula": "others_share", "weighting": "both_sides"},
