@@ -49,9 +49,12 @@ def subject(text: str) -> Subject:
 
 
 def reduction(native: NativeSpec | None) -> Reduction:
-    """The one that is timed: the mean over what counts; for a function that has none, its own mean by weights."""
+    """The one that is timed: the mean over what counts; for a function that has none, its own mean by weights, or the
+    only one that it has."""
     own = {} if native is None else native.reductions
-    return "weighted_mean" if "mean" not in own and "weighted_mean" in own else "mean"
+    if "mean" not in own and "weighted_mean" in own:
+        return "weighted_mean"
+    return "mean" if not own or {"mean", "none"} & set(own) else next(iter(own))
 
 
 def outputs(task: Task, by: Reduction) -> tuple[str, ...]:

@@ -175,7 +175,8 @@ def _solved(contract: Contract, number: Number, asked: Sequence[Asked]) -> Itera
             rough = root(one_name, low, high, before[name], after[name], 1e-4)
             if others and abs(residuals(rough, others[0]).get(name, np.inf)) > 0.01 * abs(_sum(others[0])) + 1e-3:
                 continue
-            yield round_off(root(one_name, low, high, before[name], after[name], 4e-16))
+            exact = root(one_name, low, high, before[name], after[name], 4e-16)
+            yield from dict.fromkeys((round_off(exact), exact))
 
 
 def _sum(asked: Asked) -> float:

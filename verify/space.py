@@ -73,7 +73,6 @@ CORE: tuple[Departure, ...] = (
     Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "class_weight"}),
     Departure({"denominator": "microbatches", "microbatches": 2.0}),
     Departure({"denominator": "microbatches", "microbatch_rows": 2.0}),
-    Departure({"denominator": "microbatches", "microbatch_rows": 1.0}),
     Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "both_sides"},
               families=SIGMOID),
     Departure({"weights_from": "image_counts", "weights_formula": "others_share", "weighting": "both_sides"},
@@ -121,8 +120,6 @@ SCALE_FREE = ("sum_to_classes", "inverted", "squared", "rooted")
 def bases(domain: Domain) -> Iterator[Contract]:
     """A plain loss of each family and kind of input; costs take the place of the cross-entropy where there are any."""
     for family, kind in product(("softmax", "sigmoid"), ("logits", "probabilities", "log_probabilities")):
-        if family == "sigmoid" and domain.labels == "sparse":
-            continue
         if family == "softmax" and domain.one_column:
             continue
         plain = Contract.of(family=family, input=kind)
