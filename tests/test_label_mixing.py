@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from lossvet import adapters
-from lossvet.verify import loss
+from lossvet.verify import loss, probes, refine
 from lossvet.verify.bound import domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.identify import identify
-from lossvet.verify.matching import applies
+from lossvet.verify.matching import Asked, applies
 from lossvet.verify.probes import Domain
 from lossvet.verify.sides import ContractSide
 
@@ -76,3 +76,18 @@ def test_where_hard_labels_alone_are_told_nothing_is_said_of_others() -> None:
     assert applies(told, {"logits": x, "labels": np.array([[0.0, 1.0], [1.0, 1.0]])})
     assert not applies(told, {"logits": x, "labels": np.array([[0.0, 0.5], [1.0, 1.0]])})
     assert applies(Contract.of(family="sigmoid"), {"logits": x, "labels": np.full((2, 2), 0.5)})
+
+
+def test_of_a_gradient_that_is_not_told_there_is_one_reading() -> None:
+    domain = Domain(("logits", "labels"), "dense")
+    told = set(refine.hard_labels_alone(domain, Contract.of(family="sigmoid"), [asked(domain)]))
+    assert told
+    assert {c["label_mixing"] for c in told} == {"other"}
+    assert {c["gradient_labels"] for c in told} == {"exact"}
+
+
+def asked(domain: Domain) -> Asked:
+    """A weighted probe with the answer of a plain sigmoid loss."""
+    probe = probes.weighted(domain)[0]
+    (answer,) = ContractSide(Contract.of(family="sigmoid")).ask([probe.question])
+    return Asked(probe, answer)

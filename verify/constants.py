@@ -40,8 +40,8 @@ def _solved(core: Contract, denominator: str, asked: Sequence[Asked]) -> Array |
     right: list[float] = []
     for one in asked:
         parts = _parts(core, one)
-        if parts is None:
-            continue
+        if parts is None or (equations and len(parts[0]) != len(equations[0])):
+            continue  # as many weights as classes: those of one number of classes are solved for
         sums, counts, elements = parts
         assert one.answer.value is not None
         result = float(one.answer.value.sum())

@@ -137,6 +137,12 @@ def inputs(domain: Domain, kind: str, n: int, seed: int, *, plain: bool = False,
     return {"logits": x, "labels": labels, **more}
 
 
+def other_classes(domain: Domain) -> int | None:
+    """A second number of classes, for what takes any: with one number alone, what depends on it cannot be told from a
+    number in the code."""
+    return None if domain.classes or domain.one_column else 5
+
+
 def leaves(domain: Domain, given: Mapping[str, Any]) -> tuple[str, ...]:
     """The roles of these inputs in which a gradient can be asked for: those of floats, and counts not among them."""
     if not domain.differentiable:
@@ -149,11 +155,15 @@ def ask(domain: Domain, given: Inputs, derivative: str = "gradient", dtype: str 
     return Question(given, wanted, derivative if wanted else "value", dtype or domain.dtype)
 
 
+def _other(domain: Domain, seed: int, plain: bool = False) -> Inputs:
+    return inputs(domain, "interval", 4, seed, plain=plain, c=other_classes(domain))
+
+
 def core(domain: Domain) -> list[Probe]:
     """With weights that change nothing: what the loss itself is."""
     return [
         Probe("plain rows", ask(domain, inputs(domain, "simplex", 5, 1, plain=True)), "with weights of 1"),
-        Probe("other plain rows", ask(domain, inputs(domain, "interval", 4, 2, plain=True)), "of another size"),
+        Probe("other plain rows", ask(domain, _other(domain, 2, plain=True)), "of another size"),
         Probe("plain logits", ask(domain, inputs(domain, "logits", 5, 3, plain=True)), "with logits of both signs"),
     ]
 
@@ -162,7 +172,7 @@ def weighted(domain: Domain) -> list[Probe]:
     """With unequal weights, and with one that is 0: how they enter."""
     found = [
         Probe("weighted rows", ask(domain, inputs(domain, "simplex", 5, 4)), "with unequal weights"),
-        Probe("other weighted rows", ask(domain, inputs(domain, "interval", 4, 5)), "of another size, weighted"),
+        Probe("other weighted rows", ask(domain, _other(domain, 5)), "of another size, weighted"),
         Probe("weighted logits", ask(domain, inputs(domain, "logits", 5, 6)), "with logits of both signs, weighted"),
     ]
     zero = inputs(domain, "simplex", 5, 7)
@@ -219,7 +229,8 @@ def fresh(domain: Domain, count: int, seed: int) -> list[Probe]:
     found = []
     for i in range(count):
         kind = KINDS[i % 3]
-        given = inputs(domain, kind, (5, 4, 5, 3)[i % 4], seed + i)
+        n = (5, 4, 5, 3)[i % 4]
+        given = inputs(domain, kind, n, seed + i, c=other_classes(domain) if n == 4 else None)
         rng = np.random.default_rng([seed, i])
         for role in ("class_weight", "pos_weight", "binary_weights", "sample_weight"):
             if role in given:

@@ -156,6 +156,8 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
     }
     if domain.labels == "dense" and contract["family"] == "sigmoid" and contract["label_mixing"] == "each_term":
         choices["label_mixing"] = ("each_term", "interpolated")
+    if contract["label_mixing"] == "other":
+        choices["gradient_labels"] = ("exact",)  # of which nothing is told
     ways = sorted(product(*choices.values()), key=lambda way: sum(v not in ("exact", "each_term") for v in way))
     probable = contract["input"] == "probabilities" and contract["family"] == "softmax"
     for way, renormalised in product(ways, ("no", "yes") if probable else (contract.value("renormalised"),)):

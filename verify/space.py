@@ -85,6 +85,7 @@ CORE: tuple[Departure, ...] = (
               Number("beta", (0.999, 0.9999, 0.99, 0.9), 0.5, 0.99999)),
     Departure({"modulation": "focal"}, GAMMA),
     Departure({"smoothing": "over_classes"}, ALPHA),
+    Departure({"smoothing": "over_others"}, ALPHA),
     Departure({"smoothing": "toward_half"}, ALPHA, families=SIGMOID),
     Departure({"clip": "added"}, Number("clip_epsilon", (1e-6, 1e-5, 1e-4, 1e-3, 1e-2), 1e-7, 0.3, logarithmic=True)),
     Departure({"clip": "capped"}, Number("clip_epsilon", (1.0, 2.0, 5.0), 0.1, 4.0), families=SOFTMAX),

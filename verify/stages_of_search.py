@@ -23,11 +23,25 @@ def _far(domain: Domain, contract: Contract) -> list[Probe]:
 
 STAGES = (
     Stage("weights", lambda d, c: probes.weighted(d), refine.ways_of_weighting),
-    Stage("gradients", lambda d, c: probes.weighted(d), refine.gradients, gradients=True, fewest=True),
+    Stage(
+        "gradients",
+        lambda d, c: probes.weighted(d),
+        refine.gradients,
+        gradients=True,
+        fewest=True,
+        last=refine.hard_labels_alone,
+    ),
     Stage("logits of 0", lambda d, c: probes.zeros(d), refine.gradients, gradients=True, fewest=True),
     Stage("as many rows as classes", lambda d, c: probes.square(d), refine.broadcasts),
     Stage("soft labels", lambda d, c: probes.softly(d), refine.soft_labels, last=refine.hard_labels_alone),
-    Stage("gradients of soft labels", lambda d, c: probes.softly(d), refine.gradients, gradients=True, fewest=True),
+    Stage(
+        "gradients of soft labels",
+        lambda d, c: probes.softly(d),
+        refine.gradients,
+        gradients=True,
+        fewest=True,
+        last=refine.hard_labels_alone,
+    ),
     Stage("far logits", _far, refine.clips, otherwise={"log": "broken_max"}),
     Stage(
         "labels that are no class", lambda d, c: probes.strange_labels(d), refine.ignored, gradients=True, prefer=True
