@@ -108,6 +108,8 @@ def emptied(key: str) -> str:
     got = here.get("nothing", here.get("empty"))
     if got is None or "error" in got:
         return "raises"
+    if np.asarray(got["value"]).size == 0:
+        return "other"
     if not np.isfinite(np.asarray(got["value"], float)).all():
         return "nan"
     gradient = got["gradient"].get("logits")

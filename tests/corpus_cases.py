@@ -12,7 +12,8 @@ from corpus_runner import CORPUS
 Record = dict[str, Any]
 DEFAULTS = {
     "family": "softmax", "input": "logits", "activation": "once", "log": "taken", "renormalised": "no", "clip": "none",
-    "modulation": "none", "weighting": "none", "weight_scale": "raw", "weights_from": "argument", "weights_formula": "given",
+    "modulation": "none", "weighting": "none", "weight_scale": "raw", "weights_from": "argument",
+    "weights_formula": "given",
     "cost_orientation": "true_rows", "denominator": "batch", "counted": "kept", "ignored": "none",
     "smoothing": "none", "smoothing_order": "terms", "axis": "class", "broadcast": "aligned", "labels": "as_given",
     "arguments": "as_named", "sign": "minus", "offset": "none", "gradient_logits": "exact", "gradient_labels": "exact",

@@ -110,7 +110,7 @@ def faults(path: str, source: str) -> list[str]:
         where = f"{path}:{i.line}"
         if i.level:
             found.append(f"{where} imports relatively; write the import in full")
-        elif i.module.startswith("lossvet.verify.corpus"):
+        elif f"{i.module}.".startswith("lossvet.verify.corpus."):
             found.append(f"{where} imports {i.module}: the corpus is data for workers, and is not imported")
         elif top == "lossvet":
             part = rest.split(".")[0]

@@ -37,7 +37,9 @@ def observed(session: Session, contract: Contract) -> dict[str, Setting]:
     found: dict[str, Setting] = {}
     if contract["denominator"] in ("batch", "elements", "weights", "nonzero_weights", "argument", "total_class_weight"):
         over_nothing = _over_nothing(session, contract)
-        found |= {"zero_denominator": over_nothing} if over_nothing != "empty" else {}
+        rows = any(one.answer.value is not None and one.answer.value.size > 1 for one in session.asked)
+        if not (rows and over_nothing == "empty"):  # where rows are averaged, an empty batch has none
+            found["zero_denominator"] = "other" if over_nothing == "empty" else over_nothing
     if session.domain.labels == "sparse":
         found["invalid_label"] = _invalid(session, contract)
         if contract["ignored"] == "label":

@@ -1,0 +1,155 @@
+"""Verdicts on pairs of NumPy losses, in this process: same, different and in what, equal on probes, cannot judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lossvet import adapters
+from lossvet.verify import comparing, loss
+from lossvet.verify.answer import Comparison
+from lossvet.verify.comparing import Known
+from lossvet.verify.contract import Contract
+from lossvet.verify.options import Options
+from lossvet.verify.sides import Bound
+from lossvet.verify.verify import compare
+
+Loss = Callable[..., Any]
+
+
+def log_softmax(x):
+    shifted = x - x.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+def by_weights(logits, labels, weight):
+    w = weight[labels]
+    return -(w * log_softmax(logits)[np.arange(len(labels)), labels]).sum() / w.sum()
+
+
+def by_weights_otherwise(scores, target, class_weights):
+    one_hot = np.eye(scores.shape[1])[target]
+    each = -(one_hot * class_weights * log_softmax(log_softmax(scores))).sum(1)
+    return each.sum() / (one_hot @ class_weights).sum()
+
+
+def by_batch(logits, labels, weight):
+    return -(weight[labels] * log_softmax(logits)[np.arange(len(labels)), labels]).mean()
+
+
+def safe(logits, labels, weight):
+    w = weight[labels]
+    total = w.sum()
+    return -(w * log_softmax(logits)[np.arange(len(labels)), labels]).sum() / total if total else 0.0
+
+
+def with_constant(logits, labels, weight):
+    return by_batch(logits, labels, weight) + 0.5
+
+
+def odd(logits, labels):
+    """Nothing that a contract describes: the loss of a row is the square of its cross-entropy, less a cosine."""
+    each = -log_softmax(logits)[np.arange(len(labels)), labels]
+    return (each**2 - 0.25 * np.cos(3 * logits).sum(1)).mean()
+
+
+def odd_otherwise(x, y):
+    each = log_softmax(x)[np.arange(len(y)), y]
+    return (each * each).mean() - 0.25 * np.cos(3 * x).sum() / len(y)
+
+
+def odder(x, y):
+    return odd(x, y) + 0.001 * np.sin(x).sum()
+
+
+def dead(logits, labels):
+    return 1.25
+
+
+def nothing(logits, labels):
+    return np.nan
+
+
+def known(function: Loss) -> Known:
+    """A function of NumPy, identified."""
+    probed = loss.subjects(adapters.primitives("numpy"), function)
+    ways = tuple((bound.subject, bound.binding) for bound in probed.bound)
+    return comparing.of_loss(Bound(function.__name__, "numpy", np.__version__, False, ways))
+
+
+def compared(old: Loss, new: Loss) -> Comparison:
+    with np.errstate(all="ignore"):
+        return comparing.compare(known(old), known(new))
+
+
+def weighty(found: Comparison) -> list[tuple[str, str, str]]:
+    return [(d.facet, d.source, d.target) for d in found.differences if not d.edge]
+
+
+def test_two_spellings_are_the_same():
+    found = compared(by_weights, by_weights_otherwise)
+    assert found.verdict == "same", found.reason
+    assert found.exit_code == 0
+    assert found.tried >= 8
+    assert found.fresh >= 20
+
+
+def test_another_denominator_is_named_with_both_values_and_shown_by_a_small_input():
+    found = compared(by_weights, by_batch)
+    assert found.verdict == "different"
+    assert weighty(found) == [("denominator", "weights", "batch")]
+    example = found.differences[0].counterexample
+    assert example is not None
+    assert np.shape(example.inputs["logits"])[0] <= 2
+    given = [np.array(example.inputs[role]) for role in ("logits", "labels", "class_weight")]
+    np.testing.assert_allclose(by_weights(*given), example.source)
+    np.testing.assert_allclose(by_batch(*given), example.target)
+    assert found.exit_code == 1
+
+
+def test_a_safe_division_is_a_difference_of_its_own():
+    assert weighty(compared(by_weights, safe)) == [("zero_denominator", "nan", "zero")]
+
+
+def test_a_constant_is_named():
+    facets = [facet for facet, *_ in weighty(compared(by_batch, with_constant))]
+    assert facets == ["offset"]
+
+
+def test_outside_the_space_equal_answers_are_no_proof_and_different_ones_are_seen():
+    equal = compared(odd, odd_otherwise)
+    assert equal.verdict == "equal_on_probes"
+    assert equal.source.status == "unexplained"
+    assert equal.exit_code == 3
+    different = compared(odd, odder)
+    assert different.verdict == "unexplained"
+    assert different.counterexample is not None
+    assert different.exit_code == 1
+
+
+@pytest.mark.parametrize(("function", "why"), [(dead, "constant"), (nothing, "NaN")])
+def test_a_dead_loss_is_never_the_same_as_itself(function: Loss, why: str):
+    found = compared(function, function)
+    assert found.verdict == "cannot_judge"
+    assert why in found.reason
+    assert found.exit_code == 3
+
+
+def test_two_losses_without_a_gradient_cannot_be_judged():
+    without = comparing.of_contract(Contract.of(upstream="none"), "a contract without a gradient")
+    assert comparing.compare(without, without).verdict == "cannot_judge"
+
+
+def test_the_same_function_twice_cannot_be_judged():
+    found = compare("numpy:here.py::f", "numpy:./here.py::f", Options())
+    assert found.verdict == "cannot_judge"
+    assert "same function" in found.reason
+
+
+def test_a_contract_is_the_same_as_a_loss_that_means_it_and_as_no_other():
+    meant = comparing.of_contract(Contract.of(weighting="class_weight", denominator="weights"), "contract")
+    assert comparing.compare(known(by_weights), meant).verdict == "same"
+    assert comparing.compare(known(by_batch), meant).verdict == "different"
