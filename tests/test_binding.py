@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parent / "manners"))
         ("y_true", "labels"), ("target", "labels"), ("oneHotLabels", "labels"), ("y", "labels"), ("gt", "labels"),
         ("weight", "weight"), ("w", "weight"), ("class_weights", "class_weight"), ("alpha", "class_weight"),
         ("pos_weight", "pos_weight"), ("positive_weight", "pos_weight"), ("sample_weight", "sample_weight"),
-        ("pixel_weights", "sample_weight"), ("cost_matrix", "cost_matrix"), ("mask", "mask"), ("label_mask", "mask"), ("mask_true", "labels"),
+        ("pixel_weights", "sample_weight"), ("cost_matrix", "cost_matrix"), ("mask", "mask"), ("label_mask", "mask"),
+        ("mask_true", "labels"),
         ("num_items_in_batch", "count"), ("samples_per_cls", "class_weight"), ("foo", ""), ("reduction", ""),
     ],
 )  # fmt: skip
