@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lossvet.adapters import jax_recipes, steps
+from lossvet.adapters import computing, jax_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.jax_primitives import JaxPrimitives
-from lossvet.adapters.types import Adapter, Device, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
-from lossvet.reference.types import Case
+from lossvet.adapters.types import Adapter, Device, Native, Prepared
 
 
 def primitives(isolated: bool = False) -> JaxPrimitives:
@@ -34,20 +32,14 @@ def adapter() -> Adapter:
 
     own = primitives(isolated=True)
     jax = own.jax
-    runner = _Runner(jax, _Ops(jax.numpy, jax.nn, jax.lax.stop_gradient))
-    return Adapter(
-        name="jax",
-        version=jax.__version__,
-        modes=("eager", "jit"),
+    return computing.adapter(
+        own,
+        jax.__version__,
+        _Ops(jax.numpy, jax.nn, jax.lax.stop_gradient),
+        _natives(jax, optax),
+        computing.Habits(zeros=True),
         devices=("cpu", "cuda") if jax.default_backend() == "gpu" else ("cpu",),
-        dtypes=("float32", "float64"),
-        ops=runner.ops,
-        native=_natives(jax, optax),
-        prepare=runner.prepare,
-        read=_read,
-        compiled=lambda: len(runner.signatures),
         measured=measured(jax),
-        primitives=own,
         details=_details(jax, optax),
     )
 
@@ -169,141 +161,6 @@ class _Ops:
 
     def size(self, x: Any, axis: int) -> Any:
         return x.dtype.type(x.shape[axis])
-
-
-@dataclass(frozen=True)
-class _Runner:
-    """Prepares calls, and keeps the jitted functions: one for a recipe, its settings and the outputs asked."""
-
-    jax: Any
-    ops: _Ops
-    jitted: dict[Any, Callable[..., Any]] = field(default_factory=dict)
-    signatures: set[Any] = field(default_factory=set)
-    """What has been compiled: the keys of `jitted`, each with the shapes and dtypes it met."""
-
-    def prepare(
-        self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
-    ) -> Prepared:
-        """Where an output raises, each is asked for alone, so that the others are not lost with it."""
-        absent = {output: reason for output in outputs if (reason := _absent(recipe, case, output))}
-        asked = tuple(output for output in outputs if output not in absent)
-        arrays = steps.inputs(recipe, case, asked)
-        place = self.jax.devices(device)[0]
-        with self._precision(dtype):
-            inputs = {
-                name: self.jax.device_put(array.astype(dtype) if array.dtype.kind == "f" else array, place)
-                for name, array in arrays.items()
-            }
-
-        def function(names: tuple[str, ...]) -> Callable[..., Any]:
-            plain = self._function(recipe, case, names)
-            return self._jit(recipe, case, names, plain, inputs) if mode == "jit" else plain
-
-        def alone(output: str) -> Any:
-            try:
-                return self.jax.block_until_ready(function((output,))(inputs))[output]
-            except Exception as error:
-                return error
-
-        together = function(asked) if asked else lambda inputs: {}
-
-        def apart() -> dict[str, Any]:
-            with self._precision(dtype):
-                return {output: alone(output) for output in asked}
-
-        def dispatch() -> dict[str, Any]:
-            try:
-                with self._precision(dtype):
-                    return {**absent, **together(inputs)}
-            except Exception:
-                return {**absent, **apart()}
-
-        def wait(answers: dict[str, Any]) -> dict[str, Any]:
-            try:
-                self.jax.block_until_ready([answers[output] for output in asked])
-            except Exception:
-                answers = {**absent, **apart()}
-            return {output: answers[output] for output in outputs}  # in order; jit sorts by name
-
-        prepared = Prepared(dispatch, wait)
-        if mode == "jit":
-            prepared()
-        return prepared
-
-    def _precision(self, dtype: str) -> contextlib.AbstractContextManager[Any]:
-        """64 bits for float64 and, for float32, JAX as users have it."""
-        if dtype != "float64":
-            return contextlib.nullcontext()
-        # A context and no process-wide flag: the setting is part of the key of every cache of JAX, traces included.
-        switch = (self.jax if hasattr(self.jax, "enable_x64") else self.jax.experimental).enable_x64
-        context: contextlib.AbstractContextManager[Any] = switch(True)
-        return context
-
-    def _function(self, recipe: Recipe, case: Case, outputs: tuple[str, ...]) -> Callable[[dict[str, Any]], Any]:
-        """The outputs as a function of the inputs by name, the case's cotangent and direction among them.
-
-        Each reduction has a vjp of its own: a joint one would be given zeros for the others, and 0 * inf is NaN.
-        """
-        settings, ops, vjp = steps.settings(case), self.ops, self.jax.vjp
-
-        def function(inputs: dict[str, Any]) -> dict[str, Any]:
-            def loss(reduction: Any, leaves: dict[str, Any]) -> Any:
-                values = {**settings, **inputs, **leaves}
-                params = steps.with_tensors(recipe, values)
-                return steps.losses(recipe, ops, values["logits"], values["labels"], params, (reduction,))[reduction]
-
-            def gradient(reduction: Any, leaves: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-                value, pullback = vjp(lambda chosen: loss(reduction, chosen), leaves)
-                return value, pullback(inputs["cotangent"] if reduction == "none" else ops.jnp.ones_like(value))[0]
-
-            answers: dict[str, Any] = {}
-            for reduction in dict.fromkeys(_reduction(output) for output in outputs if output != "hvp"):
-                names = [output.rpartition("/")[2] for output in outputs if output.startswith(f"gradient/{reduction}/")]
-                if names:
-                    value, gradients = gradient(reduction, {name: inputs[name] for name in names})
-                else:
-                    value, gradients = loss(reduction, {}), {}
-                answers |= {f"loss/{reduction}": value}
-                answers |= {f"gradient/{reduction}/{name}": gradients[name] for name in names}
-            if "hvp" in outputs:
-                x, direction = {"logits": inputs["logits"]}, {"logits": inputs["direction"]}
-                answers["hvp"] = self.jax.jvp(lambda x: gradient("none", x)[1]["logits"], (x,), (direction,))[1]
-            return {output: answers[output] for output in outputs}
-
-        return function
-
-    def _jit(
-        self, recipe: Recipe, case: Case, outputs: tuple[str, ...], function: Callable[..., Any], inputs: dict[str, Any]
-    ) -> Callable[..., Any]:
-        key = (recipe.variant.name, recipe.name, *steps.settings(case).items(), outputs)
-        self.signatures.add((key, *((name, x.shape, str(x.dtype), str(x.device)) for name, x in inputs.items())))
-        return self.jitted.setdefault(key, self.jax.jit(function))
-
-
-def _reduction(output: str) -> Any:
-    """The reduction that an output is of; "hvp" is of the unreduced losses."""
-    return "none" if output == "hvp" else output.split("/")[1]
-
-
-def _absent(recipe: Recipe, case: Case, output: str) -> Missing | None:
-    """Why there is no such output. Into an input that a recipe does without, JAX would answer with zeros."""
-    leaf = output.rpartition("/")[2]
-    if recipe.native is not None and leaf in recipe.native.no_gradient:
-        return Missing(f"{recipe.native.spelling} has no gradient into {leaf}")
-    return steps.missing(recipe, case, _reduction(output))
-
-
-def _read(answers: Mapping[str, Any]) -> dict[str, Outcome]:
-    return {output: _outcome(answer) for output, answer in answers.items()}
-
-
-def _outcome(answer: Any) -> Outcome:
-    match answer:
-        case Missing():
-            return answer
-        case Exception():
-            return Raised(type(answer).__name__, str(answer))
-    return Measured(np.asarray(answer))
 
 
 def _details(jax: Any, optax: Any) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Mode, Tensors, host, mode_of, plain
+from lossvet.adapters.protocol import Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain, separate
 
-MODES = (Mode("eager"), Mode("jit", compiles=True))
+MODES = (Mode("eager", eager=True), Mode("jit", compiles=True))
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,12 @@ class JaxPrimitives:
     def dtype(self, tensor: Any) -> str:
         return str(tensor.dtype)
 
-    def compile(self, function: Function, mode: str) -> Function:
+    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
         if not mode_of(self, mode).compiles:
             return function
-        jitted = self.jax.jit(function)
+        jitted: Function = self.jax.jit(function)
+        if like is not None:
+            return jitted
 
         def call(tensors: Tensors) -> Any:
             with self._wide(tensors):
@@ -76,6 +78,10 @@ class JaxPrimitives:
         with self._wide(inputs):
             return self.jax.jvp(gradient, (inputs[leaf],), (direction,))[1]
 
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
+        """A pass for each loss: a joint one would be given zeros for the others, and 0 * inf is NaN."""
+        return separate(self, losses, inputs, wanted)
+
     def twice(
         self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
     ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
@@ -103,6 +109,9 @@ class JaxPrimitives:
         switch = (self.jax if hasattr(self.jax, "enable_x64") else self.jax.experimental).enable_x64
         context: AbstractContextManager[Any] = switch(True)
         return context
+
+    def scope(self, dtype: str | None, device: str) -> AbstractContextManager[Any]:
+        return self.precision(dtype)
 
     def _wide(self, tensors: Tensors) -> AbstractContextManager[Any]:
         wide = any(getattr(x, "dtype", None) == np.float64 for x in tensors.values())

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Mode, Primitives, Tensors, host, mode_of, plain
+from lossvet.adapters.protocol import (
+    Function,
+    Losses,
+    Mode,
+    Passed,
+    Primitives,
+    Tensors,
+    Wanted,
+    host,
+    mode_of,
+    plain,
+    separate,
+)
 
 NO_DERIVATIVES = "NumPy has no derivatives"
 
@@ -23,7 +35,7 @@ class NumpyPrimitives:
     """`adapters.protocol.Primitives` over arrays."""
 
     name = "numpy"
-    modes = (Mode("eager", forward_mode=False, second_order=False),)
+    modes = (Mode("eager", eager=True, reverse_mode=False, forward_mode=False, second_order=False),)
 
     def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
         return host(array, dtype)
@@ -34,7 +46,7 @@ class NumpyPrimitives:
     def dtype(self, tensor: Any) -> str:
         return np.asarray(tensor).dtype.name
 
-    def compile(self, function: Function, mode: str) -> Function:
+    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
         mode_of(self, mode)
         return function
 
@@ -47,6 +59,9 @@ class NumpyPrimitives:
     def hvp(self, function: Function, inputs: Tensors, leaf: str, cotangent: Any, direction: Any) -> Never:
         raise NotImplementedError(NO_DERIVATIVES)
 
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
+        return separate(self, losses, inputs, wanted)
+
     def twice(self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any) -> Never:
         raise NotImplementedError(NO_DERIVATIVES)
 
@@ -58,3 +73,7 @@ class NumpyPrimitives:
 
     def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
         return nullcontext()
+
+    def scope(self, dtype: str | None, device: str) -> AbstractContextManager[Any]:
+        """Infinite and undefined results are results, and no reason for a warning."""
+        return np.errstate(all="ignore")

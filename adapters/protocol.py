@@ -1,8 +1,8 @@
 """What every framework gives to all that computes with it: a handful of primitives, and how one thing is run with them.
 
-A function takes one mapping, from names to tensors of the framework, and returns a tensor; to `compile`, one that returns
-a mapping or a tuple is as good. The primitives change nothing of the process that they run in: no thread count, flag,
-environment variable or default dtype.
+A function takes one mapping, from names to tensors of the framework, and returns a tensor; `compile` takes one as well
+that returns a mapping or a tuple. The primitives change nothing of the process that they run in: no thread count,
+flag, environment variable or default dtype.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 
 Tensors = Mapping[str, Any]
 Function = Callable[[Tensors], Any]
+Losses = Callable[[Tensors, tuple[Any, ...]], Callable[[], Mapping[Any, Any]]]
+"""From tensors and the names of losses to a call that computes these losses, by name."""
+Passed = dict[str, tuple[Any, dict[str, Any]]]
+"""By name of a loss, its value and its gradients by leaf; under `SECOND`, the product and no gradient. The exception
+that took the place of a tensor may stand there."""
+SECOND = "second"
 Computation = Callable[[Function, Tensors], Mapping[str, Any]]
 """From a function, as a mode runs it, and tensors to outputs by name. `Primitives.vjp` and the others may be called."""
 
@@ -26,14 +32,30 @@ class Mode:
     """A way in which a framework runs a function."""
 
     name: str
+    eager: bool = False
+    """Whether operations run one by one, and nothing is built before the first call."""
     compiles: bool = False
     """Whether a first call costs compilation to machine code, once for each set of shapes."""
     around: bool = False
     """Whether derivatives are taken around the compiled function; else they are compiled together with it."""
+    reverse_mode: bool = True
+    """Whether there are gradients (`Primitives.vjp`)."""
     forward_mode: bool = True
     """Whether there is a forward-mode derivative (`Primitives.jvp`)."""
     second_order: bool = True
     """Whether there is a derivative of a derivative (`Primitives.hvp`)."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be computed of some losses."""
+
+    leaves: Mapping[str, tuple[str, ...]]
+    """By name of a loss, in which leaves its gradient is taken: none where the value alone is wanted."""
+    cotangents: Tensors
+    """By name of a loss, what its gradient is taken along; ones for those that are not here."""
+    second: tuple[str, str, Any] | None = None
+    """The loss and the leaf of a Hessian product (`Primitives.hvp`), and its direction."""
 
 
 class Primitives(Protocol):
@@ -65,8 +87,12 @@ class Primitives(Protocol):
     def dtype(self, tensor: Any) -> str:
         """The name of the dtype of a tensor: "float32", "bfloat16", "int64", "bool"..."""
 
-    def compile(self, function: Function, mode: str) -> Function:
-        """The function as the mode runs it; itself in an eager mode. Raises ValueError where there is no such mode."""
+    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
+        """The function as the mode runs it; itself in an eager mode. Raises ValueError where there is no such mode.
+
+        What is compiled is made for the shapes that it meets, as users have it. Where `like` is given, it is called
+        only with tensors of these names, dtypes, ranks and this device, and has lengths left open as far as it can.
+        """
 
     def vjp(
         self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any = None
@@ -89,6 +115,12 @@ class Primitives(Protocol):
         `cotangent` is as in `vjp`. Raises NotImplementedError where the framework has no derivatives.
         """
 
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
+        """`vjp` and `hvp` of several losses of the same inputs, as a call that is timed: what can be made before, is.
+
+        It is for the framework to choose whether a pass is shared.
+        """
+
     def twice(
         self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
     ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
@@ -108,6 +140,9 @@ class Primitives(Protocol):
 
     def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
         """The context in which tensors of this dtype exist: JAX has float64 only in one. It ends as it began."""
+
+    def scope(self, dtype: str | None, device: str) -> AbstractContextManager[Any]:
+        """`precision`, and whatever else has to hold while tensors on this device are computed."""
 
 
 def mode_of(primitives: Primitives, name: str | None = None) -> Mode:
@@ -150,12 +185,33 @@ def run(
 
         run(p, loss, both, {"logits": x, "weight": w}, mode="jit", dtype="float64")
     """
-    floats = (given.dtype.name for given in map(np.asarray, arrays.values()) if is_float(given))
-    with primitives.precision(dtype or ("float64" if "float64" in floats else None)):
+    floats = {given.dtype.name for given in map(np.asarray, arrays.values()) if is_float(given)}
+    with primitives.scope(dtype or ("float64" if "float64" in floats else None), device):
         tensors = {name: primitives.put(array, dtype, device) for name, array in arrays.items()}
         outputs = built(primitives, function, computation, mode)(tensors)
         primitives.wait(outputs)
         return {name: None if output is None else primitives.read(output) for name, output in outputs.items()}
+
+
+def separate(primitives: Primitives, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
+    """`Primitives.passes`, one pass for each loss and one for the Hessian product."""
+
+    def function(name: str) -> Function:
+        return lambda tensors: losses(tensors, (name,))()[name]
+
+    def one(name: str, leaves: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
+        along = wanted.cotangents.get(name)
+        return primitives.vjp(function(name), inputs, leaves, along) if leaves else (function(name)(inputs), {})
+
+    def call() -> Passed:
+        found = {name: one(name, leaves) for name, leaves in wanted.leaves.items()}
+        if wanted.second is not None:
+            name, leaf, direction = wanted.second
+            product = primitives.hvp(function(name), inputs, leaf, wanted.cotangents.get(name), direction)
+            found[SECOND] = product, {}
+        return found
+
+    return call
 
 
 def host(array: Any, dtype: str | None) -> NDArray[Any]:

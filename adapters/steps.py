@@ -10,6 +10,7 @@ import numpy as np
 
 from lossvet.adapters import reduced
 from lossvet.adapters.types import Adapter, Missing, Ops, Recipe
+from lossvet.reference.output import HVP, gradient, parse
 from lossvet.reference.types import Case, Reduction, array_params
 
 
@@ -70,11 +71,10 @@ def losses(
 
 def unexpected(adapter: Adapter, recipe: Recipe, case: Case, mode: str, output: str) -> bool:
     """Whether this output has to be there: nobody has said that the recipe, or the mode, does without."""
-    kind, *rest = output.split("/")
-    reduction: Reduction = rest[0] if rest else "none"  # type: ignore[assignment]  # output names are made of reductions
-    leaf = rest[1] if kind == "gradient" else kind
+    of = parse(output)
+    leaf = of.leaf if of.kind == "gradient" else of.kind
     without = (*adapter.no_gradient.get(mode, ()), *(recipe.native.no_gradient if recipe.native else ()))
-    return missing(recipe, case, reduction) is None and leaf not in without and "*" not in without
+    return missing(recipe, case, of.reduction) is None and leaf not in without and "*" not in without
 
 
 def widened(recipe: Recipe, outputs: tuple[str, ...]) -> tuple[str, ...]:
@@ -84,20 +84,17 @@ def widened(recipe: Recipe, outputs: tuple[str, ...]) -> tuple[str, ...]:
     """
     if recipe.variant.family == "binary":
         return outputs
-    more = (
-        o.removesuffix("logits") + "sample_weight"
-        for o in outputs
-        if o.startswith("gradient/") and o.endswith("/logits")
-    )
+    asked = [parse(output) for output in outputs]
+    more = (gradient(o.reduction, "sample_weight") for o in asked if o.kind == "gradient" and o.leaf == "logits")
     return tuple(sorted({*outputs, *more}))
 
 
 def inputs(recipe: Recipe, case: Case, outputs: tuple[str, ...]) -> dict[str, Any]:
     """The arrays that these outputs are computed from, by name: the tensors, and cotangent and direction where used."""
-    given = tensors(recipe, case)
-    if "hvp" in outputs:
+    given, asked = tensors(recipe, case), [parse(output) for output in outputs]
+    if HVP in asked:
         given["direction"] = case.direction
-    if "hvp" in outputs or any(output.startswith("gradient/none/") for output in outputs):
+    if any(o.kind != "loss" and o.reduction == "none" for o in asked):
         given["cotangent"] = case.cotangent
     return given
 

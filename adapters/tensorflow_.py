@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
-from lossvet.adapters import steps, tensorflow_ops, tensorflow_recipes
+from lossvet.adapters import computing, tensorflow_ops, tensorflow_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
 from lossvet.adapters.tensorflow_primitives import TensorFlowPrimitives
-from lossvet.adapters.types import Adapter, Device, Native, Outcome, Prepared, Recipe
-from lossvet.reference.types import Case, Reduction
+from lossvet.adapters.types import Adapter, Device, Native, Prepared
+from lossvet.reference.types import Reduction
 
 KERAS_REDUCTIONS: dict[Reduction, str] = {
     "none": "none",
@@ -42,8 +41,8 @@ def primitives(isolated: bool = False) -> TensorFlowPrimitives:
     tf = tensorflow_ops.start(isolated)
     if not tf.compat.v1.executing_eagerly_outside_functions():
         raise RuntimeError(
-            "TensorFlow has TF1 behaviour in this process, as disable_v2_behavior or disable_eager_execution was called: "
-            "use tensorflow_v1, or a process of its own"
+            "TensorFlow has TF1 behaviour in this process (by disable_v2_behavior or disable_eager_execution): use "
+            "tensorflow_v1, or a process of its own"
         )
     return TensorFlowPrimitives(tf)
 
@@ -52,21 +51,14 @@ def adapter() -> Adapter:
     """TensorFlow and Keras with their losses, in a process that is set up for them."""
     own = replace(primitives(isolated=True), autograph=False)
     tf = own.tf
-    runner = Runner(tf)
-    return Adapter(
-        name="tensorflow",
-        version=tf.__version__,
-        modes=("eager", "graph", "xla"),
+    return computing.adapter(
+        own,
+        tf.__version__,
+        TensorFlowOps(tf),
+        _with_recipes(tf),
+        computing.Habits(words=tensorflow_ops.words),
         devices=tensorflow_ops.devices(tf),
-        dtypes=("float32", "float64"),
-        ops=runner.ops,
-        native=_with_recipes(tf),
-        prepare=runner.prepare,
-        read=runner.read,
-        compiled=lambda: len(runner.compiled),
-        eager=("eager", "graph"),
         measured=measured(tf),
-        primitives=own,
         details={
             **tensorflow_ops.details(tf, tf.exp(tf.constant([-95.0] * 8)).numpy()),
             "keras": tf.keras.__version__,
@@ -206,107 +198,3 @@ def _keras(
         sample_weight=sample_weight,
         ignore_index=ignore_index,
     )
-
-
-class Runner:
-    """Runs recipes. A traced function serves every shape: its signature leaves each length open."""
-
-    def __init__(self, tf: Any) -> None:
-        self.tf = tf
-        self.ops = TensorFlowOps(tf)
-        self.functions: dict[Any, Any] = {}
-        self.compiled: set[Any] = set()
-
-    def prepare(
-        self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
-    ) -> Prepared:
-        settings = steps.settings(case)
-        with self.tf.device(device):
-            inputs = {k: self.tf.constant(a) for k, a in tensorflow_ops.arrays(recipe, case, dtype, outputs).items()}
-
-        @cache
-        def function(names: tuple[str, ...]) -> Any:
-            return self.function(recipe, settings, names, inputs, mode, device)
-
-        def compute(names: tuple[str, ...]) -> dict[str, Any]:
-            with self.tf.device(device):
-                if mode == "eager":
-                    return self.compute(recipe, settings, names, inputs)
-                answers: dict[str, Any] = function(names)(inputs)
-                return answers
-
-        def wait(answers: dict[str, Any]) -> dict[str, Any]:
-            if device != "cpu":
-                self.tf.test.experimental.sync_devices()
-            return answers
-
-        prepared = Prepared(tensorflow_ops.answering(recipe, case, outputs, compute), wait)
-        if mode != "eager":
-            prepared()  # traces and compiles
-        return prepared
-
-    def read(self, answer: Mapping[str, Any]) -> dict[str, Outcome]:
-        """IndexedSlices are made dense by TensorFlow, which refuses an index that is out of range."""
-        return tensorflow_ops.read(answer, lambda value: self.tf.convert_to_tensor(value).numpy())
-
-    def compute(
-        self, recipe: Recipe, settings: Mapping[str, Any], names: tuple[str, ...], inputs: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """The outputs by name, as tensors, IndexedSlices or None. One call of `tape.gradient` for each reduction.
-
-        A tape that nobody needs is not there: it would be timed.
-        """
-        tf, asked = self.tf, tensorflow_ops.request(names)
-        logits, params = inputs["logits"], steps.with_tensors(recipe, {**settings, **inputs})
-        leaves = {leaf: inputs[leaf] for own in asked.gradients.values() for leaf in own}
-        with self.tape(asked.hvp) as second:
-            if asked.hvp:
-                leaves["logits"] = logits
-                second.watch(logits)
-            with self.tape(bool(leaves), persistent=len(asked.gradients) + asked.hvp > 1) as first:
-                if leaves:
-                    first.watch(leaves)
-                losses = steps.losses(recipe, self.ops, logits, inputs["labels"], params, asked.reductions)
-                targets = dict(losses)
-                if asked.hvp or "none" in asked.gradients:
-                    targets["none"] = tf.reduce_sum(inputs["cotangent"] * losses["none"])
-            gradients: dict[str, Any] = {}
-            if asked.hvp or "none" in asked.gradients:
-                gradients["none"] = first.gradient(targets["none"], leaves)
-            along = None
-            if asked.hvp and gradients["none"]["logits"] is not None:
-                along = tf.reduce_sum(gradients["none"]["logits"] * inputs["direction"])
-        for reduction in asked.gradients:
-            if reduction != "none":
-                gradients[reduction] = first.gradient(targets[reduction], leaves)
-        return {
-            **{f"loss/{r}": losses[r] for r in asked.losses},
-            **{f"gradient/{r}/{leaf}": gradients[r][leaf] for r, own in asked.gradients.items() for leaf in own},
-            **({"hvp": None if along is None else second.gradient(along, logits)} if asked.hvp else {}),
-        }
-
-    def tape(self, needed: bool, persistent: bool = False) -> Any:
-        """A gradient tape, or nothing."""
-        if not needed:
-            return nullcontext()
-        return self.tf.GradientTape(persistent=persistent, watch_accessed_variables=False)
-
-    def function(
-        self,
-        recipe: Recipe,
-        settings: Mapping[str, Any],
-        names: tuple[str, ...],
-        inputs: Mapping[str, Any],
-        mode: str,
-        device: str,
-    ) -> Any:
-        """The traced function for these outputs; XLA compiles it once more for every set of shapes."""
-        specs = {k: self.tf.TensorSpec([None] * x.shape.rank, x.dtype) for k, x in inputs.items()}
-        key = (recipe, mode, device, names, tuple(settings.items()), tuple(specs.items()))
-        if key not in self.functions:
-            compute = partial(self.compute, recipe, settings, names)
-            traced = self.tf.function(compute, jit_compile=mode == "xla", autograph=False)
-            self.functions[key] = traced.get_concrete_function(specs)
-        if mode == "xla":
-            self.compiled.add((key, tuple(tuple(x.shape) for x in inputs.values())))
-        return self.functions[key]

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import NDArray
-
-from lossvet.adapters import steps
-from lossvet.adapters.types import Measured, Missing, Native, Outcome, Raised, Recipe
-from lossvet.reference.types import REDUCTIONS, Case, Reduction
+from lossvet.adapters.types import Native
+from lossvet.reference.types import Reduction
 
 ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -146,91 +142,8 @@ def fused(
     return Native(call, spelling, no_gradient=no_gradient)
 
 
-@dataclass(frozen=True)
-class Request:
-    """Outputs asked for: the reduced losses, the leaves of the gradient of each reduction, and the Hessian product."""
-
-    losses: tuple[Reduction, ...]
-    gradients: Mapping[Reduction, tuple[str, ...]]
-    hvp: bool
-
-    @property
-    def reductions(self) -> tuple[Reduction, ...]:
-        """The losses that these outputs are made from."""
-        needed = {*self.losses, *self.gradients, *(("none",) if self.hvp else ())}
-        return tuple(r for r in REDUCTIONS if r in needed)
-
-
-def request(names: tuple[str, ...]) -> Request:
-    parts = [name.split("/") for name in names]
-    leaves = {r: tuple(p[2] for p in parts if p[0] == "gradient" and p[1] == r) for r in REDUCTIONS}
-    return Request(
-        losses=tuple(r for r in REDUCTIONS if ["loss", r] in parts),
-        gradients={r: own for r, own in leaves.items() if own},
-        hvp=["hvp"] in parts,
-    )
-
-
-def arrays(recipe: Recipe, case: Case, dtype: str, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """All that is fed for these outputs, by name: floats in the dtype, integers kept."""
-    given = steps.inputs(recipe, case, names)
-    return {name: a.astype(dtype) if a.dtype.kind == "f" else a for name, a in given.items()}
-
-
-def answering(
-    recipe: Recipe, case: Case, names: tuple[str, ...], compute: Callable[[tuple[str, ...]], dict[str, Any]]
-) -> Callable[[], dict[str, Any]]:
-    """A call of `compute` for the outputs that the recipe has, in the framework's types; for the others, why not."""
-    why = {name: reason for name in names if (reason := steps.missing(recipe, case, _reduction(name))) is not None}
-    asked = tuple(name for name in names if name not in why)
-    return lambda: {**why, **_attempt(compute, asked)}
-
-
-def read(answer: Mapping[str, Any], to_array: Callable[[Any], NDArray[Any]]) -> dict[str, Outcome]:
-    def outcome(name: str, value: Any) -> Outcome:
-        if value is None:
-            return Missing(f"no gradient into {'logits' if name == 'hvp' else name.rpartition('/')[2]}")
-        if isinstance(value, Raised | Missing):
-            return value
-        try:
-            return Measured(to_array(value))
-        except Exception as error:
-            return raised(error)
-
-    return {name: outcome(name, value) for name, value in answer.items()}
-
-
-def raised(error: Exception) -> Raised:
-    """The exception, without the stack traces that TensorFlow writes into the words of an error of a graph."""
-    words = str(error).partition("\n\nOriginal stack trace")[0]
-    traced = words.rfind('  File "')
-    return Raised(type(error).__name__, (words if traced < 0 else words[traced:].partition("\n")[2]).strip())
-
-
-def _attempt(compute: Callable[[tuple[str, ...]], dict[str, Any]], names: tuple[str, ...]) -> dict[str, Any]:
-    """All outputs at once; where that is refused, part by part, so that one refusal loses only its own part.
-
-    A part is one loss, the gradients of one reduction, or the Hessian product. What needs a loss that was refused is
-    refused with the same words, and not asked for again.
-    """
-    if not names:
-        return {}
-    try:
-        return compute(names)
-    except Exception as error:
-        parts = {tuple(other for other in names if _part(other) == _part(name)): None for name in names}
-        if len(parts) == 1:
-            return dict.fromkeys(names, raised(error))
-    found: dict[str, Any] = {}
-    for part in sorted(parts, key=lambda part: not part[0].startswith("loss/")):
-        loss = found.get(f"loss/{_reduction(part[0])}")
-        found |= dict.fromkeys(part, loss) if isinstance(loss, Raised) else _attempt(compute, part)
-    return found
-
-
-def _part(name: str) -> str:
-    return "/".join(name.split("/")[:2])
-
-
-def _reduction(name: str) -> Reduction:
-    return next((r for r in REDUCTIONS if f"/{r}" in name), "none")
+def words(error: Exception) -> str:
+    """What an exception says, without the stack traces that TensorFlow writes into the words of an error of a graph."""
+    text = str(error).partition("\n\nOriginal stack trace")[0]
+    traced = text.rfind('  File "')
+    return (text if traced < 0 else text[traced:].partition("\n")[2]).strip()

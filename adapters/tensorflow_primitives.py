@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Mode, Tensors, host, mode_of, plain
+from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain
 
-MODES = (Mode("eager"), Mode("graph"), Mode("xla", compiles=True))
+MODES = (Mode("eager", eager=True), Mode("graph"), Mode("xla", compiles=True))
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,16 @@ class TensorFlowPrimitives:
     def dtype(self, tensor: Any) -> str:
         return str(tensor.dtype.name)
 
-    def compile(self, function: Function, mode: str) -> Function:
-        if mode_of(self, mode).name == "eager":
+    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
+        if mode_of(self, mode).eager:
             return function
-        compiled: Function = self.tf.function(function, jit_compile=mode == "xla", autograph=self.autograph)
-        return compiled
+        compiled = self.tf.function(function, jit_compile=mode == "xla", autograph=self.autograph)
+        if like is None:
+            own: Function = compiled
+            return own
+        specs = {name: self.tf.TensorSpec([None] * x.shape.rank, x.dtype) for name, x in like.items()}
+        traced: Function = compiled.get_concrete_function(specs)
+        return traced
 
     def vjp(
         self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any = None
@@ -63,6 +69,41 @@ class TensorFlowPrimitives:
             gradient = self._gradients(first, value, x, cotangent)[leaf]
         return self._gradients(second, gradient, x, direction)[leaf]
 
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
+        """One tape for all losses, and one way back for each. A tape that nobody needs is not there: it is timed."""
+        by_loss = {name: {leaf: inputs[leaf] for leaf in leaves} for name, leaves in wanted.leaves.items()}
+        if wanted.second is not None:
+            name, leaf, direction = wanted.second
+            by_loss.setdefault(name, {})[leaf] = inputs[leaf]
+        leaves = {leaf: x for own in by_loss.values() for leaf, x in own.items()}
+        several = sum(map(bool, by_loss.values())) > 1
+        compute = losses(inputs, tuple(by_loss))
+
+        def gradients(tape: Any, values: Any, name: str) -> dict[str, Any]:
+            return self._gradients(tape, values[name], by_loss[name], wanted.cotangents.get(name))
+
+        def first() -> tuple[Any, Any, Passed]:
+            with self._tape(leaves, several) as tape:
+                values = compute()
+            return tape, values, {}
+
+        def call() -> Passed:
+            if not leaves:
+                return {name: (value, {}) for name, value in compute().items()}
+            if wanted.second is None:
+                tape, values, found = first()
+            else:
+                with self._tape({leaf: inputs[leaf]}) as over:
+                    tape, values, found = first()
+                    found[name] = values[name], gradients(tape, values, name)
+                found[SECOND] = self._gradients(over, found[name][1][leaf], {leaf: inputs[leaf]}, direction)[leaf], {}
+            for other in by_loss:
+                if other not in found:
+                    found[other] = values[other], gradients(tape, values, other)
+            return found
+
+        return call
+
     def twice(
         self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
     ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
@@ -77,14 +118,22 @@ class TensorFlowPrimitives:
         return False
 
     def wait(self, tensors: Any) -> None:
-        if self.tf.config.list_physical_devices("GPU"):
+        if self._gpu:
             self.tf.test.experimental.sync_devices()
 
     def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def _tape(self, watched: Tensors) -> Any:
-        return Watching(self.tf.GradientTape(watch_accessed_variables=False), dict(watched))
+    def scope(self, dtype: str | None, device: str) -> AbstractContextManager[Any]:
+        context: AbstractContextManager[Any] = self.tf.device(device)
+        return context
+
+    @cached_property
+    def _gpu(self) -> bool:
+        return bool(self.tf.config.list_physical_devices("GPU"))
+
+    def _tape(self, watched: Tensors, persistent: bool = False) -> Any:
+        return Watching(self.tf.GradientTape(persistent, watch_accessed_variables=False), dict(watched))
 
     def _floats(self, tensors: Tensors) -> dict[str, Any]:
         return {name: x for name, x in tensors.items() if x.dtype.is_floating}

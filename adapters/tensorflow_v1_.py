@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lossvet.adapters import steps, tensorflow_ops
+from lossvet.adapters import computing, tensorflow_ops
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
+from lossvet.adapters.tensorflow_v1_graphs import config
 from lossvet.adapters.tensorflow_v1_primitives import TensorFlowV1Primitives
-from lossvet.adapters.types import Adapter, Device, Native, Outcome, Prepared, Recipe
-from lossvet.reference.types import Case, Reduction
+from lossvet.adapters.types import Adapter, Device, Native, Prepared
+from lossvet.reference.types import Reduction
 
 LOSSES_REDUCTIONS: dict[Reduction, str] = {
     "none": "NONE",
@@ -52,25 +53,19 @@ def adapter() -> Adapter:
     """The TF1 API with its losses, in a process that is set up for it."""
     own = primitives(isolated=True)
     tf = own.tf
-    runner = Runner(tf)
-    return Adapter(
-        name="tensorflow_v1",
-        version=tf.__version__,
-        modes=("session",),
+    return computing.adapter(
+        own,
+        tf.__version__,
+        TensorFlowOps(tf),
+        natives(tf),
+        computing.Habits(words=tensorflow_ops.words),
         devices=tensorflow_ops.devices(tf),
-        dtypes=("float32", "float64"),
-        ops=runner.ops,
-        native=natives(tf),
-        prepare=runner.prepare,
-        read=runner.read,
-        eager=("session",),
-        measured=measured(tf, runner.session),
-        primitives=own,
-        details=tensorflow_ops.details(tf, runner.smallest()),
+        measured=measured(tf, own.threads),
+        details=tensorflow_ops.details(tf, _smallest(tf, own.threads)),
     )
 
 
-def measured(tf: Any, session: Callable[[Any], Any]) -> dict[str, Device]:
+def measured(tf: Any, threads: int) -> dict[str, Device]:
     """How calls on a GPU are measured: `session.run` waits by itself, after every call, so that nothing ever queues.
 
     What it is fed and answers lies in the host's memory: the way there and back is part of its time. It does not tell
@@ -84,7 +79,7 @@ def measured(tf: Any, session: Callable[[Any], Any]) -> dict[str, Device]:
         with graph.as_default(), graph.device("gpu"):
             source = v1.Variable(v1.ones([nbytes // 8]), dtype="float32")
             moved = v1.negative(source).op  # no tensor, or it would be fetched
-        running = session(graph)
+        running = v1.Session(graph=graph, config=config(tf, threads))
         running.run(source.initializer)
         return Prepared(lambda: running.run(moved))
 
@@ -189,92 +184,11 @@ def _sparse(tf: Any, weights: str, weigh: Callable[[Any, Any, Any], Any]) -> Nat
     return _losses(tf, "sparse_softmax_cross_entropy", f"y, x, {weights}", lambda x, y, p: (y, weigh(x, y, p)))
 
 
-class Runner:
-    """Runs recipes: one graph and session for all shapes of a recipe, and one session.run for all outputs of a case."""
-
-    def __init__(self, tf: Any) -> None:
-        self.tf = tf
-        self.ops = TensorFlowOps(tf)
-        self.graphs: dict[Any, Callable[[Mapping[str, Any]], dict[str, Any]]] = {}
-
-    def prepare(
-        self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
-    ) -> Prepared:
-        inputs, settings = tensorflow_ops.arrays(recipe, case, dtype, outputs), steps.settings(case)
-        graphs: dict[tuple[str, ...], Callable[[Mapping[str, Any]], dict[str, Any]]] = {}
-
-        def compute(names: tuple[str, ...]) -> dict[str, Any]:
-            if names not in graphs:
-                kinds = tuple((name, a.dtype.name, a.ndim) for name, a in inputs.items())
-                key = (recipe, device, names, tuple(settings.items()), kinds)
-                if key not in self.graphs:
-                    self.graphs[key] = self.build(recipe, settings, names, kinds, device)
-                graphs[names] = self.graphs[key]
-            return graphs[names](inputs)
-
-        prepared = Prepared(tensorflow_ops.answering(recipe, case, outputs, compute))
-        prepared()  # builds the graph, and lets the session prepare it
-        return prepared
-
-    def read(self, answer: Mapping[str, Any]) -> dict[str, Outcome]:
-        return tensorflow_ops.read(answer, np.asarray)
-
-    def build(
-        self,
-        recipe: Recipe,
-        settings: Mapping[str, Any],
-        names: tuple[str, ...],
-        kinds: tuple[tuple[str, str, int], ...],
-        device: str,
-    ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-        """A graph of its own, as a call from arrays to arrays; outputs without a gradient are None."""
-        v1 = self.tf.compat.v1
-        graph = v1.Graph()
-        with graph.as_default(), graph.device(device):
-            inputs = {name: v1.placeholder(dtype, [None] * rank, name) for name, dtype, rank in kinds}
-            outputs = self.compute(recipe, settings, names, inputs)
-            fetches = {
-                k: self.tf.convert_to_tensor(x) for k, x in outputs.items() if x is not None
-            }  # IndexedSlices too
-        session = self.session(graph)
-
-        def run(arrays: Mapping[str, Any]) -> dict[str, Any]:
-            answer = session.run(fetches, {inputs[name]: array for name, array in arrays.items()})
-            return {name: answer.get(name) for name in names}
-
-        return run
-
-    def compute(
-        self, recipe: Recipe, settings: Mapping[str, Any], names: tuple[str, ...], inputs: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """The outputs by name, as tensors of the graph, IndexedSlices or None."""
-        v1, asked = self.tf.compat.v1, tensorflow_ops.request(names)
-        logits, params = inputs["logits"], steps.with_tensors(recipe, {**settings, **inputs})
-        losses = steps.losses(recipe, self.ops, logits, inputs["labels"], params, asked.reductions)
-        targets = dict(losses)
-        if asked.hvp or "none" in asked.gradients:
-            targets["none"] = self.tf.reduce_sum(inputs["cotangent"] * losses["none"])
-        outputs = {f"loss/{r}": losses[r] for r in asked.losses}
-        for reduction, leaves in asked.gradients.items():
-            gradients = v1.gradients(targets[reduction], [inputs[leaf] for leaf in leaves])
-            outputs |= {f"gradient/{reduction}/{leaf}": g for leaf, g in zip(leaves, gradients, strict=True)}
-        if asked.hvp:
-            known = "gradient/none/logits"
-            gradient = outputs[known] if known in outputs else v1.gradients(targets["none"], logits)[0]
-            along = None if gradient is None else self.tf.reduce_sum(gradient * inputs["direction"])
-            outputs["hvp"] = None if along is None else v1.gradients(along, logits)[0]
-        return outputs
-
-    def session(self, graph: Any) -> Any:
-        """With one thread, and every operation on the device that it was given."""
-        v1 = self.tf.compat.v1
-        threads = {"intra_op_parallelism_threads": 1, "inter_op_parallelism_threads": 1}
-        return v1.Session(graph=graph, config=v1.ConfigProto(allow_soft_placement=False, **threads))
-
-    def smallest(self) -> NDArray[Any]:
-        """exp(-95) in float32, as a session computes it."""
-        v1 = self.tf.compat.v1
-        with v1.Graph().as_default() as graph, self.session(graph) as session:
-            x = v1.placeholder("float32", [None])
-            array: NDArray[Any] = session.run(self.tf.exp(x), {x: np.full(8, -95.0)})
-            return array
+def _smallest(tf: Any, threads: int) -> NDArray[Any]:
+    """exp(-95) in float32, as a session computes it."""
+    v1 = tf.compat.v1
+    graph = v1.Graph()
+    with graph.as_default(), v1.Session(graph=graph, config=config(tf, threads)) as session:
+        x = v1.placeholder("float32", [None])
+        array: NDArray[Any] = session.run(tf.exp(x), {x: np.full(8, -95.0)})
+        return array

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from types import FunctionType
 from typing import Any
 
-from lossvet.adapters import steps, torch_recipes
+from lossvet.adapters import computing, torch_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, EventClock
 from lossvet.adapters.torch_primitives import TorchPrimitives
-from lossvet.adapters.types import Adapter, Device, Measured, Missing, Native, Outcome, Prepared, Raised, Recipe
-from lossvet.reference.types import Case, Reduction
+from lossvet.adapters.types import Adapter, Device, Native, Prepared
+from lossvet.reference.types import Reduction
 
 PLAIN: Mapping[Reduction, str] = {"none": "reduction='none'", "sum": "reduction='sum'", "mean": ""}
 WEIGHTED: Mapping[Reduction, str] = {"none": "reduction='none'", "sum": "reduction='sum'", "weighted_mean": ""}
@@ -61,24 +60,22 @@ def adapter() -> Adapter:
     """PyTorch with its losses, in a process that is set up for it."""
     own = replace(primitives(isolated=True), fullgraph=True)
     torch = own.torch
-    ops = _Ops(torch)
-    runner = _Runner(torch, ops)
-    return Adapter(
-        name="torch",
-        version=torch.__version__,
-        modes=("eager", "compile"),
+    return computing.adapter(
+        own,
+        torch.__version__,
+        _Ops(torch),
+        _natives(torch),
+        computing.Habits(refusal=own.refusal, no_derivative=NO_DERIVATIVE),
+        compiled=lambda: _compiled(torch),
         devices=("cpu", "cuda") if torch.cuda.is_available() else ("cpu",),
-        dtypes=("float32", "float64"),
-        ops=ops,
-        native=_natives(torch),
-        prepare=runner.prepare,
-        read=_read,
-        compiled=runner.compiled,
-        no_gradient={"compile": ("hvp",)},  # AOTAutograd has no double backward
         measured=measured(torch),
-        primitives=own,
         details=_details(torch),
     )
+
+
+def _compiled(torch: Any) -> int:
+    """The graphs that torch.compile has compiled: one function has several where it met shapes of several kinds."""
+    return int(torch._dynamo.utils.counters["stats"]["unique_graphs"]) if "torch._dynamo" in sys.modules else 0
 
 
 def measured(torch: Any) -> dict[str, Device]:
@@ -195,185 +192,6 @@ class _Ops:
 
     def size(self, x: Any, axis: int) -> Any:
         return x.new_full((), x.shape[axis])
-
-
-class _Runner:
-    """Prepares calls, and keeps what it learnt: compiled functions, and which inputs natives have no gradient into."""
-
-    def __init__(self, torch: Any, ops: _Ops) -> None:
-        self.torch, self.ops = torch, ops
-        self.functions: dict[Any, Callable[..., Any]] = {}
-        self.refusals: dict[tuple[str, str, str], Missing | None] = {}
-
-    def prepare(
-        self, recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]
-    ) -> Prepared:
-        """The call runs a forward and a backward pass for each reduction asked for, and another of both for "hvp".
-
-        They are not shared between reductions: a compiled forward pass can be gone back through only once.
-        """
-        grad = self.torch.autograd.grad
-        tensors = {name: self._tensor(array, dtype, device) for name, array in steps.tensors(recipe, case).items()}
-        cotangent, direction = (self._tensor(array, dtype, device) for array in (case.cotangent, case.direction))
-        absent = {output: reason for output in outputs if (reason := self._absent(recipe, case, tensors, output))}
-        asked = [output for output in outputs if output not in absent]
-        wanted = _leaves(asked)
-        grounds = {r: set(names) for r, names in wanted.items()}
-        if "hvp" in asked:  # with what the gradients need, or a compiled function would be compiled once more
-            grounds.setdefault("none", set()).add("logits")
-        inputs = {
-            r: {name: x.clone().requires_grad_() if name in needed else x for name, x in tensors.items()}
-            for r, needed in grounds.items()
-        }
-        kind = (dtype, device, recipe.variant.name, recipe.name, *steps.settings(case).items())
-
-        def compiled(reduction: Reduction) -> Callable[[], Any]:
-            plain = self._forward(recipe, case, reduction, tuple(tensors))
-            return partial(
-                self._compile((*kind, reduction, *sorted(grounds[reduction])), plain), *inputs[reduction].values()
-            )
-
-        def eager(reduction: Reduction) -> Callable[[], Any]:
-            return self._eager(recipe, case, reduction, inputs[reduction])
-
-        forward = {r: (compiled if mode == "compile" else eager)(r) for r in inputs}
-
-        def first(reduction: Reduction, names: Sequence[str]) -> Callable[[], dict[str, Any]]:
-            """The loss of this reduction and its gradients. What can be made before the call is: the call is timed."""
-            loss, gradients = f"loss/{reduction}", [f"gradient/{reduction}/{name}" for name in names]
-            compute, into = forward[reduction], [inputs[reduction][name] for name in names]
-            along = cotangent if reduction == "none" else None
-
-            def call() -> dict[str, Any]:
-                try:
-                    value = compute()
-                except Exception as error:
-                    return dict.fromkeys((loss, *gradients), error)
-                if not into:
-                    return {loss: value}
-                try:
-                    computed = grad(value, into, along, allow_unused=True)
-                except Exception as error:
-                    return {loss: value, **dict.fromkeys(gradients, error)}
-                return {loss: value, **dict(zip(gradients, computed, strict=True))}
-
-            return call
-
-        def second() -> dict[str, Any]:
-            x = inputs["none"]["logits"]
-            try:
-                (gradient,) = grad(forward["none"](), x, cotangent, create_graph=True)
-                return {"hvp": grad(gradient, x, direction, allow_unused=True)[0]}
-            except Exception as error:
-                return {"hvp": error}
-
-        parts = [first(reduction, names) for reduction, names in wanted.items()]
-        parts += [second] if "hvp" in asked else []
-
-        def dispatch() -> dict[str, Any]:
-            answers: dict[str, Any] = dict(absent)
-            for part in parts:
-                answers |= part()
-            return {output: answers[output] for output in outputs}
-
-        def wait(answers: dict[str, Any]) -> dict[str, Any]:
-            if device.startswith("cuda"):
-                self.torch.cuda.synchronize()
-            return answers
-
-        prepared = Prepared(dispatch, wait)
-        if mode == "compile":
-            prepared()
-        return prepared
-
-    def compiled(self) -> int:
-        """The graphs that torch.compile has compiled: one function has several where it met shapes of several kinds."""
-        return int(self.torch._dynamo.utils.counters["stats"]["unique_graphs"]) if self.functions else 0
-
-    def _tensor(self, array: Any, dtype: str, device: str) -> Any:
-        """Floats in the dtype asked for, integers (sparse labels) in their own."""
-        return self.torch.tensor(array.astype(dtype) if array.dtype.kind == "f" else array, device=device)
-
-    def _eager(self, recipe: Recipe, case: Case, reduction: Reduction, given: Mapping[str, Any]) -> Callable[[], Any]:
-        """The reduced loss of these tensors."""
-        params = steps.with_tensors(recipe, {**steps.settings(case), **given})
-        logits, labels, ops, own = given["logits"], given["labels"], self.ops, (reduction,)
-        return lambda: steps.losses(recipe, ops, logits, labels, params, own)[reduction]
-
-    def _forward(self, recipe: Recipe, case: Case, reduction: Reduction, names: tuple[str, ...]) -> Callable[..., Any]:
-        """The reduced loss as a function of tensors in the order of `names`; settings are its constants."""
-        settings, ops = steps.settings(case), self.ops
-
-        def forward(*tensors: Any) -> Any:
-            values = dict(zip(names, tensors, strict=True))
-            params = steps.with_tensors(recipe, {**settings, **values})
-            return steps.losses(recipe, ops, values["logits"], values["labels"], params, (reduction,))[reduction]
-
-        return forward
-
-    def _compile(self, key: Any, function: Any) -> Callable[..., Any]:
-        """The function compiled, once for each key, from code of its own.
-
-        PyTorch counts recompilations by code object, and after eight of them runs eagerly; `fullgraph` would raise.
-        """
-        if key not in self.functions:
-            code, closure = function.__code__.replace(), function.__closure__
-            alone = FunctionType(code, function.__globals__, function.__name__, None, closure)
-            self.functions[key] = self.torch.compile(alone, dynamic=True, fullgraph=True)
-        return self.functions[key]
-
-    def _absent(self, recipe: Recipe, case: Case, tensors: Mapping[str, Any], output: str) -> Missing | None:
-        """Why there is no such output: no such reduction, or an input that a native function refuses to differentiate.
-
-        A refusal comes with the forward pass, and would take the loss and the other gradients with it.
-        """
-        _, *path = output.split("/")
-        reduction: Any = path[0] if path else "none"  # "hvp" is of the unreduced losses
-        leaf = path[1] if len(path) > 1 else None
-        absent = steps.missing(recipe, case, reduction)
-        if absent or leaf is None or recipe.native is None:
-            return absent
-        key = (recipe.variant.name, recipe.name, leaf)
-        if key not in self.refusals:
-            probed = {**tensors, leaf: tensors[leaf].clone().requires_grad_()}
-            forward = self._forward(recipe, case, "none", tuple(probed))
-            try:
-                forward(*probed.values())
-                self.refusals[key] = None
-            except Exception as error:
-                match _outcome(error, leaf):
-                    case Missing() as refusal:
-                        self.refusals[key] = refusal
-                    case _:
-                        return None  # a fault of this case: the call will meet it again
-        return self.refusals[key]
-
-
-def _leaves(outputs: Sequence[str]) -> dict[Any, list[str]]:
-    """The leaves to differentiate in, by reduction; a reduction of which only the loss is asked has none."""
-    wanted: dict[Any, list[str]] = {}
-    for output in outputs:
-        if output != "hvp":
-            _, reduction, *leaf = output.split("/")
-            wanted.setdefault(reduction, []).extend(leaf)
-    return wanted
-
-
-def _read(answers: Mapping[str, Any]) -> dict[str, Outcome]:
-    return {output: _outcome(answer, output.rpartition("/")[2]) for output, answer in answers.items()}
-
-
-def _outcome(answer: Any, leaf: str) -> Outcome:
-    match answer:
-        case Missing():
-            return answer
-        case None:
-            return Missing(f"no gradient into {leaf}")
-        case Exception() if any(words in str(answer) for words in NO_DERIVATIVE):
-            return Missing(f"no such derivative: {answer}")
-        case Exception():
-            return Raised(type(answer).__name__, str(answer))
-    return Measured(answer.detach().cpu().numpy())
 
 
 def _details(torch: Any) -> dict[str, str]:

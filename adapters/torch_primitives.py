@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property, partial
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Function, Mode, Tensors, is_float, mode_of, plain
+from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Passed, Tensors, Wanted, is_float, mode_of, plain
 
 MODES = (
-    Mode("eager"),
+    Mode("eager", eager=True),
     Mode("compile", compiles=True, around=True, forward_mode=False, second_order=False),  # AOTAutograd has neither
 )
 
@@ -48,7 +49,7 @@ class TorchPrimitives:
     def dtype(self, tensor: Any) -> str:
         return str(tensor.dtype).removeprefix("torch.")
 
-    def compile(self, function: Function, mode: str) -> Function:
+    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
         """PyTorch counts recompilations by code object, and after eight runs eagerly: each function has its own."""
         if not mode_of(self, mode).compiles:
             return function
@@ -58,10 +59,10 @@ class TorchPrimitives:
 
         code = call.__code__.replace()
         alone = FunctionType(code, call.__globals__, call.__name__, call.__defaults__, call.__closure__)
-        compiled, dual = (
-            self.torch.compile(alone, dynamic=True, fullgraph=self.fullgraph),
-            self.torch.autograd.forward_ad,
-        )
+        compiled: Function = self.torch.compile(alone, dynamic=True, fullgraph=self.fullgraph)
+        if like is not None:
+            return compiled
+        dual = self.torch.autograd.forward_ad
 
         def checked(tensors: Tensors) -> Any:
             if dual._current_level >= 0:
@@ -96,6 +97,13 @@ class TorchPrimitives:
             gradient = self._gradients(value, {leaf: x}, cotangent, create_graph=True)[leaf]
         return None if gradient is None else self._gradients(gradient, {leaf: x}, direction)[leaf]
 
+    def passes(self, losses: Losses, inputs: Tensors, wanted: Wanted) -> Callable[[], Passed]:
+        """A pass for each loss: a compiled forward pass can be gone back through only once."""
+        calls = {name: self._pass(losses, inputs, name, wanted) for name in wanted.leaves}
+        if wanted.second is not None:
+            calls[SECOND] = partial(self._second, losses, inputs, wanted, wanted.second)
+        return lambda: {name: call() for name, call in calls.items()}
+
     def twice(
         self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any
     ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
@@ -109,11 +117,58 @@ class TorchPrimitives:
         return False
 
     def wait(self, tensors: Any) -> None:
-        if self.torch.cuda.is_available():
+        if self._gpu:
             self.torch.cuda.synchronize()
 
     def precision(self, dtype: str | None) -> AbstractContextManager[Any]:
         return nullcontext()
+
+    def scope(self, dtype: str | None, device: str) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def refusal(self, function: Function, inputs: Tensors, leaf: str) -> Exception | None:
+        """What the function raises where a gradient in this leaf is prepared for: it would lose all others with it."""
+        try:
+            function({**inputs, leaf: self._leaf(inputs[leaf])})
+        except Exception as error:
+            return error
+        return None
+
+    @cached_property
+    def _gpu(self) -> bool:
+        return bool(self.torch.cuda.is_available())
+
+    def _second(
+        self, losses: Losses, inputs: Tensors, wanted: Wanted, second: tuple[str, str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        name, leaf, direction = second
+        try:
+            cotangent = wanted.cotangents.get(name)
+            return self.hvp(lambda given: losses(given, (name,))()[name], inputs, leaf, cotangent, direction), {}
+        except Exception as error:
+            return error, {}
+
+    def _pass(
+        self, losses: Losses, inputs: Tensors, name: str, wanted: Wanted
+    ) -> Callable[[], tuple[Any, dict[str, Any]]]:
+        leaves, cotangent = wanted.leaves[name], wanted.cotangents.get(name)
+        given = {key: self._leaf(x) if key in leaves else x for key, x in inputs.items()}
+        compute, into = losses(given, (name,)), [given[leaf] for leaf in leaves]
+        grad = partial(self.torch.autograd.grad, inputs=into, grad_outputs=cotangent, allow_unused=True)
+
+        def call() -> tuple[Any, dict[str, Any]]:
+            try:
+                value = compute()[name]
+            except Exception as error:
+                return error, dict.fromkeys(leaves, error)
+            if not into:
+                return value, {}
+            try:
+                return value, dict(zip(leaves, grad(value), strict=True))
+            except Exception as error:
+                return value, dict.fromkeys(leaves, error)
+
+        return call
 
     def _leaf(self, tensor: Any) -> Any:
         """The tensor as one that gradients are taken in; integers have none."""

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from lossvet.adapters import own_loss
 from lossvet.benchmarks import ratchet, samples
 from lossvet.benchmarks.gate_report import Difference, Observer, Options, Report
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.conformance import plan, run, summary
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.types import Absent, Verdict
+from lossvet.verify.user_recipe import RECIPE
 from lossvet.workers import machine
 from lossvet.workers.client import Side
 
@@ -42,9 +42,17 @@ class _Quiet:
 def compare_accuracy(
     report: Report, options: Options, sides: Mapping[Name, Side], frameworks: list[str], observer: Observer
 ) -> Report:
-    """The same report, with what conformance says of head where it says other of base."""
-    results = {name: run.run(_run_options(options, sides[name], frameworks), _Quiet(observer, name)) for name in NAMES}
-    wrong = {name: {_key(f): f for f in _own(options, results[name].summary)} for name in NAMES}
+    """The same report, with what conformance says of head where it says other of base.
+
+    Where the meaning has changed, and that is accepted, head alone is judged, as what it is now.
+    """
+    changed = report.meaning is not None and report.meaning.changed and report.meaning.colour != "red"
+    judged_sides: tuple[Name, ...] = ("head",) if changed else NAMES
+    results = {
+        name: run.run(_run_options(options, sides[name], frameworks), _Quiet(observer, name)) for name in judged_sides
+    }
+    wrong: dict[Name, dict[tuple[str, str, str], summary.Finding]] = {"base": {}, "head": {}}
+    wrong |= {name: {_key(f): f for f in _own(options, found.summary)} for name, found in results.items()}
     differences = [
         Difference(
             str(finding.cell),
@@ -53,9 +61,10 @@ def compare_accuracy(
         )
         for key, finding in wrong["head"].items()
     ]
-    seen = {name: _own_only(options, results[name].summary) for name in NAMES}
-    differences += vanished(seen["base"], seen["head"])
-    now, before = (ratchet.reached(_cells(options, results[name].summary)) for name in ("head", "base"))
+    seen = {name: _own_only(options, found.summary) for name, found in results.items()}
+    differences += vanished(seen.get("base", seen["head"]), seen["head"])
+    reached = {name: ratchet.reached(_cells(options, found.summary)) for name, found in results.items()}
+    now, before = reached["head"], reached.get("base", reached["head"])
     profile = machine.profile()
     if options.accuracy is not None:
         before = {c: r for c, r in ratchet.read(options.accuracy, profile).items() if _asked(c, options)}
@@ -63,7 +72,7 @@ def compare_accuracy(
     proposed.write_text(ratchet.write(now, profile))
     judged = sum(cell.checks for cell in _cells(options, results["head"].summary))
     given_up = [
-        f"{results[name].incomplete:,} checks of {name} were given up" for name in NAMES if results[name].incomplete
+        f"{found.incomplete:,} checks of {name} were given up" for name, found in results.items() if found.incomplete
     ]
     return replace(
         report,
@@ -79,10 +88,10 @@ def _asked(cell: str, options: Options) -> bool:
     """Whether a line of the file is about what this gate judges: filters leave others out, and those are not gone."""
     variant, recipe, framework, *_, device = cell.split("/")
     wanted, loss = options.wanted, options.loss
-    if loss is not None and (variant, framework) != (loss.variant, loss.framework):
+    if loss is not None and framework != loss.framework:
         return False
     return (
-        (recipe == own_loss.RECIPE) == (loss is not None)
+        (recipe == RECIPE) == (loss is not None)
         and (not wanted.only or any(fnmatchcase(variant, pattern.partition("/")[0]) for pattern in wanted.only))
         and (not wanted.frameworks or framework in wanted.frameworks)
         and (wanted.device == "auto" or (device != "cpu" if wanted.device == "gpu" else device == wanted.device))
@@ -90,18 +99,17 @@ def _asked(cell: str, options: Options) -> bool:
 
 
 def _run_options(options: Options, side: Side, frameworks: list[str]) -> run.Options:
-    variants = [pattern.partition("/")[0] for pattern in options.wanted.only]
-    only = (options.loss.variant,) if options.loss else tuple(dict.fromkeys(variants))
+    only = tuple(dict.fromkeys(pattern.partition("/")[0] for pattern in options.wanted.only))
     selection = Selection(only=only, frameworks=tuple(frameworks), device=options.wanted.device)
     return run.Options(selection, pythons=dict.fromkeys(frameworks, side.python), environment=side.environment)
 
 
 def _cells(options: Options, found: summary.Summary) -> list[summary.CellSummary]:
-    return [c for c in found.cells if options.loss is None or c.cell.recipe == own_loss.RECIPE]
+    return [c for c in found.cells if options.loss is None or c.cell.recipe == RECIPE]
 
 
 def _own(options: Options, found: summary.Summary) -> list[summary.Finding]:
-    return [f for f in found.findings if options.loss is None or f.cell.recipe == own_loss.RECIPE]
+    return [f for f in found.findings if options.loss is None or f.cell.recipe == RECIPE]
 
 
 def vanished(base: summary.Summary, head: summary.Summary) -> list[Difference]:
@@ -120,7 +128,7 @@ def _own_only(options: Options, found: summary.Summary) -> summary.Summary:
     """Where a loss is named, what was seen of it alone."""
     if options.loss is None:
         return found
-    return replace(found, seen=tuple(s for s in found.seen if s[0].recipe == own_loss.RECIPE))
+    return replace(found, seen=tuple(s for s in found.seen if s[0].recipe == RECIPE))
 
 
 def as_wrong(base: Verdict | None, head: Verdict) -> bool:

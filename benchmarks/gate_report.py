@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from lossvet.adapters.own_loss import OwnLoss
 from lossvet.benchmarks.gate import Finding
+from lossvet.benchmarks.gate_meaning import Meaning
+from lossvet.benchmarks.own_loss import OwnLoss
 from lossvet.benchmarks.pairs import Name
 from lossvet.benchmarks.ratchet import Worse
 from lossvet.benchmarks.subjects import Wanted
@@ -17,12 +18,20 @@ from lossvet.workers.client import Side
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for. `accuracy` is the file of reviewed baselines; without it base's own run is the baseline."""
+    """What was asked for. `accuracy` is the file of reviewed baselines; without it base's own run is the baseline.
+
+    Of a loss, `folders` are the sides that are checkouts, `accepts` and `contract` what may change in its meaning, and
+    `all` goes on where meaning or accuracy is red already.
+    """
 
     sides: Mapping[Name, Side]
     wanted: Wanted
     loss: OwnLoss | None = None
     accuracy: Path | None = None
+    folders: Mapping[Name, Path] = field(default_factory=dict)
+    accepts: tuple[str, ...] = ()
+    contract: str = ""
+    all: bool = False
 
 
 class Observer(Protocol):
@@ -54,6 +63,10 @@ class Report:
     proposed: Path | None = None
     unjudged: tuple[str, ...] = ()
     """Why head or base could not be judged, where it could not."""
+    meaning: Meaning | None = None
+    """What a loss of the user's own means on both sides; None without one."""
+    stopped: str = ""
+    """What ended the gate before it had asked everything: "meaning" or "accuracy"."""
 
     @property
     def red(self) -> list[str]:
@@ -64,7 +77,8 @@ class Report:
             "wrong in head alone": sum(not d.known for d in self.differences),
             "less accurate": sum(w.kind != "new" for w in self.worse),
         }
-        return [f"{count} {words}" for words, count in counts.items() if count]
+        meaning = [self.meaning.words] if self.meaning is not None and self.meaning.colour == "red" else []
+        return [*meaning, *(f"{count} {words}" for words, count in counts.items() if count)]
 
     @property
     def open(self) -> list[str]:
@@ -76,8 +90,9 @@ class Report:
         }
         words = [f"{count} {what}" for what, count in counts.items() if count]
         words += [f"void: {self.void}"] if self.void else []
-        words += [] if self.findings else ["not one comparison was made"]
-        return [*words, *self.unjudged]
+        words += [] if self.findings or self.stopped else ["not one comparison was made"]
+        meaning = [self.meaning.words] if self.meaning is not None and self.meaning.colour == "open" else []
+        return [*meaning, *words, *self.unjudged]
 
     @property
     def verdict(self) -> tuple[int, str]:
@@ -88,4 +103,5 @@ class Report:
             return 3, f"cannot judge: {', '.join(self.open)}"
         faster = sum(f.verdict == "faster" for f in self.findings)
         more = f", {faster} of them faster" if faster else ""
-        return 0, f"green: {len(self.findings)} benchmarks no slower{more}, {self.judged:,} checks no worse"
+        meaning = f"{self.meaning.words}; " if self.meaning is not None else ""
+        return 0, f"green: {meaning}{len(self.findings)} benchmarks no slower{more}, {self.judged:,} checks no worse"

@@ -11,17 +11,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from lossvet import adapters
-from lossvet.adapters import own_loss
 from lossvet.benchmarks import ratchet, subjects
 from lossvet.benchmarks.bench_client import BenchClient
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_accuracy import compare_accuracy
 from lossvet.benchmarks.gate_answers import Compared, compare_answers
+from lossvet.benchmarks.gate_compare import Gone, Identifying
 from lossvet.benchmarks.gate_report import Observer, Options, Report
 from lossvet.benchmarks.gate_speed import compare_speed, matched
 from lossvet.benchmarks.pairs import NAMES, Match, Name
+from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance import plan
 from lossvet.conformance.run import CannotJudge
+from lossvet.verify.answer import Binding
+from lossvet.verify.user_recipe import RECIPE
 from lossvet.workers import machine
 from lossvet.workers.client import Side
 from lossvet.workers.machine import cores
@@ -29,37 +32,93 @@ from lossvet.workers.messages import Greeting, Hello, Unavailable
 
 
 def run_gate(options: Options, observer: Observer) -> Report:
-    """Raises CannotJudge, plan.NothingMatches, BaselineError, JournalError and what a conformance run raises."""
+    """Meaning first, of a loss of the user's own, then accuracy, then speed; such a loss that is red goes no further.
+
+    Raises CannotJudge, SourceError, plan.NothingMatches, BaselineError, JournalError and what a conformance run raises.
+    """
     if options.accuracy is not None:
         ratchet.read(options.accuracy, machine.profile())  # what is wrong with it is said before minutes are spent
-    sides = {name: _environment(options, side) for name, side in options.sides.items()}
     frameworks = _frameworks(options)
     with tempfile.TemporaryDirectory(prefix="lossvet-gate-") as folder:
         caches: dict[Name, Path] = {name: Path(folder) / name for name in NAMES}
-        greetings = {name: {f: _greet(f, sides[name], caches[name]) for f in frameworks} for name in NAMES}
-        there = [f for f in frameworks if all(isinstance(greetings[name][f], Hello) for name in NAMES)]
-        gone = [_gone(f, greetings) for f in frameworks if f not in there and isinstance(greetings["base"][f], Hello)]
-        lacking = [_lacking(f, greetings) for f in frameworks if not isinstance(greetings["base"][f], Hello)]
-        unjudged = _unjudged(lacking, options)
-        if not there and not gone:
-            raise CannotJudge(f"no framework is there on both sides: {'; '.join(filter(None, lacking))}")
-        if not there:
-            return Report({}, tuple(gone), (), (), unjudged=unjudged)
-        _distinct(options, greetings, there)
-        programmes = {name: subjects.choose({f: greetings[name][f] for f in there}, options.wanted) for name in NAMES}
-        for mode, why in programmes["head"].left_out.items():
-            observer.say(f"not timed: {mode} ({why}); ask for it with --mode")
-        matches, alone = matched(sides, caches, programmes)
-        compared, unanswered = _answers(matches, observer)
-        findings, void, path = compare_speed(options, matches, greetings["head"], observer)
-    versions = {f: {name: _version(greetings[name][f]) for name in NAMES} for f in there}
-    findings = sorted((*gone, *alone, *findings), key=lambda finding: finding.subject)
-    unjudged = (*unjudged, *_untimed(programmes), *unanswered, *_unanswered(compared, findings))
-    report = Report(versions, tuple(findings), compared.differences, (), void, compared.number, path, unjudged=unjudged)
-    try:
-        return compare_accuracy(report, options, sides, there, observer)
-    except (CannotJudge, plan.NothingMatches) as error:  # what was measured is said all the same
-        return replace(report, unjudged=(*report.unjudged, f"accuracy: {error}"))
+        if options.loss is None:
+            return _measured(options, Report({}, (), (), ()), options.sides, frameworks, caches, observer)
+        asked = Identifying(options.loss, options.sides, options.folders, options.accepts, options.contract)
+        empty = Path(folder) / "empty"
+        empty.mkdir()
+        try:
+            meaning, direct = asked.meaning(caches, empty, options.all, observer.say)
+        except Gone as gone:
+            finding = Finding(options.loss.framework, "missing", why=str(gone), blame="head")
+            return Report({}, (finding,), (), (), stopped="meaning")
+        report = Report({}, (), direct.differences, (), judged=direct.number, meaning=meaning)
+        if not options.all and (meaning.colour != "green" or report.red):
+            return replace(report, stopped="meaning" if meaning.colour != "green" else "accuracy")
+        if not meaning.recipes:
+            why = "it is not timed: no variant has all its arguments, and so no workload has"
+            return replace(report, stopped="accuracy", unjudged=(why,))
+        chosen = meaning.recipes["head"]
+        wanted = replace(
+            options.wanted,
+            only=(f"{chosen.variant}/{RECIPE}",),
+            shapes=_shapes(options.wanted.shapes, meaning.comparison.target.binding),
+        )
+        sides = {
+            name: replace(side, environment={**side.environment, **meaning.recipes[name].environment()})
+            for name, side in options.sides.items()
+        }
+        return _measured(replace(options, wanted=wanted), report, sides, frameworks, caches, observer)
+
+
+def _measured(
+    options: Options,
+    report: Report,
+    sides: Mapping[Name, Side],
+    frameworks: Sequence[str],
+    caches: Mapping[Name, Path],
+    observer: Observer,
+) -> Report:
+    """The report, with accuracy and speed."""
+    greetings = {name: {f: _greet(f, sides[name], caches[name]) for f in frameworks} for name in NAMES}
+    there = [f for f in frameworks if all(isinstance(greetings[name][f], Hello) for name in NAMES)]
+    gone = [_gone(f, greetings) for f in frameworks if f not in there and isinstance(greetings["base"][f], Hello)]
+    lacking = [_lacking(f, greetings) for f in frameworks if not isinstance(greetings["base"][f], Hello)]
+    unjudged = _unjudged(lacking, options)
+    if not there and not gone:
+        raise CannotJudge(f"no framework is there on both sides: {'; '.join(filter(None, lacking))}")
+    if not there:
+        return replace(report, findings=tuple(gone), unjudged=unjudged)
+    programmes = {name: subjects.choose({f: greetings[name][f] for f in there}, options.wanted) for name in NAMES}
+    for mode, why in programmes["head"].left_out.items():
+        observer.say(f"not timed: {mode} ({why}); ask for it with --mode")
+    matches, alone = matched(sides, caches, programmes)
+    judged = report.meaning is None or report.meaning.judged
+    compared, unanswered = _answers(matches, observer) if judged else (Compared(), ())
+    report = replace(
+        report,
+        versions={f: {name: _version(greetings[name][f]) for name in NAMES} for f in there},
+        findings=(*gone, *alone),
+        differences=(*report.differences, *compared.differences),
+        judged=report.judged + compared.number,
+        unjudged=(*unjudged, *_untimed(programmes), *unanswered),
+    )
+    if judged:
+        try:
+            report = compare_accuracy(report, options, sides, there, observer)
+        except (CannotJudge, plan.NothingMatches) as error:  # what can be measured is said all the same
+            report = replace(report, unjudged=(*report.unjudged, f"accuracy: {error}"))
+    if report.red and options.loss is not None and not options.all:
+        return replace(report, stopped="accuracy")
+    found, void, path = compare_speed(options, matches, greetings["head"], observer)
+    findings = sorted((*report.findings, *found), key=lambda finding: finding.subject)
+    unjudged = (*report.unjudged, *_unanswered(compared, findings))
+    return replace(report, findings=tuple(findings), void=void, path=path, unjudged=unjudged)
+
+
+def _shapes(shapes: Sequence[Shape], binding: Binding | None) -> tuple[Shape, ...]:
+    """The shapes that are timed, with the number of classes that the loss takes where it takes but one."""
+    classes = 0 if binding is None else binding.classes or int(binding.layout != "nc")
+    return tuple(dict.fromkeys(replace(s, c=classes) if classes else s for s in shapes))
 
 
 def _answers(matches: Sequence[Match], observer: Observer) -> tuple[Compared, tuple[str, ...]]:
@@ -76,34 +135,10 @@ def _unanswered(compared: Compared, findings: Sequence[Finding]) -> list[str]:
     return [f"no answer of {s}: {why}" for s, why in compared.unanswered.items() if s not in missing]
 
 
-def _distinct(options: Options, greetings: Mapping[Name, Mapping[str, Greeting]], there: Iterable[str]) -> None:
-    """Raises CannotJudge where the loss on both sides is one file although the sides are two folders."""
-    if options.loss is None or options.sides["base"] == options.sides["head"]:
-        return
-    for framework in there:
-        base, head = (greetings[name][framework] for name in NAMES)
-        same = _file(base) == _file(head) != ""
-        if same and options.sides["base"].python == options.sides["head"].python:
-            raise CannotJudge(
-                f"{options.loss.module} is {_file(head)} on both sides: neither of the folders holds it, and "
-                "PYTHONPATH names a third that does"
-            )
-
-
-def _file(greeting: Greeting) -> str:
-    return greeting.details.get(own_loss.FILE, "") if isinstance(greeting, Hello) else ""
-
-
 def _untimed(programmes: Mapping[Name, subjects.Programme]) -> list[str]:
     """Frameworks that are there and of which nothing is timed."""
     own = {name: programmes[name].subjects for name in NAMES}
     return [f"nothing of {f} is timed" for f in own["head"] if not own["head"][f] and not own["base"].get(f)]
-
-
-def _environment(options: Options, side: Side) -> Side:
-    if options.loss is None:
-        return side
-    return replace(side, environment={**side.environment, own_loss.VARIABLE: str(options.loss)})
 
 
 def _frameworks(options: Options) -> list[str]:
@@ -149,6 +184,8 @@ def side(path: Path) -> Side:
 
     Raises ValueError where the path is neither.
     """
+    if not path.exists():
+        raise ValueError(f"{path} does not exist; give an interpreter or a folder, as /opt/old/bin/python or ../main")
     if path.is_dir():
         folders = [str(p) for p in (path / "src", path) if p.is_dir()]
         # an empty entry would be the current folder, and a base that lacks a module would find that of somebody else

@@ -12,6 +12,7 @@ from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance import plan
 from lossvet.conformance.types import Cell
 from lossvet.reference import variants
+from lossvet.reference.output import gradient, loss
 from lossvet.reference.types import Reduction
 from lossvet.workers.messages import Greeting, Hello, NativeSpec
 
@@ -48,13 +49,16 @@ def subject(text: str) -> Subject:
 
 
 def reduction(native: NativeSpec | None) -> Reduction:
-    """The one that is timed: the mean over what counts; for a function that has none, its own mean by weights."""
+    """The one that is timed: the mean over what counts; for a function that has none, its own mean by weights, or the
+    only one that it has."""
     own = {} if native is None else native.reductions
-    return "weighted_mean" if "mean" not in own and "weighted_mean" in own else "mean"
+    if "mean" not in own and "weighted_mean" in own:
+        return "weighted_mean"
+    return "mean" if not own or {"mean", "none"} & set(own) else next(iter(own))
 
 
 def outputs(task: Task, by: Reduction) -> tuple[str, ...]:
-    return (f"loss/{by}",) if task == "forward" else (f"loss/{by}", f"gradient/{by}/logits")
+    return (loss(by),) if task == "forward" else (loss(by), gradient(by, "logits"))
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from lossvet.reference.output import HVP, parse
 from lossvet.reference.types import Array, Case
 
 
 def kink_at_zero(case: Case, output: str) -> Array:
     """pos_weight at a logit of 0, with 0 for the derivatives of |x| and of max(-x, 0): 1 - t, and no curvature."""
-    if output == "hvp":
+    if parse(output) == HVP:
         return np.zeros(case.logits.shape)
     return np.asarray(_upstream(case, output) * (1 - case.labels))
 
@@ -32,7 +33,7 @@ def kink_at_zero_from_the_right(case: Case, output: str) -> Array:
 
 def _upstream(case: Case, output: str) -> Any:
     """What the gradient of a binary loss has as a factor."""
-    return {"none": case.cotangent, "sum": 1.0, "mean": 1.0 / case.logits.size}[output.split("/")[1]]
+    return {"none": case.cotangent, "sum": 1.0, "mean": 1.0 / case.logits.size}[parse(output).reduction]
 
 
 def labels_that_sum_to_1(case: Case, output: str) -> Array:
@@ -43,7 +44,7 @@ def labels_that_sum_to_1(case: Case, output: str) -> Array:
     class_weight: Any = getattr(case.params, "class_weight", None)
     rows = np.ones(len(p)) if given is None else given
     rows = rows if class_weight is None else rows * (case.labels * class_weight).sum(1)
-    if output == "hvp":
+    if parse(output) == HVP:
         u = case.direction
         return np.asarray((rows * case.cotangent)[:, None] * p * (u - (p * u).sum(1, keepdims=True)))
     denominator: Any = {
@@ -52,7 +53,7 @@ def labels_that_sum_to_1(case: Case, output: str) -> Array:
         "mean": float(len(p)),
         "weighted_mean": rows.sum(),
         "nonzero_mean": float(np.count_nonzero(rows)),
-    }[output.split("/")[1]]
+    }[parse(output).reduction]
     return np.asarray((rows / denominator)[:, None] * (p - case.labels))
 
 

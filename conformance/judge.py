@@ -13,6 +13,7 @@ from lossvet.adapters.types import Measured, Missing, Outcome, Raised
 from lossvet.conformance.types import Absent, AccuracyClass, Agrees, Cell, Differs, Errored, Verdict
 from lossvet.conformance.ulp import ulp_errors
 from lossvet.reference.bounds import Bound
+from lossvet.reference.output import parse
 from lossvet.reference.types import Array, Case
 
 
@@ -26,7 +27,7 @@ def expected(case: Case, cell: Cell, output: str) -> str:
     path = f"{cell.framework}/{cell.recipe}/{cell.mode}/"
     fits = [key for key in case.expect if path.startswith(f"{key}/")]
     documented = case.expect[max(fits, key=len)] if fits else case.expect.get("*", "nan")
-    return "any" if documented == "nan" and not output.startswith("loss/") else documented
+    return "any" if documented == "nan" and parse(output).kind != "loss" else documented
 
 
 def judge(outcome: Outcome, golden: Array, bound: Bound, dtype: str, expected: str = "nan") -> Verdict:

@@ -23,6 +23,7 @@ from lossvet.conformance.judge import judge
 from lossvet.conformance.types import Absent, Agrees, Cell, Deviates, Differs, Errored, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
+from lossvet.reference.output import Output, parse
 from lossvet.reference.types import Case
 from lossvet.reference.vectors import Golden
 
@@ -166,15 +167,16 @@ def _rows(case: Case, rows: Any) -> Any:
 def _mask(d: Deviation, case: Case, output: str) -> Any:
     """The excused elements of this output, as booleans that broadcast to its shape."""
     mask = ELEMENTS[d.elements](case)
-    kind, *rest = output.split("/")
-    leaf = rest[-1] if kind == "gradient" else ""
-    if output == "gradient/weighted_mean/labels":  # through the sum of weights, each label meets the loss of every row
+    of = parse(output)
+    if of == Output(
+        "gradient", "weighted_mean", "labels"
+    ):  # through the sum of weights, each label meets the loss of every row
         return mask.any()
-    if output == "hvp" or leaf in ("logits", "labels"):
+    if of.leaf in ("logits", "labels"):
         return mask
-    if output == "loss/none":
+    if of == Output("loss", "none"):
         return mask if case.cotangent.ndim == 2 else mask.any(1)
-    return mask.any(1) if leaf == "sample_weight" else mask.any()
+    return mask.any(1) if of.leaf == "sample_weight" else mask.any()
 
 
 def _explains(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, outcome: Outcome) -> bool:

@@ -17,6 +17,7 @@ from typing import Literal
 from lossvet.adapters.types import exact_in
 from lossvet.conformance.types import Cell
 from lossvet.reference import variants
+from lossvet.reference.output import parse
 from lossvet.reference.types import Case, Variant, output_names
 from lossvet.reference.vectors import Golden
 from lossvet.workers.messages import Greeting, Hello, NativeSpec, Unavailable
@@ -279,7 +280,7 @@ def _outputs(
     own_reductions = extent.own_reductions or mode in extent.as_compiled
     if native is not None and (own_reductions or "none" not in native.reductions):
         reductions.update(native.reductions)
-    return tuple(name for name in names if name == "hvp" or name.split("/")[1] in reductions)
+    return tuple(name for name in names if parse(name).reduction in reductions)
 
 
 def _why(level: Level, hello: Hello, cell: Cell, some_asked: bool) -> str:

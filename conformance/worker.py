@@ -12,6 +12,7 @@ from lossvet.adapters import steps
 from lossvet.adapters.types import Adapter, Missing, Outcome, Raised, Recipe, recipes
 from lossvet.conformance.requests import Answer, Request
 from lossvet.reference import variants
+from lossvet.reference.output import parse
 from lossvet.reference.types import Case
 from lossvet.workers import frames, machine, messages, serve
 from lossvet.workers.messages import CaseMessage, Greeting
@@ -77,5 +78,5 @@ def _parts(outputs: tuple[str, ...], one_by_one: bool) -> list[tuple[str, ...]]:
     """Where every part is compiled anew, only the three kinds of output are told apart."""
     if one_by_one:
         return [(output,) for output in outputs]
-    kinds = dict.fromkeys(output.split("/")[0] for output in outputs)
-    return [tuple(o for o in outputs if o.split("/")[0] == kind) for kind in kinds]
+    kinds = dict.fromkeys(parse(output).kind for output in outputs)
+    return [tuple(o for o in outputs if parse(o).kind == kind) for kind in kinds]

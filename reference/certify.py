@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from flint import arb, arb_series, ctx
 
-from lossvet.reference import balls
+from lossvet.reference import balls, output
 from lossvet.reference.outputs import undefined_where_infinite
 from lossvet.reference.types import Array, Case, Reduction, Variant, array_params, leaves, output_names
 
@@ -45,14 +45,10 @@ def shapes(variant: Variant, case: Case) -> dict[str, tuple[int, ...]]:
     by_leaf = {name: value.shape for name, value in leaves(variant, case).items()}
 
     def shape(name: str) -> tuple[int, ...]:
-        match name.split("/"):
-            case ["loss", "none"]:
-                return case.cotangent.shape
-            case ["loss", _]:
-                return ()
-            case ["gradient", _, leaf]:
-                return by_leaf[leaf]
-        return case.logits.shape
+        of = output.parse(name)
+        if of.kind == "loss":
+            return case.cotangent.shape if of.reduction == "none" else ()
+        return by_leaf[of.leaf]
 
     return {name: shape(name) for name in output_names(variant, case)}
 
@@ -98,13 +94,14 @@ def _rounded(variant: Variant, case: Case, bits: int) -> dict[str, Array]:
     found = {name: np.zeros(shape) for name, shape in shapes(variant, case).items()}
     inputs = leaves(variant, case)
     for name, value in _reductions(variant, case, _Seed()).items():
-        found[f"loss/{name}"][...] = _doubles(value, 0, found[f"loss/{name}"].shape)
+        whole = found[output.loss(name)]
+        whole[...] = _doubles(value, 0, whole.shape)
     for leaf, value in inputs.items():
         for index in np.ndindex(value.shape):
             for name, moved in _reductions(variant, case, _Seed({leaf: _unit(value.shape, index)})).items():
                 slope = _inner(moved, case.cotangent) if name == "none" else moved
-                found[f"gradient/{name}/{leaf}"][index] = _double(_coefficient(slope, 1))
-    found["hvp"][...] = _hessian_product(variant, case)
+                found[output.gradient(name, leaf)][index] = _double(_coefficient(slope, 1))
+    found[str(output.HVP)][...] = _hessian_product(variant, case)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lossvet.reference import closed, variants
+from lossvet.reference import closed, output, variants
 from lossvet.reference.outputs import outputs, undefined_where_infinite
 from lossvet.reference.types import Array, Case, Reduction, Variant, leaves
 
@@ -62,7 +62,8 @@ def evaluate(variant: str, logits: Any, labels: Any, *, reduction: Reduction = "
         direction=np.zeros(x.shape),
     )
     check_shapes(chosen.family, case)
-    loss, gradients = f"loss/{reduction}", {n: f"gradient/{reduction}/{n}" for n in leaves(chosen, case)}
+    loss = output.loss(reduction)
+    gradients = {leaf: output.gradient(reduction, leaf) for leaf in leaves(chosen, case)}
     values = all_outputs(chosen, case, (loss, *gradients.values()))
     return Evaluation(values[loss], {n: values[name] for n, name in gradients.items()})
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lossvet.reference import output
+from lossvet.reference.output import HVP
 from lossvet.reference.types import Array, Case, Reduction, Variant, leaves, output_names
 
 
@@ -25,7 +27,8 @@ def outputs(a: Any, variant: Variant, case: Case, names: tuple[str, ...] | None 
     total = loss.sum((0, 1)) if variant.family == "binary" else loss.sum(0)
     counts = kept.sum() if variant.family != "binary" else case.logits.size
     wanted = output_names(variant, case) if names is None else names
-    into = tuple(leaf for leaf in leaves(variant, case) if any(name.endswith(f"/{leaf}") for name in wanted))
+    asked_for = [output.parse(name) for name in wanted]
+    into = tuple(leaf for leaf in leaves(variant, case) if any(o.leaf == leaf for o in asked_for if o != HVP))
 
     def asked(by_leaf: dict[str, Any]) -> dict[str, Any]:
         return {leaf: value() if callable(value) else value for leaf, value in by_leaf.items() if leaf in into}
@@ -68,14 +71,15 @@ def outputs(a: Any, variant: Variant, case: Case, names: tuple[str, ...] | None 
 
     found: dict[str, Any] = {}
     for reduction in variant.reductions:
-        if not any(name.split("/")[1:2] == [reduction] for name in wanted):
+        kinds = {o.kind for o in asked_for if o.reduction == reduction and o != HVP}
+        if not kinds:
             continue
-        found[f"loss/{reduction}"], gradients = reduced(reduction)
-        if any(name.startswith(f"gradient/{reduction}/") for name in wanted):
-            found.update({f"gradient/{reduction}/{leaf}": value for leaf, value in gradients().items()})
-    if "hvp" in wanted and rows.hessian is not None:
+        found[output.loss(reduction)], gradients = reduced(reduction)
+        if "gradient" in kinds:
+            found.update({output.gradient(reduction, leaf): value for leaf, value in gradients().items()})
+    if HVP in asked_for and rows.hessian is not None:
         g = a.exact(case.cotangent)
-        found["hvp"] = rows.hessian(g if v is None else g * v, case.direction)
+        found[str(HVP)] = rows.hessian(g if v is None else g * v, case.direction)
     return {name: found[name] for name in wanted if name in found}
 
 
@@ -85,8 +89,8 @@ def undefined_where_infinite(name: str) -> bool:
     So is the derivative in a label whose term is infinite, for 0 * inf = 0 is a convention and has none; and that of an
     infinite weighted mean in a weight, where the quotient rule subtracts infinities.
     """
-    kind, *rest = name.split("/")
-    return kind == "gradient" and (rest[1] == "labels" or (rest[0] == "weighted_mean" and rest[1] != "logits"))
+    o = output.parse(name)
+    return o.kind == "gradient" and (o.leaf == "labels" or (o.reduction == "weighted_mean" and o.leaf != "logits"))
 
 
 def _clean(variant: Variant, case: Case) -> tuple[Array, Any, Array]:

@@ -13,9 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lossvet.reference import output
+from lossvet.reference.output import Reduction as Reduction
+
 Array = NDArray[np.float64]
 Family = Literal["binary", "dense", "sparse"]
-Reduction = Literal["none", "sum", "mean", "weighted_mean", "nonzero_mean"]
 
 REDUCTIONS: tuple[Reduction, ...] = ("none", "sum", "mean", "weighted_mean", "nonzero_mean")
 
@@ -105,6 +107,6 @@ def output_names(variant: Variant, case: Case) -> tuple[str, ...]:
     "loss/mean" is the reduced loss; "gradient/mean/logits" its gradient; "gradient/none/logits" the gradient of
     sum(cotangent * loss), and "hvp" the Hessian of that sum, in the logits, times the direction.
     """
-    losses = [f"loss/{r}" for r in variant.reductions]
-    gradients = [f"gradient/{r}/{leaf}" for r in variant.reductions for leaf in leaves(variant, case)]
-    return (*losses, *gradients, "hvp")
+    losses = [output.loss(r) for r in variant.reductions]
+    gradients = [output.gradient(r, leaf) for r in variant.reductions for leaf in leaves(variant, case)]
+    return (*losses, *gradients, str(output.HVP))

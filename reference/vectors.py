@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from lossvet.reference import variants
+from lossvet.reference import output, variants
 from lossvet.reference.types import Array, Case, Variant, array_params, leaves, output_names
 
 FOLDER = Path(__file__).parent / "golden"
@@ -125,9 +125,9 @@ def _decode_case(variant: Variant, record: dict[str, Any]) -> Golden:
     by_leaf = {name: value.shape for name, value in leaves(variant, case).items()}
 
     def sized(name: str) -> Array:
-        kind, *rest = name.split("/")
-        shape_of = {"loss": rows if rest == ["none"] else (), "hvp": shape}
-        return _array(record["outputs"][name]).reshape(by_leaf[rest[1]] if kind == "gradient" else shape_of[kind])
+        of = output.parse(name)
+        unreduced = rows if of.reduction == "none" else ()
+        return _array(record["outputs"][name]).reshape(unreduced if of.kind == "loss" else by_leaf[of.leaf])
 
     if set(record["outputs"]) != set(output_names(variant, case)):
         raise ValueError(f"{case.id} has outputs {sorted(record['outputs'])}")

@@ -13,6 +13,7 @@ from lossvet.conformance.plan import Level, Plan
 from lossvet.conformance.summary import Finding
 from lossvet.conformance.types import Cell, Crashed, Deviates, Differs, Errored, TimedOut
 from lossvet.reference.hazards import HAZARDS
+from lossvet.reference.output import parse
 from lossvet.reference.types import Case
 
 LONGEST_ROW = 8
@@ -38,8 +39,8 @@ def smallest(findings: Iterable[Finding], plan: Plan) -> list[Described]:
     """One finding for each way in which a variant is wrong in a framework: the one with the smallest input."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for f in findings:
-        kind, *rest = f.output.split("/")
-        key = (f.cell.framework, f.cell.variant, type(f.verdict).__name__, kind, *rest[1:])
+        of = parse(f.output)
+        key = (f.cell.framework, f.cell.variant, type(f.verdict).__name__, of.kind, of.leaf)
         groups.setdefault(key, []).append(f)
 
     def size(finding: Finding) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import re
 import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import msgspec
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_report import Report
 from lossvet.benchmarks.selftest import Rates
+from lossvet.reports import gate_meaning
 from lossvet.reports.markdown import escape
 from lossvet.reports.speed import duration
 from lossvet.reports.terminal import plain
@@ -28,7 +30,8 @@ MOST = 20
 
 
 def text(report: Report) -> str:
-    lines = [f"{line(name)}   {line(_versions(sides))}" for name, sides in report.versions.items()]
+    lines = _meaning(report)
+    lines += [f"{line(name)}   {line(_versions(sides))}" for name, sides in report.versions.items()]
     lines += ["", f"{'':13}{'change':>8}  {'95 %':>16}  {'base':>8} {'head':>8}  pairs"] if report.findings else []
     for finding in _sorted(report):
         lines += _finding(finding)
@@ -38,6 +41,10 @@ def text(report: Report) -> str:
     lines += [f"samples: {report.path}"] if report.path else []
     lines += [f"accuracy as it is now: {report.proposed}"] if report.proposed else []
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _meaning(report: Report) -> list[str]:
+    return [] if report.meaning is None else [*gate_meaning.text(report.meaning, WIDTH), ""]
 
 
 def line(words: str) -> str:
@@ -105,7 +112,7 @@ def _paragraphs(report: Report) -> Iterator[str]:
 
 def github(report: Report) -> str:
     """Workflow commands: an error for what is red, a warning for what cannot be judged."""
-    lines = []
+    lines = [] if report.meaning is None else gate_meaning.github(report.meaning)
     for finding in _sorted(report):
         words = _sentence(finding)
         if finding.verdict == "slower" or finding.blame == "head":
@@ -143,6 +150,8 @@ def step_summary(report: Report) -> None:
 
 def markdown(report: Report) -> str:
     lines = ["## lossvet gate", "", f"**{escape(report.verdict[1])}**", ""]
+    if report.meaning is not None:
+        lines += [*(f"- {escape(words)}" for words in gate_meaning.markdown(report.meaning)), ""]
     lines += [f"- {escape(name)} {escape(_versions(sides))}" for name, sides in report.versions.items()]
     lines += ["", "| verdict | benchmark | change | 95 % | base | head |", "|---|---|---|---|---|---|"]
     for f in _sorted(report):
@@ -154,8 +163,11 @@ def markdown(report: Report) -> str:
 
 
 def junit(report: Report) -> str:
-    """A suite for speed and one for accuracy; what is red fails, what cannot be judged is an error, never a skip."""
+    """A suite for the meaning, where there is one, one for speed and one for accuracy. What is red fails; what cannot
+    be judged is an error, never a skip."""
     root = ET.Element("testsuites", name="lossvet gate")
+    if report.meaning is not None:
+        gate_meaning.junit(report.meaning, root)
     speed = ET.SubElement(root, "testsuite", name="speed", tests=str(len(report.findings)))
     for f in _sorted(report):
         case = ET.SubElement(speed, "testcase", classname="speed", name=plain(f.subject))
@@ -166,7 +178,7 @@ def junit(report: Report) -> str:
             ET.SubElement(case, "error", message=words)
     wrong = [(d.cell, d.words, "failure") for d in report.differences if not d.known]
     wrong += [(w.cell, w.words, "error" if w.kind == "new" else "failure") for w in report.worse]
-    none = [] if report.findings else ["not one comparison was made"]
+    none = [] if report.findings or report.stopped else ["not one comparison was made"]
     wrong += [("gate", words, "error") for words in (*report.unjudged, *filter(None, [report.void]), *none)]
     accuracy = ET.SubElement(root, "testsuite", name="accuracy", tests=str(1 + len(wrong)))
     ET.SubElement(accuracy, "testcase", classname="accuracy", name=f"{report.judged} checks of head")
@@ -183,7 +195,9 @@ def junit(report: Report) -> str:
 def document(report: Report) -> str:
     """JSON; a number that there is not is null."""
     code, sentence = report.verdict
-    found = {"exit": code, "verdict": sentence, **msgspec.to_builtins(report, enc_hook=str)}
+    meaning = None if report.meaning is None else gate_meaning.document(report.meaning)
+    rest = msgspec.to_builtins(replace(report, meaning=None), enc_hook=str)
+    found = {"exit": code, "verdict": sentence, "meaning": meaning, **{k: v for k, v in rest.items() if k != "meaning"}}
     return msgspec.json.format(msgspec.json.encode(_sendable(found)), indent=1).decode() + "\n"
 
 

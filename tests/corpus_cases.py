@@ -125,7 +125,7 @@ def nothing(record: Record, given: Record) -> str | None:
     by_weights = contract.get("denominator", "batch") in ("weights", "nonzero_weights", "total_class_weight")
     if contract.get("counted") == "all":
         return None
-    if "mask" in uses and contract.get("weighting") == "mask":
+    if "mask" in uses and contract.get("weighting") == "mask" and by_weights:
         given["mask"] = np.zeros(5)
         return "mask"
     if by_weights and contract.get("weight_scale", "raw") in ("raw", "squared"):

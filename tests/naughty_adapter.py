@@ -41,7 +41,7 @@ def adapter() -> Adapter:
         return honest.prepare(recipe, case, *where)
 
     def read(answers: dict[str, Any]) -> dict[str, Outcome]:
-        given = numpy_adapter.read({k: v for k, v in answers.items() if not isinstance(v, Measured)})
+        given = honest.read({k: v for k, v in answers.items() if not isinstance(v, Measured)})
         return {**given, **{k: v for k, v in answers.items() if isinstance(v, Measured)}}
 
     return dataclasses.replace(honest, name="naughty", prepare=prepare, read=read)

@@ -1,7 +1,8 @@
 """NumPy as a framework, as somebody else would write it in a package of their own.
 
 Their `pyproject.toml` says `[project.entry-points."lossvet.adapters"]` and `numpy = "numpy_adapter:adapter"`. NumPy has
-no losses and no derivatives, so it brings operations, and the losses composed of them are judged.
+no losses and no derivatives, so it brings operations, and the losses composed of them are judged. lossvet has its
+primitives; of another framework they would be written here.
 """
 
 from __future__ import annotations
@@ -10,44 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from lossvet.adapters import steps
-from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Prepared, Recipe
-from lossvet.reference.types import Case
-
-NO_GRADIENT = Missing("NumPy has no derivatives")
+from lossvet.adapters import computing
+from lossvet.adapters.numpy_primitives import NumpyPrimitives
+from lossvet.adapters.types import Adapter
 
 
 def adapter() -> Adapter:
-    ops = Operations()
-
-    def prepare(recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]) -> Prepared:
-        arrays = {k: v.astype(dtype) if v.dtype.kind == "f" else v for k, v in steps.tensors(recipe, case).items()}
-        params = steps.with_tensors(recipe, {**steps.settings(case), **arrays})
-        wanted = tuple(r for r in recipe.variant.reductions if f"loss/{r}" in outputs)
-
-        def call() -> dict[str, Any]:
-            with np.errstate(all="ignore"):
-                losses = steps.losses(recipe, ops, arrays["logits"], arrays["labels"], params, wanted)
-            return {output: losses[output[5:]] if output.startswith("loss/") else NO_GRADIENT for output in outputs}
-
-        return Prepared(call)
-
-    return Adapter(
-        name="numpy",
-        version=np.__version__,
-        modes=("eager",),
-        devices=("cpu",),
-        dtypes=("float32", "float64"),
-        ops=ops,
-        native={},
-        prepare=prepare,
-        read=read,
-        no_gradient={"eager": ("*",)},
-    )
-
-
-def read(answers: dict[str, Any]) -> dict[str, Outcome]:
-    return {k: v if isinstance(v, Missing) else Measured(np.asarray(v)) for k, v in answers.items()}
+    return computing.adapter(NumpyPrimitives(), np.__version__, Operations(), native={})
 
 
 class Operations:

@@ -1,14 +1,15 @@
 """Run as a program, one framework a process: every primitive on a weighted cross-entropy in its own operations.
 
-    python primitives_asked.py answers FRAMEWORK      {mode/dtype: outputs}
-    python primitives_asked.py state FRAMEWORK HOW    what the process is set to, before and after
-    python primitives_asked.py used FRAMEWORK         the error of primitives(FRAMEWORK) once TensorFlow is in use
+    python primitives_asked.py first FRAMEWORK       its first mode, what needs no mode, and how the process is set
+    python primitives_asked.py compiled FRAMEWORK    its other modes
+    python primitives_asked.py load FRAMEWORK        what the process is set to before and after `adapters.load`
 
 The answer is pickled to standard output.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import sys
@@ -21,7 +22,7 @@ import numpy as np
 from lossvet import adapters
 from lossvet.adapters.protocol import Primitives, Tensors, run
 
-N, C = 5, 3
+DTYPES = ("float32", "float64")
 ARRAYS: dict[str, Any] = {
     "logits": np.array([[2.0, 0.0, -1.0], [0.5, 1.0, 0.0], [-3.0, 2.0, 1.0], [0.25, -0.75, 4.0], [1.5, 1.5, -2.0]]),
     "labels": np.array([0, 2, 1, 1, 0]),
@@ -87,11 +88,19 @@ LOSSES: dict[str, tuple[Callable[[Tensors], Any], Callable[[Tensors], Any]]] = {
 }
 
 
-def answers(name: str) -> dict[str, Any]:
+def compiled(name: str) -> dict[str, Any]:
     """By mode and dtype, what each primitive gives: arrays, None, or the name of an exception."""
     p = adapters.primitives(name)
-    found: dict[str, Any] = {f"{m.name}/{d}": cell(p, m.name, d) for m in p.modes for d in ("float32", "float64")}
-    rows, _ = LOSSES[name]
+    return {f"{mode.name}/{dtype}": cell(p, mode.name, dtype) for mode in p.modes[1:] for dtype in DTYPES}
+
+
+def first(name: str) -> dict[str, Any]:
+    """The same of the first mode; and how arrays are placed, what is refused, and how the process was and is set."""
+    before = settings(name)
+    p = adapters.primitives(name)
+    rows, mode = LOSSES[name][0], p.modes[0].name
+    found: dict[str, Any] = {f"{mode}/{dtype}": cell(p, mode, dtype) for dtype in DTYPES}
+    found |= {"settings before": before, "settings after": settings(name), "modes": [m.name for m in p.modes]}
     with p.precision("float64"):  # without run: placed by hand, computed at once
         tensors = {key: p.put(array, "float64") for key, array in ARRAYS.items()}
         found["dtypes"] = {key: p.dtype(tensor) for key, tensor in tensors.items()}
@@ -103,6 +112,8 @@ def answers(name: str) -> dict[str, Any]:
         found["raises"] = failing(p)
     if name == "torch":
         found["refused"] = refused(p)
+    if name.startswith("tensorflow"):
+        found["other behaviour"] = other_behaviour(name)
     try:
         p.compile(rows, "quantum")
     except ValueError as error:
@@ -188,18 +199,19 @@ def refused(p: Primitives) -> str:
     return "nothing was raised"
 
 
-def state(name: str, how: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the process is set to before the framework is asked, and after `primitives` or `load`.
+def other_behaviour(name: str) -> str:
+    """What is said to who wants TF1 where TensorFlow is used eagerly, and the other way round."""
+    try:
+        adapters.primitives("tensorflow" if name == "tensorflow_v1" else "tensorflow_v1")
+    except RuntimeError as error:
+        return str(error)
+    return "nothing was raised"
 
-    torch.compile sets variables of the environment for its own kernels: it is the caller who asks for it.
-    """
-    start = settings(name)
-    if how == "primitives":
-        p = adapters.primitives(name)
-        cell(p, p.modes[0].name, "float64")
-    else:
-        adapters.load(name)
-    return start, settings(name)
+
+def load(name: str) -> dict[str, Any]:
+    before = settings(name)
+    adapters.load(name)
+    return {"settings before": before, "settings after": settings(name)}
 
 
 def settings(name: str) -> dict[str, Any]:
@@ -209,6 +221,7 @@ def settings(name: str) -> dict[str, Any]:
 
         found |= {"threads": torch.get_num_threads(), "between": torch.get_num_interop_threads()}
         found |= {"dtype": str(torch.get_default_dtype()), "grad": torch.is_grad_enabled()}
+        importlib.import_module("torch._dynamo")  # forward mode loads it, and it sets a variable of the environment
     if name == "jax":
         import jax
 
@@ -226,22 +239,6 @@ def settings(name: str) -> dict[str, Any]:
     return {**found, "environment": dict(os.environ), "warnings": len(warnings.filters)}  # after the import
 
 
-def used(name: str) -> str:
-    """An operation first, then primitives; "nothing was raised", or the error."""
-    import tensorflow as tf
-
-    if name == "tensorflow":
-        tf.compat.v1.disable_v2_behavior()
-    else:
-        tf.constant(1.0) + 1.0
-    try:
-        adapters.primitives(name)
-    except RuntimeError as error:
-        return str(error)
-    return "nothing was raised"
-
-
 if __name__ == "__main__":
-    what, *arguments = sys.argv[1:]
-    result = {"answers": answers, "state": state, "used": used}[what](*arguments)  # type: ignore[operator]  # by name
-    sys.stdout.buffer.write(pickle.dumps(result))
+    what, framework = sys.argv[1:]
+    sys.stdout.buffer.write(pickle.dumps({"first": first, "compiled": compiled, "load": load}[what](framework)))

@@ -52,6 +52,8 @@ def test_the_likeliest_call_follows_names_then_places() -> None:
     assert first(lambda pred, gt, w=None, reduction="mean": 0) == "f(logits, labels, w=class_weight)"
     assert first(lambda x, y, alpha=0.25, gamma=2.0: 0) == "f(logits, labels)"
     assert first(lambda x, y, weights=1.0: 0) == "f(logits, labels, weights=class_weight)"
+    assert first(lambda preds, targets, loss_weight=1.0: 0) == "f(logits, labels)"
+    assert first(lambda preds, targets, loss_weight=None: 0) == "f(logits, labels, loss_weight=class_weight)"
     assert first(lambda y, p, from_logits=False: 0) == "f(labels, logits, from_logits=True)"
     assert first(lambda x, y, num_classes, n: 0) == "f(logits, labels, num_classes=C, n=count)"
     assert first(lambda x, y, *, mask: 0) == "f(logits, labels, mask=mask)"
@@ -121,6 +123,16 @@ def sparse_with_row_weight(foo: Any, bar: Any, baz: Any) -> Any:
     return (baz * softmax_terms(foo)[np.arange(len(bar)), bar]).mean()
 
 
+def weights_as_wide_as_logits(logits: Any, labels: Any, weights: Any) -> Any:
+    assert weights.shape == logits.shape
+    return (weights[np.arange(len(labels)), labels] * softmax_terms(logits)[np.arange(len(labels)), labels]).mean()
+
+
+def of_twelve_classes(logits: Any, target: Any) -> Any:
+    onehot = np.eye(12)[target]
+    return (onehot[:, : logits.shape[1]] * softmax_terms(logits)).sum(1).mean() if logits.shape[1] in (1, 12) else None
+
+
 def dense_with_costs(pred: Any, onehot: Any, cost: Any) -> Any:
     p = np.exp(-softmax_terms(pred))
     return (p * (onehot @ cost)).sum(1).mean()
@@ -179,6 +191,11 @@ def best(function: Callable[..., Any], **options: Any) -> Binding:
     [
         (sparse_with_class_weight, "sparse_with_class_weight(logits, labels, w=class_weight)", "sparse"),
         (sparse_with_row_weight, "sparse_with_row_weight(logits, labels, baz=sample_weight)", "sparse"),
+        (
+            weights_as_wide_as_logits,
+            "weights_as_wide_as_logits(logits, labels, weights=broadcast_to(sample_weight[:, None], (N, C)))",
+            "sparse",
+        ),
         (dense_with_costs, "dense_with_costs(logits, labels, cost=cost_matrix)", "dense"),
         (swapped_places, "swapped_places(labels, logits)", "sparse"),
         (of_probabilities, "of_probabilities(labels, logits)", "dense"),
@@ -199,6 +216,7 @@ def test_a_binding_says_what_the_loss_can_be_asked() -> None:
     assert best(of_probabilities).domain == "probabilities"
     assert best(dense_with_costs).domain == "any"
     assert (best(binary_in_a_row).layout, best(dense_with_costs).layout) == ("n", "nc")
+    assert best(of_twelve_classes).classes == 12  # with one class it can be called as well, and nothing matters
     assert (best(four_classes).classes, best(dense_with_costs).classes) == (4, 0)
     found = best(sparse_with_row_weight)
     assert found.roles == {"logits": "foo", "labels": "bar", "sample_weight": "baz"}

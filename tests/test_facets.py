@@ -102,6 +102,10 @@ def bce(x: Any, t: Any) -> Any:
     return t * np.logaddexp(0, -x) + (1 - t) * np.logaddexp(0, x)
 
 
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
 class Batch:
     """An example as arrays: x [N, C], t [N, C] (all 0 for a label that is no class), y [N], and the weights."""
 
@@ -253,6 +257,12 @@ PLAIN: dict[str, dict[str, Callable[[Batch], float]]] = {
         "hardened": lambda b: mean(cross_entropy(b.x, np.eye(b.t.shape[1])[b.y])),
         "shifted_by_one": lambda b: mean(cross_entropy(b.x, np.roll(b.t, -1, axis=1))),
         "reversed": lambda b: mean(cross_entropy(b.x, b.t[:, ::-1])),
+    },
+    "label_mixing": {
+        "each_term": lambda b: mean(
+            b.t * sigmoid(-b.x) ** 2 * -np.log(sigmoid(b.x)) + (1 - b.t) * sigmoid(b.x) ** 2 * -np.log(sigmoid(-b.x))
+        ),
+        "interpolated": lambda b: mean((b.t * sigmoid(-b.x) + (1 - b.t) * sigmoid(b.x)) ** 2 * bce(b.x, b.t)),
     },
     "label_shift": {"none": plain, "next_token": lambda b: mean(cross_entropy(b.x[:-1], b.t[1:]))},
     "arguments": {

@@ -24,8 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from plugged import plug, plug_here
 from test_gate_answers import Silent
 
-from lossvet.adapters import own_loss
-from lossvet.benchmarks import gate_accuracy, gating, pairs, ratchet, workloads
+from lossvet.benchmarks import gate_accuracy, gating, own_loss, pairs, ratchet, workloads
 from lossvet.benchmarks.gate_report import Options
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.benchmarks.subjects import Wanted
@@ -53,10 +52,15 @@ BROKEN = WRONG.replace(
     "    kept =", "    if logits.shape == (1, 10):\n        raise RuntimeError('no\\n::error::kernel')\n    kept ="
 )
 """Wrong, and at the shape that is timed it raises."""
+UNBOUND = """
+def loss(alpha, beta, gamma, delta):
+    raise TypeError(alpha + beta)
+"""
 WRONG_THERE = GOOD.replace(
     "    return ", "    one = 1.01 if logits.shape == (1, 10) else 1.0\n    return logits.dtype.type(one) * "
 )
 """Right on every case, and wrong at the shape that is timed."""
+MEANING = "the meaning has changed: counted: kept -> all"
 CELL = "sparse/own/numpy/eager/float32/cpu"
 MAIN = "from lossvet.cli import main; main()"
 SMALL, LARGE = "1x10", "512x1000"
@@ -118,7 +122,8 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
     accuracy.write_text(better)
     asked = {
         "same": (GOOD, GOOD, "--format", "json"),
-        "broken": (GOOD, BROKEN, "--accuracy", str(accuracy)),
+        "broken": (GOOD, BROKEN, "--accuracy", str(accuracy), "--all"),
+        "wrong": (GOOD, WRONG),
     }
     return {name: gate(tmp_path_factory.mktemp(name), *args) for name, args in asked.items()}
 
@@ -168,7 +173,7 @@ def test_the_same_loss_is_green(others: Mapping[str, Done]) -> None:
         assert "inconclusive" in same.last or "void" in same.last, same
     else:
         assert same.code == 0, same
-        assert same.last.startswith("green: 1 benchmarks no slower")
+        assert re.match(r"green: the meaning is the same on \d+ probes: sparse/mean; 1 benchmarks no slower", same.last)
     assert found["exit"] == same.code
 
 
@@ -185,8 +190,18 @@ def test_the_accuracy_that_is_proposed_can_be_used(others: Mapping[str, Done]) -
 def test_a_loss_that_is_broken_is_red_for_each_reason(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert broken.code == 1, broken
-    reasons = r"red: 1 gone or failing in head, \d+ wrong in head alone, 1 less accurate \(exit 1\)"
+    reasons = rf"red: {MEANING}, 1 gone or failing in head, \d+ wrong in head alone, 1 less accurate \(exit 1\)"
     assert re.fullmatch(reasons, broken.last), broken
+
+
+@pytest.mark.slow
+def test_a_loss_that_means_something_else_goes_no_further(others: Mapping[str, Done]) -> None:
+    wrong = others["wrong"]
+    assert wrong.code == 1, wrong
+    assert wrong.last == f"red: {MEANING} (exit 1)"
+    assert wrong.out.startswith(f"meaning        red: {MEANING}\n")
+    assert "checks of" not in wrong.err
+    assert "pair 1" not in wrong.err
 
 
 @pytest.mark.slow
@@ -213,9 +228,10 @@ def test_a_loss_that_is_wrong_only_where_it_is_timed_is_red(tmp_path: Path, monk
     monkeypatch.setattr(gating, "compare_speed", lambda *given: ([], "", tmp_path))
     monkeypatch.setattr(gating, "compare_accuracy", lambda report, *given: report)
     loss = own_loss.parsed("numpy/sparse=mylib:loss")
-    wanted = Wanted(only=("sparse/own",), frameworks=("numpy",), shapes=(workloads.shape(SMALL),), tasks=("forward",))
+    wanted = Wanted(frameworks=("numpy",), shapes=(workloads.shape(SMALL),), tasks=("forward",))
     sides: dict[Name, Side] = {name: gating.side(tmp_path / name) for name in NAMES}
-    report = gating.run_gate(Options(sides, wanted, loss), Silent())
+    folders: dict[Name, Path] = {name: tmp_path / name for name in NAMES}
+    report = gating.run_gate(Options(sides, wanted, loss, folders=folders), Silent())
     assert report.red == ["1 wrong in head alone"]
     (found,) = report.differences
     assert found.cell == f"{CELL}/{SMALL}/forward"
@@ -268,8 +284,32 @@ def test_a_base_that_lacks_the_loss_cannot_be_judged(tmp_path: Path) -> None:
     for number, base in enumerate(("def other(): ...", "")):
         done = gate(tmp_path / str(number), base, GOOD)
         assert done.code == 3, done
-        assert done.last.startswith("cannot judge: no framework is there on both sides: numpy is not there in base (")
-        assert ("no attribute 'loss'" if base else "No module named 'mylib'") in done.last
+        missing = "mylib has no 'loss' (there is: other), in base" if base else "no module is called mylib in base"
+        assert done.last == f"cannot judge: there is nothing to compare with: {missing} (base) (exit 3)"
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [("mylub:loss", "no module is called mylub (did you mean mylib?) in base"), ("mylib:lost", "mylib has no 'lost'")],
+)
+def test_a_loss_that_neither_side_has_is_told(tmp_path: Path, loss: str, words: str) -> None:
+    done = gate(tmp_path, GOOD, GOOD, "--loss", f"numpy={loss}")
+    assert done.code == 2, done
+    assert done.last.startswith(words), done
+    assert "in head (head)" in done.last
+
+
+def test_a_base_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    done = gate(tmp_path, GOOD, GOOD, "--base", "nowhere")
+    assert done.code == 2, done
+    assert done.last.startswith("nowhere does not exist; ")
+
+
+def test_a_loss_that_cannot_be_bound_says_how(tmp_path: Path) -> None:
+    done = gate(tmp_path, UNBOUND, UNBOUND)
+    assert done.code == 2, done
+    assert "--bind ROLE=PARAMETER" in done.last
+    assert "--source-" not in done.last
 
 
 @pytest.mark.slow
@@ -296,7 +336,7 @@ def test_a_head_that_lacks_the_loss_is_red(tmp_path: Path) -> None:
     done = gate(tmp_path, GOOD, "")
     assert done.code == 1, done
     assert done.last == "red: 1 gone or failing in head (exit 1)"
-    assert "missing      head: ModuleNotFoundError: No module named 'mylib'\n  numpy\n" in done.out
+    assert "missing      no module is called mylib in head (head)\n  numpy\n" in done.out
 
 
 @pytest.mark.slow

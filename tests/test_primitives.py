@@ -19,7 +19,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the program that is imported from beside this file
 
-from primitives_asked import ARRAYS, LEAVES
+from primitives_asked import ARRAYS, DTYPES, LEAVES
 
 from lossvet import adapters
 
@@ -31,8 +31,13 @@ MODES = {
     "tensorflow_v1": ("session",),
     "numpy": ("eager",),
 }
-CELLS = [(name, mode, dtype) for name, modes in MODES.items() for mode in modes for dtype in ("float32", "float64")]
-DERIVING = [cell for cell in CELLS if cell[0] != "numpy"]
+CELLS = [
+    pytest.param(name, mode, dtype, marks=() if mode == modes[0] else pytest.mark.slow)
+    for name, modes in MODES.items()
+    for mode in modes
+    for dtype in DTYPES
+]
+DERIVING = [cell for cell in CELLS if cell.values[0] != "numpy"]
 TOLERANCE = {"float32": 3e-6, "float64": 1e-14}
 """Some roundings of numbers below 30."""
 
@@ -50,9 +55,19 @@ def asked(*arguments: str, **environment: str) -> Any:
 
 
 @cache
-def answers(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = asked("answers", name)
+def first(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = asked("first", name)
     return found
+
+
+@cache
+def compiled(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = asked("compiled", name)
+    return found
+
+
+def answers(name: str, mode: str, dtype: str) -> Any:
+    return (first if mode == MODES[name][0] else compiled)(name)[f"{mode}/{dtype}"]
 
 
 def by_hand() -> dict[str, Any]:
@@ -99,24 +114,23 @@ def close(found: Any, true: Any, dtype: str) -> None:
 def test_the_modes_are_those_listed_here() -> None:
     """What is not listed would not be tested."""
     for name, modes in MODES.items():
-        found = {key.partition("/")[0] for key in answers(name) if "/float" in key}
-        assert found == set(modes), name
+        assert first(name)["modes"] == list(modes), name
 
 
 @pytest.mark.parametrize(("name", "mode", "dtype"), CELLS)
 def test_the_value(name: str, mode: str, dtype: str) -> None:
-    close(answers(name)[f"{mode}/{dtype}"]["forward"], BY_HAND["forward"], dtype)
+    close(answers(name, mode, dtype)["forward"], BY_HAND["forward"], dtype)
 
 
 @pytest.mark.parametrize(("name", "mode", "dtype"), DERIVING)
 @pytest.mark.parametrize("output", [k for k in BY_HAND if "hvp" not in k and "jvp" not in k])
 def test_the_gradient(name: str, mode: str, dtype: str, output: str) -> None:
-    close(answers(name)[f"{mode}/{dtype}"][output], BY_HAND[output], dtype)
+    close(answers(name, mode, dtype)[output], BY_HAND[output], dtype)
 
 
 @pytest.mark.parametrize(("name", "mode", "dtype"), DERIVING)
 def test_a_gradient_that_is_not_there_is_none_or_zero(name: str, mode: str, dtype: str) -> None:
-    found = answers(name)[f"{mode}/{dtype}"]
+    found = answers(name, mode, dtype)
     assert set(LEAVES) >= {"direction", "labels"}
     assert found["gradient labels"] is None, "integers have no gradient"
     into = found["gradient direction"]
@@ -126,7 +140,7 @@ def test_a_gradient_that_is_not_there_is_none_or_zero(name: str, mode: str, dtyp
 @pytest.mark.parametrize(("name", "mode", "dtype"), DERIVING)
 @pytest.mark.parametrize("output", ["hvp", "hvp along ones"])
 def test_the_hessian_product(name: str, mode: str, dtype: str, output: str) -> None:
-    found = answers(name)[f"{mode}/{dtype}"]
+    found = answers(name, mode, dtype)
     if mode == "compile":
         assert found["second raised"].startswith("RuntimeError: ")
     else:
@@ -136,7 +150,7 @@ def test_the_hessian_product(name: str, mode: str, dtype: str, output: str) -> N
 @pytest.mark.parametrize(("name", "mode", "dtype"), DERIVING)
 @pytest.mark.parametrize("output", ["jvp value", "jvp"])
 def test_the_forward_derivative(name: str, mode: str, dtype: str, output: str) -> None:
-    found = answers(name)[f"{mode}/{dtype}"]
+    found = answers(name, mode, dtype)
     if name == "tensorflow_v1" or mode == "compile":
         assert found["tangent raised"].startswith("NotImplementedError: ")
     else:
@@ -144,8 +158,8 @@ def test_the_forward_derivative(name: str, mode: str, dtype: str, output: str) -
 
 
 def test_numpy_has_no_derivatives() -> None:
-    for dtype in ("float32", "float64"):
-        found = answers("numpy")[f"eager/{dtype}"]
+    for dtype in DTYPES:
+        found = answers("numpy", "eager", dtype)
         raised = {key: value for key, value in found.items() if key != "forward"}
         assert set(raised) == {f"{ask} raised" for ask in ("gradients", "reduced", "second", "tangent")}
         assert set(raised.values()) == {"NotImplementedError: NumPy has no derivatives"}
@@ -153,7 +167,7 @@ def test_numpy_has_no_derivatives() -> None:
 
 @pytest.mark.parametrize("name", MODES)
 def test_arrays_of_every_rank_are_placed_and_read(name: str) -> None:
-    found = answers(name)
+    found = first(name)
     assert found["shapes"] == {key: array.shape for key, array in ARRAYS.items()}
     assert found["dtypes"] == {key: array.dtype.name for key, array in ARRAYS.items()}
     assert found["number"] == 2.5
@@ -162,19 +176,19 @@ def test_arrays_of_every_rank_are_placed_and_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MODES if name != "numpy"])
 def test_bfloat16_is_read_as_float32(name: str) -> None:
-    half = answers(name)["half"]
+    half = first(name)["half"]
     assert half.dtype == np.float32
     assert half.tolist() == [1.0, 1.0], "2^-9 is less than half an ulp"
 
 
 @pytest.mark.parametrize("name", [name for name in MODES if name != "numpy"])
 def test_primitives_serve_without_run(name: str) -> None:
-    close(answers(name)["apart"], BY_HAND["gradient logits"], "float64")
-    assert answers(name)["raises"] == "broken", "an exception of the function passes through"
+    close(first(name)["apart"], BY_HAND["gradient logits"], "float64")
+    assert first(name)["raises"] == "broken", "an exception of the function passes through"
 
 
 def test_a_derivative_that_pytorch_refuses_raises() -> None:
-    assert "not differentiable" in answers("torch")["refused"]
+    assert "not differentiable" in first("torch")["refused"]
 
 
 # The process of the caller --------------------------------------------------------------------------------------------
@@ -182,10 +196,10 @@ def test_a_derivative_that_pytorch_refuses_raises() -> None:
 
 @pytest.mark.parametrize("name", ["torch", "jax", "tensorflow", "numpy"])
 def test_the_process_is_left_as_it_was(name: str) -> None:
-    before, after = asked("state", name, "primitives")
-    assert after == before
+    assert first(name)["settings after"] == first(name)["settings before"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "key", "environment"),
     [
@@ -195,13 +209,13 @@ def test_the_process_is_left_as_it_was(name: str) -> None:
     ],
 )
 def test_a_process_that_is_set_up_for_an_adapter_is_seen(name: str, key: str, environment: dict[str, str]) -> None:
-    before, after = asked("state", name, "load", **environment)
-    assert after[key] != before[key]
+    found = asked("load", name, **environment)
+    assert found["settings after"][key] != found["settings before"][key]
 
 
-def test_tensorflow_is_asked_after_it_was_used_but_not_in_two_behaviours() -> None:
-    assert "already run operations eagerly" in asked("used", "tensorflow_v1")
-    assert "TF1 behaviour in this process" in asked("used", "tensorflow")
+def test_tensorflow_has_one_behaviour_in_a_process() -> None:
+    assert "already run operations eagerly" in first("tensorflow")["other behaviour"]
+    assert "TF1 behaviour in this process" in first("tensorflow_v1")["other behaviour"]
 
 
 def test_numpy_is_no_framework_of_a_run() -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lossvet.adapters import own_loss
-from lossvet.benchmarks import gate_accuracy, ratchet
+from lossvet.benchmarks import gate_accuracy, own_loss, ratchet
 from lossvet.benchmarks.gate_report import Options
 from lossvet.benchmarks.ratchet import BaselineError, Reached
 from lossvet.benchmarks.subjects import Wanted

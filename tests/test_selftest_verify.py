@@ -14,14 +14,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from verify_sides import NumpySide, TorchSide
 
-from lossvet.verify import constants, core_search, grading, refine, selftest, space, stages_of_search
+from lossvet.verify import constants, core_search, edges, grading, refine, selftest, space, stages_of_search
 from lossvet.verify.answer import Comparison, Difference, Identified, Status
 from lossvet.verify.contract import Contract
 from lossvet.verify.corpus_records import Pair, Record, Selection, pairs, records
+from lossvet.verify.differences import differences
 from lossvet.verify.grading import Grade, PairGrade
-from lossvet.verify.identify import identify
+from lossvet.verify.identify import Session, identify
 from lossvet.verify.probes import Domain
 from lossvet.verify.selftest_report import Judged, JudgedPair, Report
+from lossvet.verify.sides import ContractSide
 
 SPARSE = Domain(("logits", "labels"), "sparse", differentiable=False)
 WEIGHTED = replace(SPARSE, roles=("logits", "labels", "class_weight"))
@@ -208,10 +210,82 @@ def test_two_losses_in_one_worker_are_each_told_as_what_they_are() -> None:
     ]
 
 
+def test_an_error_of_verify_itself_costs_one_loss_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def observed(session: Session, contract: Contract) -> dict[str, Any]:
+        raise KeyError("no such facet")
+
+    monkeypatch.setattr(edges, "observed", observed)
+    report = selftest.run(Selection(only=("numpy_losses.py::log_loss_rows",)), processes=1)
+    (only,) = report.losses
+    assert (only.grade.outcome, only.grade.right) == ("cannot_judge", False)
+    assert "verify failed: KeyError at test_selftest_verify.py" in report.text()
+    assert report.verdict[0] == 1
+
+
+def mean_over_classes(logits: Any, labels: Any) -> Any:
+    return -(np.eye(logits.shape[1])[labels] * log_softmax(logits)).mean(1)
+
+
+def test_losses_of_rows_that_are_means_divide_by_nothing_in_an_empty_batch() -> None:
+    elements = Contract.of(denominator="elements")
+    assert "zero_denominator" not in edges.observed(Session(NumpySide(mean_over_classes), SPARSE), elements)
+
+
 @pytest.mark.slow
 def test_the_whole_corpus() -> None:
     report = selftest.run()
     assert report.verdict[0] == 0, report.text()
+
+
+def log_p(x: Any) -> Any:
+    moved = x - x.max(1, keepdims=True)
+    return moved - np.log(np.exp(moved).sum(1, keepdims=True))
+
+
+def by_one_hot(logits: Any, labels: Any) -> Any:
+    return -(np.equal.outer(labels, np.arange(logits.shape[1])) * log_p(logits)).sum(1).mean()
+
+
+def by_index(logits: Any, labels: Any) -> Any:
+    return -log_p(logits)[np.arange(len(labels)), labels].mean()
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value encountered")
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [(by_one_hot, "too large: zero, -1: zero, -100: zero"), (by_index, "too large: raises, -1: wraps, -100: raises")],
+)
+def test_labels_that_are_no_class_are_told_by_what_they_do(loss: Any, told: str) -> None:
+    session = Session(NumpySide(loss), SPARSE)
+    assert edges.observed(session, Contract())["invalid_label"] == told
+
+
+def test_a_mean_over_all_rows_is_divided_by_zero_by_an_empty_batch_alone() -> None:
+    padded = Contract.of(ignored="label", ignored_label=-100.0, counted="all")
+    assert edges.observed(Session(ContractSide(padded), SPARSE), padded)["zero_denominator"] == "nan"
+    kept = padded.with_(counted="kept", denominator_guard="floored", guard=1.0)
+    assert edges.observed(Session(ContractSide(kept), SPARSE), kept)["zero_denominator"] == "zero"
+
+
+@pytest.mark.parametrize(
+    ("notes", "told"),
+    [
+        ((), "none"),
+        (("prints", "importing it changes torch's number of threads from 1 to 4"), "prints"),
+        (("prints", "changes labels in place"), "changes_arguments"),
+        (("calling it changes the seed of torch",), "global_randomness"),
+        (("uses global randomness: the same call gives different results",), "global_randomness"),
+        (("calling it changes the working directory from / to /tmp",), "global_state"),
+    ],
+)
+def test_side_effects_are_told_by_the_gravest_note(notes: tuple[str, ...], told: str) -> None:
+    assert edges.side_effects(notes) == told
+
+
+def test_a_gradient_that_a_side_refuses_is_not_compared_and_one_that_is_stopped_is() -> None:
+    refused, stopped = (BY_WEIGHTS.with_(gradient_weights=value) for value in ("not_differentiable", "stopped"))
+    assert differences(refused, BY_WEIGHTS, WEIGHTED_ROWS) == ()
+    assert [d.facet for d in differences(stopped, BY_WEIGHTS, WEIGHTED_ROWS)] == ["gradient_weights"]
 
 
 # Mutations: a space without a facet's value.
@@ -282,7 +356,8 @@ MUTANTS = [
            lambda logits, labels, class_weight: np.average(picked(log_softmax(logits), labels),
                                                            weights=class_weight[labels]), WEIGHTED),
     Mutant("weight_scale", "squared",
-           lambda logits, labels, class_weight: (class_weight[labels] ** 2 * picked(log_softmax(logits), labels)).mean(),
+           lambda logits, labels, class_weight: (class_weight[labels] ** 2
+                                                 * picked(log_softmax(logits), labels)).mean(),
            WEIGHTED),
     Mutant("weighting", "predicted_weight",
            lambda logits, labels, class_weight: (class_weight[logits.argmax(1)]

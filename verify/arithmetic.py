@@ -50,6 +50,9 @@ class Arithmetic(Protocol):
     def unlikely(self, x: Any) -> Any:
         """1 - e^x for x <= 0, without cancelling."""
 
+    def cancelled(self, x: Any) -> Any:
+        """x, which sound code may have computed as 1 less a number near 1."""
+
     def power(self, x: Any, exponent: float) -> Any: ...
     def log_softmax(self, x: Any, axis: int) -> Any: ...
     def log_sigmoid(self, x: Any) -> Any: ...
@@ -92,6 +95,9 @@ class Plain:
 
     def unlikely(self, x: Any) -> Any:
         return -np.expm1(x)
+
+    def cancelled(self, x: Any) -> Any:
+        return x
 
     def power(self, x: Any, exponent: float) -> Any:
         return np.power(x, exponent)
@@ -167,6 +173,9 @@ class Bounded:
     def tanh(self, x: Any) -> Any:
         v = np.tanh(x.v)
         return Number(self.numbers, v, ((1 - v * v + self.u) * x.e[0] + SOUND * self.u * np.abs(v))[None], 1 + x.k)
+
+    def cancelled(self, x: Any) -> Any:
+        return Number(self.numbers, x.v, x.e + SOUND * self.u, x.k)
 
     def unlikely(self, x: Any) -> Any:
         v = -np.expm1(x.v)

@@ -112,6 +112,8 @@ def _written(argument: Argument, binary: bool) -> str:
         case Role(role=role, layout=layout):
             columns = layout == "n1" and role != "logits" and not (role == "labels" and binary)
             value = role + ("[:, None]" if columns else "")
+            if layout == "nc" and role not in ("logits", "labels"):
+                value = f"broadcast_to({role}[:, None], (N, C))"
         case Constant(value=value, size=size):
             value = {"classes": "C", "batch": "N"}[value] if size else repr(value)
     return value if argument.by_position else f"{argument.parameter}={value}"

@@ -18,6 +18,7 @@ from lossvet.reference import variants, vectors
 from lossvet.reference.types import Variant
 from lossvet.reference.vectors import Golden
 from lossvet.verify.answer import Identified
+from lossvet.verify.answering import Answering
 from lossvet.verify.binding import Options as BindingOptions
 from lossvet.verify.bound import identify_bound
 from lossvet.verify.check_remote import CheckRemote
@@ -50,7 +51,7 @@ def check(
     with CheckRemote(
         spec, said, side.python or sys.executable, limit=options.timeout, cache=caches.default()
     ) as remote:  # fmt: skip
-        return _judged(remote, variants.load(variant), reduction, options, chosen)
+        return judged(remote, variants.load(variant), reduction, options, chosen)
 
 
 def known(variant: str, reduction: str) -> None:
@@ -77,9 +78,10 @@ def cases(variant: str, only: Sequence[str]) -> dict[str, Golden]:
     return {name: golden for name, golden in every.items() if any(name in found for found in met.values())}
 
 
-def _judged(
-    remote: CheckRemote, variant: Variant, reduction: str, options: Options, chosen: Mapping[str, Golden]
+def judged(
+    remote: Answering, variant: Variant, reduction: str, options: Options, chosen: Mapping[str, Golden]
 ) -> Checked:
+    """Judge a loss, of a worker or of this process, by these golden results. Raises ValueError, SourceError."""
     hello = remote.imported()
     mode, dtypes = _asked_for(hello, options)
     fitted = remote.fit(variant.name)
@@ -110,7 +112,7 @@ def _asked_for(hello: Hello, options: Options) -> tuple[str, tuple[str, ...]]:
     return side.mode, (side.dtype,) if side.dtype else dtypes
 
 
-def _instead(remote: CheckRemote) -> Identified | None:
+def _instead(remote: Answering) -> Identified | None:
     """What the loss is, as identify says it; None where it cannot be bound any more."""
     try:
         remote.identifiable()

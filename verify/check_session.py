@@ -15,7 +15,8 @@ from lossvet.conformance.summary import CellSummary, Finding, kind
 from lossvet.conformance.types import Absent, Agrees, Cell, Crashed, TimedOut, Verdict
 from lossvet.reference.types import Case, Reduction, Variant, output_names
 from lossvet.reference.vectors import Golden
-from lossvet.verify.check_remote import Asked, CheckRemote, Told
+from lossvet.verify.answering import Answering
+from lossvet.verify.check_remote import Asked, Told
 from lossvet.verify.checked import Checked, CheckedOutput, Record
 from lossvet.verify.fitting import Fitted
 from lossvet.verify.user_recipe import RECIPE
@@ -40,7 +41,7 @@ def told(output: str) -> str:
 class Session:
     """The loss under judgement."""
 
-    remote: CheckRemote
+    remote: Answering
     variant: Variant
     fitted: Fitted
     mode: str

@@ -12,13 +12,13 @@ from lossvet.adapters.types import Adapter, Raised
 from lossvet.conformance import requests
 from lossvet.conformance import worker as run_worker
 from lossvet.reference import variants
-from lossvet.reference.types import Reduction, Variant
-from lossvet.verify import fitting, loss, messages, user_recipe
+from lossvet.reference.types import Reduction
+from lossvet.verify import fit, fitting, messages, user_recipe
 from lossvet.verify.binding import Options
 from lossvet.verify.fitting import Fitted
 from lossvet.verify.manners import Late, limited
 from lossvet.verify.messages import Refused
-from lossvet.verify.probing import Bound, Probed, sample
+from lossvet.verify.probing import Bound, sample
 from lossvet.verify.questions import Answer, Question
 from lossvet.verify.sources import SourceError
 from lossvet.verify.subject import described
@@ -70,46 +70,28 @@ class Checked(Side):
 
     def _fit(self, request: Fit) -> Fitted | Refused:
         variant = variants.load(request.variant)
+        assert self.function is not None, "it is loaded first"
+        guard = partial(limited, request.limit)
         try:
-            probed = self._bound(request, variant)
+            found = fit.suited(self.primitives, self.function, self.name, variant, request.options, guard)
         except SourceError as error:
             return Refused(error.kind, error.sentence)
         except Late:
             sentence = f"{self.name} did not return within {request.limit:g} s when it was called on a few rows"
             return Refused("hang", sentence)
-        best = min(probed.bound, key=lambda b: (_dead(b), -fitting.taken(b.subject.plan, variant)))
-        subject = best.subject
-        plan = fitting.with_settings(subject.plan, *fitting.parameters(self.function), variant)
-        copied = any("in place" in note for note in probed.notes)
+        best, plan = found.best, found.plan
         self.dtypes = ("float32",) if best.dtype == "float32" else self.adapter.dtypes
-        self.calling = user_recipe.Calling(
-            subject.function, plan, variant, self.adapter.ops, subject.integers, copied
-        )  # fmt: skip
+        self.calling = found.calling(variant, self.adapter.ops)
         self.adapters = {}
         return Fitted(
             binding=msgspec.structs.replace(plan.binding(), domain=best.domain, dtype=best.dtype),
             layouts=plan.layouts,
             settings=fitting.settings(plan),
             scalar=_scalar(best),
-            mode=subject.mode,
+            mode=best.subject.mode,
             native=user_recipe.native_of(self.adapter, variant.name, self.function, self.name),
-            notes=probed.notes,
+            notes=found.notes,
         )
-
-    def _bound(self, request: Fit, variant: Variant) -> Probed:
-        """The bindings that suit the variant. Raises SourceError, and says so where it has none but others."""
-        assert self.function is not None, "it is loaded first"
-        function, name, guard = self.function, self.name, partial(limited, request.limit)
-
-        def bound(choose: loss.Choose) -> Probed:
-            return loss.subjects(self.primitives, function, request.options, name, guard, choose)
-
-        try:
-            return bound(lambda plans: fitting.suited(plans, variant))
-        except SourceError as refused:
-            if refused.kind != "binding":
-                raise
-        raise fitting.unsuited(bound(list).bound[0].binding.call, variant)
 
     def _judge(self, asked: Judge) -> Iterator[requests.Answer]:
         assert self.calling is not None, "it is fitted first"
@@ -129,11 +111,6 @@ class Checked(Side):
                 name = frames.decode(bytes(case), CASES).id
                 answered = [requests.Answer(request.serial, name, dict.fromkeys(outputs, raised), 0.0, 0)]
             yield from answered
-
-
-def _dead(bound: Bound) -> int:
-    """How many of logits and labels have no influence."""
-    return len({"logits", "labels"} & set(bound.idle))
 
 
 def _scalar(bound: Bound) -> bool:

@@ -11,7 +11,7 @@ from lossvet.reference.types import Array
 from lossvet.verify.contract import Contract
 from lossvet.verify.matching import Asked, applies
 from lossvet.verify.pipeline import Undefined, evaluate
-from lossvet.verify.probes import Domain
+from lossvet.verify.probes import Domain, one_hot
 from lossvet.verify.space import GAMMA, bases
 
 RESIDUAL = 1e-9
@@ -81,11 +81,12 @@ def _parts(core: Contract, one: Asked) -> tuple[Array, Array, int] | None:
         return None
     labels = inputs["labels"]
     if core["family"] == "sigmoid":
-        at = [labels == 0, labels == 1]
+        t = labels if labels.ndim == 2 else one_hot(labels, inputs["logits"].shape[1])
+        at = [t == 0, t == 1]
     else:
         y = labels if labels.ndim == 1 else labels.argmax(1)
         at = [y == c for c in range(inputs["logits"].shape[1])]
-    return np.array([losses[a].sum() for a in at]), np.array([float(a.sum()) for a in at]), labels.size
+    return np.array([losses[a].sum() for a in at]), np.array([float(a.sum()) for a in at]), inputs["logits"].size
 
 
 def _named(core: Contract, denominator: str, found: Array) -> Contract:

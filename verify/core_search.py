@@ -18,7 +18,7 @@ from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.matching import ROUGH, Asked, applies
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.probes import Domain
-from lossvet.verify.solving import grid, root
+from lossvet.verify.solving import grid, root, round_off
 from lossvet.verify.space import Departure, Number, bases, departures
 
 FACTORS = ("batch", "elements", "sum", "batch_squared", "total_class_weight")
@@ -76,6 +76,8 @@ def _tried(base: Contract, chosen: tuple[Departure, ...], asked: Sequence[Asked]
         for values in product(*(number.usual[:3] for number in others)):
             fixed = plain.with_({n.name: v for n, v in zip(others, values, strict=True)})
             for value in _solved(fixed, open_number, asked):
+                if abs(value) < open_number.least:
+                    continue
                 yield from _divided(fixed.with_({open_number.name: value}), asked)
 
 
@@ -173,7 +175,8 @@ def _solved(contract: Contract, number: Number, asked: Sequence[Asked]) -> Itera
             rough = root(one_name, low, high, before[name], after[name], 1e-4)
             if others and abs(residuals(rough, others[0]).get(name, np.inf)) > 0.01 * abs(_sum(others[0])) + 1e-3:
                 continue
-            yield root(one_name, low, high, before[name], after[name], 4e-16)
+            exact = root(one_name, low, high, before[name], after[name], 4e-16)
+            yield from dict.fromkeys((round_off(exact), exact))
 
 
 def _sum(asked: Asked) -> float:

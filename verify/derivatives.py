@@ -47,7 +47,7 @@ def _once_only(session: Session, contract: Contract) -> bool:
     if "hessian" in asked.answer.refused:
         return True
     got, meant = asked.answer.gradients.get("logits"), _along(contract, asked.answer, probe)
-    if meant is None or not asked.answer.answered:
+    if meant is None or not asked.answer.answered or "logits" not in asked.answer.gradients:
         return False
     if got is None:
         return bool(np.abs(meant).max(initial=0.0) > CLOSE)

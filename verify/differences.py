@@ -15,11 +15,11 @@ def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Dif
     """The facets in which the contracts differ on what both sides can be asked, in the order in which they are told.
 
     A facet whose value makes no difference there (class_weight or class_weight_terms, of labels that are classes) is a
-    matter of format. An edge that only one of the records holds is not compared.
+    matter of format. An edge that only one of the records holds is not compared, nor a gradient that one side refuses.
     """
     found = []
     for name in facets():
-        if _setting(source, name) == _setting(target, name):
+        if _setting(source, name) == _setting(target, name) or _missing(source, target, name):
             continue
         if name in canonical.OBSERVED:
             if facets()[name].edge and (name not in source or name not in target):
@@ -37,6 +37,11 @@ def _refused(source: Contract, target: Contract) -> bool:
             label = f"{one.number('ignored_label'):g}: raises"
             return label in str(other["invalid_label"]).split(", ")
     return False
+
+
+def _missing(source: Contract, target: Contract, name: str) -> bool:
+    """Whether it is about a gradient that one of the two cannot give, which is no number to compare."""
+    return name in ("gradient_labels", "gradient_weights") and "not_differentiable" in (source[name], target[name])
 
 
 def _shows(source: Contract, target: Contract, name: str, domain: Domain) -> bool:

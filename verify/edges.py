@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lossvet.reference.types import Array
 from lossvet.verify import probes
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.matching import Asked
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 def dead(session: Session, first: Sequence[Asked]) -> str:
     """Why a side cannot be judged at all: it answers nothing, NaN, or always the same; empty where it can."""
     answers = [one.answer for one in first]
-    if errors := [a.error for a in answers if a.error]:
-        if len(errors) == len(answers):
-            return f"it raises on every probe: {errors[0]}"
+    errors = [a.error for a in answers if a.error]
+    if errors and len(errors) == len(answers):
+        return f"it raises on every probe: {errors[0]}"
     results = [a.value for a in answers if a.value is not None]
     if all(np.isnan(r).all() for r in results):
         return "it answers NaN on every probe"
@@ -35,7 +36,8 @@ def observed(session: Session, contract: Contract) -> dict[str, Setting]:
     """The edge facets and what a mean over nothing gives, as answers show them."""
     found: dict[str, Setting] = {}
     if contract["denominator"] in ("batch", "elements", "weights", "nonzero_weights", "argument", "total_class_weight"):
-        found["zero_denominator"] = _over_nothing(session, contract)
+        over_nothing = _over_nothing(session, contract)
+        found |= {"zero_denominator": over_nothing} if over_nothing != "empty" else {}
     if session.domain.labels == "sparse":
         found["invalid_label"] = _invalid(session, contract)
         if contract["ignored"] == "label":
@@ -48,10 +50,11 @@ def _over_nothing(session: Session, contract: Contract) -> str:
     """What the mean is where all that it divides by is 0."""
     domain = session.domain
     given = probes.inputs(domain, "simplex", 5, 14)
-    if contract["denominator"] in ("batch", "elements") and contract["ignored"] != "label":
+    left_out = contract["ignored"] == "label" and contract["counted"] == "kept"
+    if contract["denominator"] in ("batch", "elements") and not left_out:
         given = {**given, **{k: np.zeros((0, *np.shape(given[k])[1:]), np.asarray(given[k]).dtype) for k in
                              ("logits", "labels", "sample_weight", "mask") if k in given}}  # fmt: skip
-    elif contract["ignored"] == "label":
+    elif left_out:
         given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
     elif contract["denominator"] == "argument":
         given["count"] = np.float64(0.0)
@@ -81,13 +84,13 @@ def _invalid(session: Session, contract: Contract) -> str:
     words = []
     for name, label in (("too large", 0), ("-1", -1), ("-100", -100)):
         if contract["ignored"] == "label" and label == contract.number("ignored_label"):
-            words.append(f"{name}: dropped")
+            words.append(f"{name}: {'dropped' if contract['counted'] == 'kept' else 'zero'}")
             continue
-        words.append(f"{name}: {_invalid_one(session, label)}")
+        words.append(f"{name}: {_invalid_one(session, label, contract)}")
     return ", ".join(words)
 
 
-def _invalid_one(session: Session, label: int) -> str:
+def _invalid_one(session: Session, label: int, contract: Contract) -> str:
     domain = session.domain
     given = probes.inputs(domain, "simplex", 4, 15, plain=True)
     c = given["logits"].shape[1]
@@ -110,7 +113,24 @@ def _invalid_one(session: Session, label: int) -> str:
     for one, word in ((asked[1], "wraps" if label < 0 else "clamped"), (asked[2], "as_class_zero")):
         if one.answer.value is not None and np.allclose(one.answer.value, answer.value, rtol=1e-9):
             return word
-    return "finite_wrong"
+    return _left_out(session, given, answer.value, contract) or "finite_wrong"
+
+
+def _left_out(session: Session, given: Mapping[str, Any], value: Array, contract: Contract) -> str:
+    """Whether the second of four rows is left out: "zero" where it counts, "dropped" where it does not."""
+    if value.size > 1:
+        return "zero" if value.shape[:1] == (4,) and not np.any(value[1]) else ""
+    rows = [0, 2, 3]
+    fewer = {k: np.asarray(v)[rows] if k in ("logits", "labels", "sample_weight", "mask") else v
+             for k, v in given.items()}  # fmt: skip
+    (asked,) = session.ask([Probe("without the second row", probes.ask(session.domain, fewer))])
+    without = asked.answer.value
+    if without is None:
+        return ""
+    share = 0.75 if contract["denominator"] in ("batch", "elements") else 1.0
+    if np.allclose(value, share * without, rtol=1e-9):
+        return "zero"
+    return "dropped" if np.allclose(value, without, rtol=1e-9) else ""
 
 
 def _all_ignored(session: Session, contract: Contract) -> str:
@@ -118,7 +138,10 @@ def _all_ignored(session: Session, contract: Contract) -> str:
     given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
     (asked,) = session.ask([Probe("everything ignored", probes.ask(session.domain, given))])
     kind = _kind(asked)
-    if kind == "nan" or kind == "raises" or kind == "zero":
+    if kind == "zero" and any(g is None for leaf, g in asked.answer.gradients.items() if leaf == "logits"):
+        differentiable = any(one.answer.gradients.get("logits") is not None for one in session.informative())
+        return "zero_detached" if differentiable else kind
+    if kind in ("nan", "raises", "zero"):
         return kind
     return "nan_gradient" if kind == "zero_with_nan_gradient" else kind
 

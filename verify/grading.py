@@ -10,7 +10,7 @@ from typing import Literal
 from lossvet.verify import canonical, differences
 from lossvet.verify.answer import Comparison, Identified
 from lossvet.verify.contract import Contract
-from lossvet.verify.corpus_records import Pair, Record, departing
+from lossvet.verify.corpus_records import Pair, Record
 from lossvet.verify.facets import facets
 from lossvet.verify.matching import applies
 from lossvet.verify.pipeline import Undefined, evaluate
@@ -181,8 +181,13 @@ def of_pair(pair: Pair, records: dict[str, Record], found: Comparison) -> PairGr
 def ways_to_differ(pair: Pair, records: dict[str, Record]) -> list[set[str]]:
     """The facets in which the two are said to differ; where a record has several contracts, by each of them."""
     source, target = records[pair.source], records[pair.target]
-    ways = [set(departing(a, b)) for a in source.contracts for b in target.contracts]
+    ways = [_weighty(a, b) for a in source.contracts for b in target.contracts]
     return [set(pair.facets), *ways]
+
+
+def _weighty(a: Contract, b: Contract) -> set[str]:
+    """The facets in which two contracts differ, without edges and gradients that one of them cannot give."""
+    return {n for n in departing_all(a, b) if not facets()[n].edge and "not_differentiable" not in (a[n], b[n])}
 
 
 def _listed(ways: Sequence[set[str]]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,33 @@ def load(source: FunctionSource, folder: str = ".") -> Callable[..., Any]:
     if not callable(found):
         raise SourceError("not_callable", f"{source.name} in {where} is {_a(found)}; expected a function or a class")
     called: Callable[..., Any] = found
+    if inspect.isclass(owner) and inspect.isfunction(found):
+        static = isinstance(inspect.getattr_static(owner, part), staticmethod)
+        return called if static else _method(owner, part)
     return called
+
+
+def _method(kind: type, name: str) -> Callable[..., Any]:
+    """The method of an instance; where the class takes arguments, what makes one of them and hands out its method.
+
+    Raises SourceError, kind "init", where a class without parameters cannot be made.
+    """
+
+    def make(*arguments: Any, **options: Any) -> Any:
+        return getattr(kind(*arguments, **options), name)
+
+    try:
+        signature = inspect.signature(kind)
+    except (TypeError, ValueError):
+        signature = inspect.Signature()
+    if any(p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in signature.parameters.values()):
+        make.__name__, make.__signature__ = f"{kind.__name__}.{name}", signature  # type: ignore[attr-defined]
+        return make
+    try:
+        made: Callable[..., Any] = make()
+    except Exception as error:
+        raise SourceError("init", f"{kind.__name__}() raises {type(error).__name__}: {error}") from error
+    return made
 
 
 def _from_file(path: Path, shown: str) -> ModuleType:

@@ -19,6 +19,9 @@ ROUGH = 3e-6
 so much. Nothing is confirmed by a rough look."""
 
 
+SATURATED = 25.0
+"""Of a loss that floors logarithms nothing is said of the gradient where a logit is larger: PyTorch's floor at -100 is
+not differentiated, and its gradient there is (p - t) / max(p (1 - p), 1e-12)."""
 MODERATE = 10.0
 """Of a loss whose logarithm is taken naively nothing is said where logits are larger than this."""
 
@@ -55,18 +58,21 @@ def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
     """Whether the inputs are such as the contract is about.
 
     Of a label that is no class it says nothing, unless it ignores that one (`edges` tells what a side does with it); nor
-    of large logits, if it takes the logarithm naively; nor of numbers in place of probabilities that are none.
+    of large logits, if it takes the logarithm naively; nor of numbers in place of probabilities that are none; nor of
+    labels between 0 and 1, where it is told for hard ones alone.
     """
     y = np.asarray(inputs["labels"])
     if y.dtype.kind in "iu":
         strange = (y < 0) | (y >= inputs["logits"].shape[1])
         if (strange & ~(y == contract["ignored_label"] if contract["ignored"] != "none" else False)).any():
             return False
-    if contract["log"] == "broken_max" and np.abs(inputs["logits"]).max(initial=0.0) > MODERATE:
+    elif contract["label_mixing"] == "other" and not np.isin(y, (0, 1)).all():
+        return False
+    x = inputs["labels" if contract["arguments"] == "swapped" else "logits"]
+    if contract["log"] == "broken_max" and np.abs(x).max(initial=0.0) > MODERATE:
         return False
     if contract["input"] != "probabilities":
         return True
-    x = inputs["labels" if contract["arguments"] == "swapped" else "logits"]
     return bool(((x >= 0) & (x <= 1)).all())
 
 
@@ -74,7 +80,7 @@ def roughly(contract: Contract, asked: Asked, gradients: bool = False) -> bool:
     """Whether the result, and where asked its gradients, are what the contract says, within `ROUGH`."""
     if not asked.answer.answered or not applies(contract, asked.probe.question.inputs):
         return True
-    leaves = _told(asked.answer) if gradients and not _leaks(contract, asked) else ()
+    leaves = _told(contract, asked.answer) if gradients and not _leaks(contract, asked) else ()
     try:
         meant = evaluate(contract, asked.probe.question.inputs, leaves)
     except Undefined:
@@ -90,13 +96,14 @@ def roughly(contract: Contract, asked: Asked, gradients: bool = False) -> bool:
     )
 
 
-def _told(answer: Answer) -> tuple[str, ...]:
-    """The leaves of whose gradient an answer says something: a backward pass that raises for another reason than that
-    there is none says nothing."""
+def _told(contract: Contract, answer: Answer) -> tuple[str, ...]:
+    """The leaves of whose gradient answer and contract say something: a backward pass that raises for another reason
+    than that there is none says nothing."""
     return tuple(
         leaf
         for leaf in answer.gradients
-        if leaf not in answer.refused or answer.refused[leaf].startswith("not differentiable")
+        if (leaf not in answer.refused or answer.refused[leaf].startswith("not differentiable"))
+        and not (leaf == "labels" and contract["label_mixing"] == "other")
     )
 
 
@@ -128,7 +135,7 @@ def fit(contract: Contract, asked: Asked, gradients: bool = True, dtype: str = "
     if not answer.answered or not applies(contract, question.inputs):
         return NOTHING
     gradients = gradients and not _leaks(contract, asked)
-    leaves = _told(answer) if gradients else ()
+    leaves = _told(contract, answer) if gradients else ()
     try:
         meant = evaluate(contract, question.inputs, leaves, bounds_for=dtype)
     except Undefined:
@@ -150,8 +157,14 @@ def spared(
     contract: Contract, asked: Asked, leaf: str, got: Array | None, meant: Array | None
 ) -> tuple[Array | None, Array | None]:
     """Both gradients, with what the contract leaves open set to what was answered: of a loss that is wrong at 0 the
-    elements whose logit is 0, of one that drops small entries those that are 0."""
-    if leaf != "logits" or got is None or meant is None or got.shape != meant.shape:
+    elements whose logit is 0, of one that drops small entries those that are 0, of one that floors those beyond it."""
+    if got is None or meant is None or got.shape != meant.shape:
+        return got, meant
+    if contract["clip"] == "log_floor" and leaf in ("logits", "labels"):
+        x = asked.probe.question.inputs["logits"]
+        floored = np.abs(x) > SATURATED if contract["input"] == "logits" else (x < 1e-12) | (x > 1 - 1e-12)
+        meant = np.where(floored, got, meant)
+    if leaf != "logits":
         return got, meant
     match contract["gradient_logits"]:
         case "wrong_at_zero":

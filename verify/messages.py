@@ -50,9 +50,12 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """It was imported. `notes` says what that changed: "importing it changes jax_enable_x64 from False to True"."""
+    """It was imported. `notes` says what that changed: "importing it changes jax_enable_x64 from False to True".
+
+    `file` is that of the module, empty where it has none."""
 
     notes: tuple[str, ...]
+    file: str = ""
 
 
 class Way(msgspec.Struct, frozen=True):

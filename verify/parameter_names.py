@@ -70,6 +70,9 @@ EXACT: Mapping[str, str] = {
 }  # fmt: skip
 """What a whole name suggests; a key of `CHOICES`."""
 
+FACTORS = ("loss_weight", "loss_scale", "lambda_weight")
+"""Numbers that multiply the finished loss, where their default is 1: one term of a sum of losses against the others."""
+
 CONSTANTS: Mapping[str, object] = {
     **dict.fromkeys(("num_classes", "n_classes", "nb_classes", "no_of_classes", "num_class", "n_class", "classes_num",
                      "num_labels", "depth", "vocab_size", "C"), "classes"),

@@ -187,6 +187,8 @@ def _among(parameter: Parameter, called: Mapping[str, Argument]) -> tuple[Argume
     if required(parameter):
         choices = names.CHOICES[suggested if weighs else "unknown"]
         return tuple(replace(_role(name, c), how="name" if weighs and c == choices[0] else "probing") for c in choices)
+    if name in names.FACTORS and parameter.default == 1:
+        return (None,)
     if weighs and (parameter.default is None or parameter.default == 1):  # of which both mean no weights at all
         choices = names.CHOICES[suggested]
         return (*(replace(_role(name, c), how="name" if c == choices[0] else "probing") for c in choices), None)

@@ -19,8 +19,10 @@ from lossvet.verify.parameter_names import suggests
 from lossvet.verify.questions import Answer, Question
 from lossvet.verify.subject import Subject
 
-OTHER_CLASSES = (2, 4, 5, 10, 1, 6, 7, 8, 9, 20, 19, 21, 100, 150, 1000)
+OTHER_CLASSES = (2, 4, 5, 10, 1, 6, 7, 8, 9, 12, 11, 20, 19, 21, 100, 150, 1000)
 """Numbers of classes that are tried where a loss cannot be called with three: its own code may fix another."""
+ENOUGH_CLASSES = 10
+"""Where a loss can be called and nothing that it is given matters, no number of classes after this one is tried."""
 MAIN = ("logits", "labels")
 KEPT = 8
 """Bindings that are kept, at most."""
@@ -84,11 +86,12 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int, c
                 continue
             bound, error = _tried(plan, made, classes_here)
             first = first or error
-            if bound is not None:
+            if bound is not None and (classes != 1 or not set(MAIN) <= set(bound.idle)):  # one class says nothing
                 found.append(bound)
                 if sum(not b.idle and not b.partly for b in found) >= enough:
                     break
-        if found or (plans and all(plan.classes for plan in plans)):
+        matters = any(not set(MAIN) <= set(b.idle) for b in found)
+        if matters or (found and classes == ENOUGH_CLASSES) or (plans and all(p.classes for p in plans)):
             break
     found.sort(key=lambda b: (len(b.idle), len(b.partly)))
     alive = [b for b in found if not {"logits", "labels"} & set(b.idle)]

@@ -15,7 +15,7 @@ import numpy as np
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.matching import Asked, roughly
 from lossvet.verify.probes import Domain, Probe
-from lossvet.verify.solving import numbers
+from lossvet.verify.solving import numbers, round_off
 from lossvet.verify.space import DENOMINATORS, Number, weightings
 
 EPSILON = Number(
@@ -40,6 +40,8 @@ class Stage:
     alternatives: Alternatives
     gradients: bool = False
     """Whether gradients have to be explained as well, roughly."""
+    last: Alternatives | None = None
+    """What is tried where none of these explains the answers: it says less."""
     otherwise: Mapping[str, Setting] = field(default_factory=dict)
     """What is said of a candidate that no alternative can save on the new probes alone."""
     fewest: bool = False
@@ -58,11 +60,14 @@ def refined(
         if not stage.prefer and explained(candidate, new, stage.gradients):
             found[candidate] = None
             continue
-        others = [
-            other
-            for other in stage.alternatives(domain, candidate, new)
-            if explained(other, everything, stage.gradients)
-        ]
+        others: list[Contract] = []
+        for alternatives in (stage.alternatives, stage.last):
+            if alternatives is not None and not others:
+                others = [
+                    other
+                    for other in alternatives(domain, candidate, new)
+                    if explained(other, everything, stage.gradients)
+                ]
         if stage.fewest and others:
             least = min(len(other.departures) for other in others)
             others = [other for other in others if len(other.departures) == least]
@@ -80,8 +85,10 @@ def ways_of_weighting(domain: Domain, contract: Contract, new: Sequence[Asked]) 
     """Every weighting, scale and denominator; of smoothed labels, every order of smoothing and weighting."""
     smooth = contract["smoothing"] != "none"
     orders = ("terms", "sample", "after") if smooth else ("terms",)
-    for settings, order in product(weightings(domain, contract), orders):
-        weighed = contract.with_(settings).with_(smoothing_order=order)
+    costs = any(name.startswith("cost_") for name in contract.weighting)
+    orientations = ("true_rows", "predicted_rows") if costs else ("true_rows",)
+    for settings, order, orientation in product(weightings(domain, contract), orders, orientations):
+        weighed = contract.with_({**settings, "smoothing_order": order, "cost_orientation": orientation})
         kept = contract["denominator"] == "microbatches"
         for denominator in ("microbatches",) if kept else DENOMINATORS:
             yield weighed.with_(denominator=denominator)
@@ -104,14 +111,8 @@ def clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[
             yield contract.with_(clip=kind, clip_epsilon=value)
     for kind in ("log_floor", "capped"):
         number = Number("clip_epsilon", (100.0, 10.0, 20.0, 50.0), 0.5, 900.0)
-        for value in sorted({v for one in new for v in numbers(contract.with_(clip=kind), number, one)}):
+        for value in sorted({round_off(v) for one in new for v in numbers(contract.with_(clip=kind), number, one)}):
             yield contract.with_(clip=kind, clip_epsilon=value)
-
-
-def round_off(value: float) -> float:
-    """A number that was solved for, as it was probably written: the nearest one of four digits where that is close."""
-    near = float(f"{value:.3e}")
-    return near if abs(near - value) <= 1e-6 * abs(value) else value
 
 
 def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
@@ -124,6 +125,8 @@ def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Ite
         swaps.append({"smoothing_order": "sample"})
     if "pos_weight" in weighting:
         swaps.append({"weighting": tuple(weighting - {"pos_weight"} | {"pos_weight_on_hard_labels"})})
+    if contract["family"] == "sigmoid":
+        swaps.append({"label_mixing": "interpolated"})
     kinds: list[dict[str, Setting]] = [{}, {"labels": "hardened"}, {"offset": "label_entropy"}]
     if contract["family"] == "sigmoid":
         kinds.append({"labels": "hardened", "hardened_at": 1.0})  # a cast to integers
@@ -146,19 +149,29 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
         return
     choices: dict[str, tuple[str, ...]] = {
         "gradient_logits": ("exact", "normalised_labels_only", "stopped", "wrong_at_zero", "filtered"),
-        "gradient_labels": ("exact", "stopped"),
+        "gradient_labels": ("exact", "stopped", "through_weights"),
         "gradient_weights": ("exact", "stopped"),
         "upstream": ("exact", "ignored", "none"),
+        "label_mixing": (contract.value("label_mixing"),),
     }
-    ways = sorted(product(*choices.values()), key=lambda way: sum(v != "exact" for v in way))
-    for way in ways:
-        yield contract.with_(dict(zip(choices, way, strict=True)))
+    if domain.labels == "dense" and contract["family"] == "sigmoid" and contract["label_mixing"] == "each_term":
+        choices["label_mixing"] = ("each_term", "interpolated")
+    ways = sorted(product(*choices.values()), key=lambda way: sum(v not in ("exact", "each_term") for v in way))
+    probable = contract["input"] == "probabilities" and contract["family"] == "softmax"
+    for way, renormalised in product(ways, ("no", "yes") if probable else (contract.value("renormalised"),)):
+        yield contract.with_(dict(zip(choices, way, strict=True))).with_(renormalised=renormalised)
+
+
+def hard_labels_alone(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """What explains hard labels, and says nothing of others nor of the gradient in labels."""
+    if domain.labels == "dense":
+        yield from gradients(domain, contract.with_(label_mixing="other"), new)
 
 
 def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """Rows whose label is left out, by the labels that the new probes hold, no class has, and a side answered."""
-    if contract["ignored"] != "none":
-        return
+    if contract["ignored"] != "none" or all(one.answer.answered for one in new):
+        return  # what answers every label that is no class ignores none in particular: that is an edge
     for one in new:
         if not one.answer.answered:
             continue

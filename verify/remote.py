@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -51,6 +51,8 @@ class Remote:
     import_limit: float = IMPORT_LIMIT
     memory: float = MEMORY
     cache: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What the worker's environment has beside ours."""
     module: ClassVar[str] = "lossvet.verify.worker"
     """Whose service the worker is."""
 
@@ -59,7 +61,8 @@ class Remote:
         self._begin(self.spec, self.options)
         self.framework = self.source.framework
         self.version = self.interpreter = ""
-        where = client.Side(self.python)
+        self.file = ""
+        where = client.Side(self.python, self.environment)
         self._client: Client[Any, Any] = Client(self.framework, where, self.module, cache=self.cache)
 
     def __enter__(self) -> Self:
@@ -107,7 +110,7 @@ class Remote:
         self.version, self.interpreter = greeting.version, greeting.python
         loaded = self._asked(Load(self.spec, self.folder, self.memory), self.import_limit, f"importing {self._where}")
         assert isinstance(loaded, Loaded), "Load is answered by Loaded or Refused"
-        self.notes = loaded.notes
+        self.notes, self.file = loaded.notes, loaded.file
         return greeting
 
     def bind(self) -> None:

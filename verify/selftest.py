@@ -5,9 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import groupby
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lossvet.verify import comparing, grading
@@ -88,9 +90,17 @@ def _loss(remote: Remote, record: Record) -> Judged:
         grade = grading.of_loss(record, found, known.domain)
     except SourceError as error:
         found, way, grade = None, 0, _refused(record, error)
+    except Exception as error:  # an error of our own costs the loss, and not the losses after it
+        found, way, grade = None, 0, Grade("cannot_judge", False, failed(error))
     judged = Judged(record, grade, found, way, remote.differentiable, time.monotonic() - start)
     _progress(told(judged), grade.right)
     return judged
+
+
+def failed(error: Exception) -> str:
+    """What an error of verify itself is told as, with the place that raised it."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"verify failed: {type(error).__name__} at {Path(last.filename).name}:{last.lineno}: {error}"
 
 
 def _refused(record: Record, error: SourceError) -> Grade:
@@ -125,6 +135,8 @@ def _pair(pair: Pair, opened: Callable[[Judged, str], Known], source: Judged, ta
         grade = grading.of_pair(pair, records, found)
     except SourceError as error:
         grade = PairGrade("cannot_judge", False, error.sentence)
+    except Exception as error:
+        grade = PairGrade("cannot_judge", False, failed(error))
     judged = JudgedPair(pair, grade, time.monotonic() - start)
     _progress(told_pair(judged), grade.right)
     return judged

@@ -66,3 +66,9 @@ def root(
         if moved < precision * abs(high):
             break
     return high
+
+
+def round_off(value: float) -> float:
+    """A number that was solved for, as it was probably written: the nearest one of four digits where that is close."""
+    near = float(f"{value:.3e}")
+    return near if abs(near - value) <= 1e-6 * abs(value) else value

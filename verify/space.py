@@ -21,6 +21,8 @@ class Number:
     low: float
     high: float
     logarithmic: bool = False
+    least: float = 0.0
+    """What is smaller in magnitude is another departure's doing."""
     common: bool = False
     """Whether it is looked for beside another departure as well, and not by its usual values alone."""
 
@@ -71,7 +73,6 @@ CORE: tuple[Departure, ...] = (
     Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "class_weight"}),
     Departure({"denominator": "microbatches", "microbatches": 2.0}),
     Departure({"denominator": "microbatches", "microbatch_rows": 2.0}),
-    Departure({"denominator": "microbatches", "microbatch_rows": 1.0}),
     Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "both_sides"},
               families=SIGMOID),
     Departure({"weights_from": "image_counts", "weights_formula": "others_share", "weighting": "both_sides"},
@@ -85,7 +86,7 @@ CORE: tuple[Departure, ...] = (
     Departure({"modulation": "focal"}, GAMMA),
     Departure({"smoothing": "over_classes"}, ALPHA),
     Departure({"smoothing": "toward_half"}, ALPHA, families=SIGMOID),
-    Departure({"clip": "added"}, Number("clip_epsilon", (1e-3, 1e-4, 1e-2, 1e-5), 1e-6, 0.3, logarithmic=True)),
+    Departure({"clip": "added"}, Number("clip_epsilon", (1e-6, 1e-5, 1e-4, 1e-3, 1e-2), 1e-7, 0.3, logarithmic=True)),
     Departure({"clip": "capped"}, Number("clip_epsilon", (1.0, 2.0, 5.0), 0.1, 4.0), families=SOFTMAX),
     Departure({"logits_map": "scaled"}, TEMPERATURE, inputs=LOGITS),
     Departure({"logits_map": "softcapped"}, Number("cap", (30.0, 50.0, 15.0, 10.0, 1.0), 0.2, 200.0, True), inputs=LOGITS,
@@ -95,7 +96,7 @@ CORE: tuple[Departure, ...] = (
     Departure({"extra_terms": "z_loss"}, Number("z_scale", (1e-4, 1e-3, 1e-2), 1e-6, 10.0, True), families=SOFTMAX,
               inputs=LOGITS, keeps_shift=False),
     Departure({"offset": "label_entropy"}, families=SOFTMAX),
-    Departure({"offset": "constant"}, Number("offset_constant", (1.0, -1.0), -20.0, 20.0)),
+    Departure({"offset": "constant"}, Number("offset_constant", (1.0, -1.0), -20.0, 20.0, least=1e-3)),
     Departure({"extra_terms": "entropy"}, Number("entropy_scale", (0.1, 0.01, 1.0, -0.1), -2.0, 2.0), families=SOFTMAX),
 )  # fmt: skip
 """What shows with weights of 1."""
@@ -119,8 +120,6 @@ SCALE_FREE = ("sum_to_classes", "inverted", "squared", "rooted")
 def bases(domain: Domain) -> Iterator[Contract]:
     """A plain loss of each family and kind of input; costs take the place of the cross-entropy where there are any."""
     for family, kind in product(("softmax", "sigmoid"), ("logits", "probabilities", "log_probabilities")):
-        if family == "sigmoid" and domain.labels == "sparse":
-            continue
         if family == "softmax" and domain.one_column:
             continue
         plain = Contract.of(family=family, input=kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lossvet.verify import probes, refine
 from lossvet.verify.contract import Contract
 from lossvet.verify.probes import Domain, Probe
@@ -9,7 +11,14 @@ from lossvet.verify.refine import Stage
 
 
 def _far(domain: Domain, contract: Contract) -> list[Probe]:
-    return probes.far(domain, contract.value("input"))
+    found = probes.far(domain, contract.value("input"))
+    if contract["arguments"] != "swapped":
+        return found
+    return [  # what is far is what the loss takes for logits
+        replace(probes.another(p, logits=p.question.inputs["labels"], labels=p.question.inputs["logits"]),
+                name=f"{p.name}, swapped")
+        for p in found
+    ]  # fmt: skip
 
 
 STAGES = (
@@ -17,7 +26,7 @@ STAGES = (
     Stage("gradients", lambda d, c: probes.weighted(d), refine.gradients, gradients=True, fewest=True),
     Stage("logits of 0", lambda d, c: probes.zeros(d), refine.gradients, gradients=True, fewest=True),
     Stage("as many rows as classes", lambda d, c: probes.square(d), refine.broadcasts),
-    Stage("soft labels", lambda d, c: probes.softly(d), refine.soft_labels),
+    Stage("soft labels", lambda d, c: probes.softly(d), refine.soft_labels, last=refine.hard_labels_alone),
     Stage("gradients of soft labels", lambda d, c: probes.softly(d), refine.gradients, gradients=True, fewest=True),
     Stage("far logits", _far, refine.clips, otherwise={"log": "broken_max"}),
     Stage(

@@ -133,7 +133,9 @@ class Node:
 
     def log_sigmoid(self) -> Node:
         a = self.tape.a
-        return self.tape.made(a.log_sigmoid(self.value), (self, lambda g: g * a.exp(a.log_sigmoid(-self.value))))
+        return self.tape.made(
+            a.log_sigmoid(self.value), (self, lambda g: g * a.cancelled(a.exp(a.log_sigmoid(-self.value))))
+        )
 
     def where(self, condition: Any, other: Any) -> Node:
         """This where the condition holds, `other` elsewhere."""

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import msgspec
@@ -98,12 +98,12 @@ def judged(names: Iterable[str]) -> Iterator[Row]:
 
 
 def _loss(folder: Path, name: str) -> tuple[str, str]:
-    specs = [f"{framework}:{folder / part / file(name)}.py::loss" for framework, part in
-             (("tensorflow_v1", "tf1"), ("tensorflow", "after"))]  # fmt: skip
+    old, new = (folder / part / f"{file(name)}.py" for part in ("tf1", "after"))
     try:
-        found = verify.compare(specs[0], specs[1], Options())
+        found = verify.compare(f"tensorflow_v1:{old}::loss", f"tensorflow:{new}::loss", Options())
     except SourceError as error:
-        return "does not run", str(error).replace(f"{folder}/", "")
+        raised = re.search(r"it raised at first: (.*?)\. Its parameters", str(error))
+        return "does not run", raised[1] if raised else str(error).replace(f"{folder}/", "")
     facets = "; ".join(f"{d.facet}: {d.source} -> {d.target}" for d in found.differences)
     return found.verdict, facets or found.reason.replace(f"{folder}/", "")
 
@@ -128,7 +128,8 @@ PAGE = """# What tf_upgrade_v2 does to TF1 losses
 
 TensorFlow installs `tf_upgrade_v2`, which converts TF1 code. Here it was given the TF1 code of each loss, as scripts
 have it, and each result was judged: `lossvet verify` compares the TF1 loss in a session with the converted loss in
-TF2, and whole programs were run before and after. {version}. `python -m lossvet.verify.upgrade docs` makes this page anew.
+TF2, and whole programs were run before and after. {version}. `python -m lossvet.verify.upgrade docs` makes this page
+anew.
 
 {counts} The converter reported issues that require attention for {warned} of them.
 
@@ -157,7 +158,7 @@ def page(rows: Iterable[Row], of: str) -> str:
 
 def read(folder: Path) -> Table:
     """The table of a folder, empty where there is none, or one of another version of TensorFlow."""
-    of = f"TensorFlow {version('tensorflow')}"
+    of = f"TensorFlow {version(packages_distributions()['tensorflow'][0])}"
     path = folder / f"{CONVERTER}.json"
     found = msgspec.json.decode(path.read_bytes(), type=Table) if path.exists() else Table(of, ())
     return found if found.version == of else Table(of, ())

@@ -75,7 +75,7 @@ class Side:
         changed = global_state.changes(before, global_state.snapshot())
         notes = [f"importing it changes {_listed(changed)}"] if changed else []
         notes += ["importing it forks a process"] if self.forks.count else []
-        return Loaded(tuple(notes))
+        return Loaded(tuple(notes), _file(source))
 
     def _bind(self, request: Bind) -> Found | Refused:
         assert self.function is not None, "it is loaded first"
@@ -103,6 +103,14 @@ class Side:
         except Late as late:
             return answered(Answer(error=f"Late: {late}"), late=True)
         return answered(answer)
+
+
+def _file(source: object) -> str:
+    """Where the module that was loaded lies; empty for what is no module."""
+    if isinstance(source, FileSource):
+        return source.path
+    module = sys.modules.get(source.module) if isinstance(source, ModuleSource) else None
+    return str(getattr(module, "__file__", None) or "")
 
 
 def _listed(changes: list[str]) -> str:

@@ -19,13 +19,16 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from lossvet import adapters
-from lossvet.adapters import own_loss, slowed
+from lossvet.adapters import slowed
 from lossvet.adapters.types import Adapter
 from lossvet.workers import caches, frames, lifecycle, messages
 from lossvet.workers.messages import Greeting, Unavailable
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+
+EXTENDED_BY = "LOSSVET_EXTENDED_BY"
+"""The environment variable that names a module whose `added` makes one adapter of another."""
 
 
 class End(Exception):
@@ -56,7 +59,10 @@ def service(module: str) -> Service[Any, Any]:
 
 def adapter(name: str) -> Adapter:
     """The adapter `name`, with what the environment adds to it. Raises what the framework's import raises."""
-    return slowed.added(own_loss.added(adapters.load(name)))
+    found = adapters.load(name)
+    if module := os.environ.get(EXTENDED_BY):
+        found = importlib.import_module(module).added(found)
+    return slowed.added(found)
 
 
 def main(module: str, name: str, read_fd: int, write_fd: int) -> None:

@@ -11,6 +11,7 @@ from lossvet.conformance.run import Result
 from lossvet.conformance.summary import CLASSES, CellSummary
 from lossvet.conformance.types import Absent, AccuracyClass, Cell, Deviates, Verdict
 from lossvet.reference import variants
+from lossvet.reference.output import parse
 from lossvet.reference.types import Reduction
 from lossvet.workers.messages import Hello
 
@@ -68,9 +69,8 @@ def spellings(result: Result) -> dict[str, dict[str, list[Spelling]]]:
         key = (cell.variant, cell.framework, cell.recipe)
         if isinstance(verdict, Deviates) and not verdict.stray:
             found[key].deviations[verdict.deviation] += 1
-        if output.startswith("gradient/"):
-            leaf = output.rpartition("/")[2]
-            leaves.setdefault(key, {}).setdefault(leaf, set()).add(_gradient(verdict))
+        if (of := parse(output)).kind == "gradient":
+            leaves.setdefault(key, {}).setdefault(of.leaf, set()).add(_gradient(verdict))
     for key, by_leaf in leaves.items():
         found[key].without = tuple(
             sorted(leaf for leaf, said in by_leaf.items() if "none" in said and "some" not in said)

@@ -39,6 +39,7 @@ ORDER = (
     "axis",
     "broadcast",
     "labels",
+    "label_mixing",
     "label_shift",
     "arguments",
     "sign",

@@ -27,6 +27,16 @@ FACET = Facet(
             change="Detach the labels: `loss(x, t.detach())`.",
         ),
         Value(
+            name="through_weights",
+            says="gives the labels a gradient through the weights of the rows alone, and none through the loss itself",
+            training=(
+                "No difference for labels that are data. A network that produces the labels is trained towards classes "
+                "of small weight, whatever the logits are. TF1 code that weighs softmax_cross_entropy_with_logits by "
+                "reduce_sum(w * labels) does this."
+            ),
+            change="Detach the labels inside the loss alone: `(w * t).sum(1) * loss(x, t.detach())`.",
+        ),
+        Value(
             name="not_differentiable",
             says="cannot be differentiated in the labels",
             training="No difference for labels that are data. Asking for the gradient raises, or returns nothing.",

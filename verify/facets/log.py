@@ -33,8 +33,8 @@ FACET = Facet(
         Value(
             name="broken_max",
             says=(
-                "subtracts a maximum other than the row's own before it exponentiates, and is finite on moderate "
-                "logits only"
+                "exponentiates without the row's own maximum, or the logarithm of a softmax that has underflowed: "
+                "it is finite on moderate logits only"
             ),
             training=(
                 "Nothing shows while logits are small. Once a row lies far from the maximum that is used, its "

@@ -38,10 +38,11 @@ def batch(contract: Contract, tape: Tape, inputs: Mapping[str, Any]) -> Batch:
         dense = _changed(contract, dense)
     if contract["gradient_labels"] in ("stopped", "not_differentiable"):
         dense = dense.stopped()
+    terms = dense.stopped() if contract["gradient_labels"] == "through_weights" else dense
     if contract["label_shift"] == "next_token":
-        x, dense, kept = x[: count - 1], dense[1:], kept[1:]
+        x, dense, terms, kept = x[: count - 1], dense[1:], terms[1:], kept[1:]
     hard = dense.plain.argmax(1) if dense.shape[0] else np.zeros(0, int)
-    made = Batch(contract, tape, leaves, x, _smoothed(contract, dense), dense, kept, hard, sparse)
+    made = Batch(contract, tape, leaves, x, _smoothed(contract, terms), dense, kept, hard, sparse)
     tape.row_labels = made.t.plain
     return made
 

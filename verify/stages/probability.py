@@ -78,6 +78,9 @@ def _sigmoid(batch: Batch, x: Node) -> None:
                 x = x.log_sigmoid().exp()
             batch.log_p, batch.log_q = x.log_sigmoid(), (-x).log_sigmoid()
             batch.p, batch.q = batch.log_p.exp(), batch.log_q.exp()
+            if c["clip"] == "log_floor":  # of a probability that was computed first: 1 - p is 0 where p rounds to 1
+                batch.q = 1.0 - batch.p
+                batch.log_q = batch.q.log()
         case "log_probabilities":
             batch.p = x.exp()
             batch.log_p, batch.log_q = x, (1.0 - batch.p).log()

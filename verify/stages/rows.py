@@ -80,16 +80,25 @@ def _binary(batch: Batch) -> Node:
     assert p is not None
     assert batch.q is not None
     positive, negative = _times(t, batch.log_p), _times(1.0 - t, batch.log_q)
-    if c["modulation"] == "focal":
+    mixed = c["label_mixing"] == "interpolated"
+    if c["modulation"] == "focal" and mixed:
+        factor = _factor(batch, t * batch.q + (1.0 - t) * p)
+        positive, negative = positive * factor, negative * factor
+    elif c["modulation"] == "focal":
         positive = positive * _factor(batch, batch.q)
         negative = negative * _factor(batch, p)
-    if "pos_weight" in c.weighting:
+    if "pos_weight" in c.weighting and mixed:
+        weight = weights.of_positives(batch) * t + (1.0 - t)
+        positive, negative = positive * weight, negative * weight
+    elif "pos_weight" in c.weighting:
         positive = positive * weights.of_positives(batch)
     if "neg_weight" in c.weighting:
         negative = negative * weights.scaled(batch, batch.role("pos_weight"))
     if "both_sides" in c.weighting:
-        both = weights.of_both_sides(batch)
-        positive, negative = positive * both[1], negative * both[0]
+        zeros, ones = (weights.of_both_sides(batch)[side] for side in (0, 1))
+        if mixed:
+            zeros = ones = ones * t + zeros * (1.0 - t)
+        positive, negative = positive * ones, negative * zeros
     if c["sign"] == "plus_on_one_term":
         negative = -negative
     losses = -(positive + negative)

@@ -7,20 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lossvet.commands import sides
 from lossvet.commands.ending import end, needs
 from lossvet.commands.run import raise_interrupt
 
 if TYPE_CHECKING:
     from lossvet.benchmarks.gate_report import Options
+    from lossvet.benchmarks.own_loss import OwnLoss
 
 FORMATS = ("text", "github", "junit", "json")
 SHAPES = "512x1000"
 
 
-@click.command("gate")
+@click.command("gate", epilog=sides.EXECUTES)
 @click.option("--base", metavar="PATH", help="What it was: an interpreter, or a checkout.")
 @click.option("--head", metavar="PATH", help="What it is to be.  [default: this interpreter]")
-@click.option("--loss", metavar="FRAMEWORK/VARIANT[/REDUCTION]=MODULE:FUNCTION", help="Gate a loss of your own.")
+@click.option(
+    "--loss",
+    metavar="FRAMEWORK[/VARIANT[/REDUCTION]]=MODULE:FUNCTION",
+    help="Gate a loss of your own: its meaning, accuracy and speed. What it is need not be said, and is found out.",
+)
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="'FACET=OLD->NEW'",
+    help="A change of its meaning that is wanted; or same_gradient. Repeatable.",
+)
+@click.option(
+    "--contract", default="", metavar="PATH", help="Its contract file in both checkouts: what head's says is accepted."
+)
+@click.option(
+    "--bind", multiple=True, metavar="ROLE=PARAMETER", help="Which of its parameters has which role. Repeatable."
+)
+@click.option("--init", default="", metavar="ARGUMENTS", help="What it is made with: 'weight=@class_weight'.")
+@click.option("--labels", type=click.Choice(sides.LABELS), help="Which labels it takes.  [default: tried out]")
+@click.option("--classes", type=click.IntRange(min=1), help="The one number of classes that it takes.")
+@click.option("--all", "everything", is_flag=True, help="Go on to accuracy and speed where the loss is red already.")
 @click.option("--only", multiple=True, metavar="PATTERN", help="A variant, variant/recipe, or a glob. Repeatable.")
 @click.option("--framework", multiple=True, metavar="NAME", help="Only this framework; it must be there. Repeatable.")
 @click.option("--shapes", default=SHAPES, show_default=True, metavar="NxC,...", help="What is timed: rows x classes.")
@@ -38,7 +60,7 @@ SHAPES = "512x1000"
     "--pool", type=click.IntRange(min=48), default=64, show_default=True, help="Pairs that the self-test measures."
 )
 def command(**given: Any) -> None:
-    """Compare head with base: conformance, accuracy and speed in one verdict."""
+    """Compare head with base: meaning, accuracy and speed in one verdict."""
     needs("scipy", "bench")
     from lossvet.benchmarks import gating, selftest
     from lossvet.benchmarks.ratchet import BaselineError
@@ -48,6 +70,7 @@ def command(**given: Any) -> None:
     from lossvet.conformance.run import CannotJudge, Interrupted
     from lossvet.reference.vectors import GoldenError
     from lossvet.reports import gates, progress, terminal
+    from lossvet.verify.sources import SourceError
 
     raise_interrupt()
     try:
@@ -60,6 +83,8 @@ def command(**given: Any) -> None:
         end(130, "interrupted; a gate begins anew")
     except (NothingMatches, BaselineError, ValueError) as error:
         end(2, str(error))
+    except SourceError as error:
+        end(error.exit_code, gates.line(str(error)))
     except CannotJudge as error:
         end(3, gates.line(f"cannot judge: {error}"))
     except (JournalError, GoldenError, LedgerError) as error:
@@ -79,26 +104,59 @@ def command(**given: Any) -> None:
 def _options(given: dict[str, Any]) -> Options:
     import sys
 
-    from lossvet.adapters import own_loss
     from lossvet.benchmarks import gating, workloads
     from lossvet.benchmarks.gate_report import Options
+    from lossvet.benchmarks.pairs import Name
     from lossvet.benchmarks.subjects import Wanted
 
     if given["base"] is None:
         raise ValueError("--base is needed: the interpreter, or the checkout, that head is compared with")
-    loss = own_loss.parsed(given["loss"]) if given["loss"] else None
+    paths: dict[Name, Path] = {"base": Path(given["base"]), "head": Path(given["head"] or sys.executable)}
+    ends = {name: gating.side(path) for name, path in paths.items()}
+    folders = {name: path for name, path in paths.items() if path.is_dir()}
+    loss = _loss(given)
+    if folders and loss is None:
+        raise ValueError(
+            f"{next(iter(folders.values()))} is a folder; say which loss of it to compare: "
+            "--loss FRAMEWORK=MODULE:FUNCTION"
+        )
     wanted = Wanted(
-        only=(f"{loss.variant}/{own_loss.RECIPE}",) if loss else given["only"],
+        only=() if loss else given["only"],
         frameworks=given["framework"] or ((loss.framework,) if loss else ()),
         shapes=tuple(workloads.shape(s) for s in given["shapes"].split(",")),
         modes=given["mode"],
         tasks=(given["task"],),
         device=given["device"],
     )
-    folders = [path for path in (given["base"], given["head"]) if path and Path(path).is_dir()]
-    if folders and loss is None:
-        raise ValueError(
-            f"{folders[0]} is a folder; say which loss of it to compare: --loss NAME/VARIANT=MODULE:FUNCTION"
-        )
-    base, head = (gating.side(Path(path)) for path in (given["base"], given["head"] or sys.executable))
-    return Options({"base": base, "head": head}, wanted, loss, given["accuracy"])
+    return Options(
+        ends,
+        wanted,
+        loss,
+        given["accuracy"],
+        folders=folders,
+        accepts=given["accept"],
+        contract=given["contract"],
+        all=given["everything"],
+    )
+
+
+def _loss(given: dict[str, Any]) -> OwnLoss | None:
+    """The loss that is gated, with what was said of it. Raises ValueError."""
+    from dataclasses import replace
+
+    from lossvet.benchmarks import own_loss
+    from lossvet.verify import accepting
+    from lossvet.verify.binding import Options as BindingOptions
+    from lossvet.verify.options import bindings
+
+    if not given["loss"]:
+        for name in ("accept", "contract", "bind", "init", "labels", "classes"):
+            if given[name]:
+                raise ValueError(f"--{name} is about a loss of your own: say which, --loss FRAMEWORK=MODULE:FUNCTION")
+        return None
+    for text in given["accept"]:
+        accepting.parsed(text)
+    said = BindingOptions(
+        bindings(given["bind"], "--bind"), given["labels"] or "", given["classes"] or 0, given["init"]
+    )
+    return replace(own_loss.parsed(given["loss"]), binding=said)

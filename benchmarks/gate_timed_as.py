@@ -1,0 +1,48 @@
+"""With which workload a loss is timed that is no variant: that of the variant whose inputs are its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lossvet.reference import variants
+from lossvet.reference.types import Reduction, Variant
+from lossvet.verify import fitting
+from lossvet.verify.answer import Identified
+from lossvet.verify.variants import VARIANTS
+
+
+def timed_as(found: Identified) -> tuple[str, Reduction] | None:
+    """The variant that gives the loss all its arguments, and the reduction that its result has; None where there is
+    no such variant."""
+    if found.binding is None:
+        return None
+    fit = [
+        (covered, v.name) for v in _of_family(found) if (covered := _covered(v, set(found.binding.roles))) is not None
+    ]
+    if not fit:
+        return None
+    unreduced = found.contract is not None and found.contract["denominator"] == "unreduced"
+    return max(fit, key=lambda one: one[0])[1], "none" if unreduced else "mean"
+
+
+def _of_family(found: Identified) -> Iterator[Variant]:
+    """Those whose logits and labels the loss takes, the simplest first."""
+    binding = found.binding
+    assert binding is not None, "what cannot be called cannot be timed"
+    binary = binding.layout != "nc" or (found.contract is not None and found.contract["family"] == "sigmoid")
+    family = "sparse" if binding.labels == "sparse" else "binary" if binary else "dense"
+    every = [variants.load(name) for name in VARIANTS]
+    yield from (v for v in every if v.family == family)
+    if family != "sparse":
+        yield from (v for v in every if v.family == "sparse")
+
+
+def _covered(variant: Variant, roles: set[str]) -> tuple[int, int] | None:
+    """How many of the roles the variant has, and the fewer more the better; None where it lacks one."""
+    has = fitting.params(variant)
+    stand_for = {fitting.STANDS_FOR[name]: name for name in has if name in fitting.STANDS_FOR}
+    given = {stand_for.get(role, role) for role in roles} - {"logits", "labels"}
+    if given - {*has, *fitting.NEUTRAL}:
+        return None
+    own = given & set(has)
+    return len(own), len(own) - len([name for name in has if name != "sample_weight"])

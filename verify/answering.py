@@ -1,0 +1,45 @@
+"""What check asks of a loss, wherever that runs: in a worker (`check_remote`) or in the caller's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from lossvet.conformance.types import Cell
+from lossvet.reference.types import Reduction
+from lossvet.verify.check_remote import Asked, Told
+from lossvet.verify.fitting import Fitted
+from lossvet.verify.messages import Way
+from lossvet.verify.probing import Bound
+from lossvet.verify.questions import Side
+from lossvet.workers.messages import Hello
+
+
+class Answering(Protocol):
+    """A loss that answers the cases of a variant, one after another."""
+
+    @property
+    def spec(self) -> str: ...
+    @property
+    def framework(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def differentiable(self) -> bool: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+    def imported(self) -> Hello:
+        """Import it, and say what its framework can be asked. Raises SourceError."""
+
+    def fit(self, variant: str) -> Fitted:
+        """Bind it so that it can be asked as a variant. Raises SourceError."""
+
+    def told(self, cell: Cell, recipe: str, reduction: Reduction, asked: Sequence[Asked]) -> Iterator[tuple[str, Told]]:
+        """What it answers to each case, in order, until it has died or hung too often."""
+
+    def identifiable(self) -> None:
+        """Bind it as verify does, for `sides`. Raises SourceError."""
+
+    def sides(self) -> Sequence[tuple[Way | Bound, Side]]:
+        """For every way of calling it, the side that is called so."""
