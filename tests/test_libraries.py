@@ -106,11 +106,16 @@ CONFIRMED = (
          departs={**KEPT_OUT, "counted": "all", "denominator": "elements"}),
     Loss("torch:kornia.losses:focal_loss", 'alpha=None, reduction="mean", weight=@class_weight',
          departs={**KEPT_OUT, **FOCAL, "counted": "all", "denominator": "elements", "weighting": ("class_weight",)}),
+    Loss("torch:monai.losses.focal_loss:FocalLoss", "gamma=0.0, use_softmax=True, alpha=None, weight=None",
+         departs={"denominator": "elements", "precision": "float32"}),
+    Loss("torch:monai.losses.focal_loss:FocalLoss", "gamma=0.0, alpha=None, weight=None",
+         departs={"denominator": "elements", "family": "sigmoid", "precision": "float32"}),
     Loss("jax:optax:softmax_cross_entropy", departs={"denominator": "unreduced"}),
     Loss("jax:optax:safe_softmax_cross_entropy", departs={"denominator": "unreduced"}),
     Loss("jax:optax:softmax_cross_entropy_with_integer_labels",
          departs={"denominator": "unreduced", "invalid_label": "too large: nan, -1: wraps, -100: nan"}),
     Loss("jax:optax:sigmoid_binary_cross_entropy", departs={"denominator": "unreduced", "family": "sigmoid"}),
+    Loss("jax:optax.losses:poly_loss_cross_entropy", "epsilon=0.0", departs={"denominator": "unreduced"}),
     Loss("tensorflow:keras.losses:CategoricalCrossentropy", "from_logits=True",
          departs={"gradient_logits": "normalised_labels_only", "precision": "float32",
                   "weighting": ("sample_weight",)}),
@@ -155,6 +160,11 @@ def test_a_loss_is_not_what_its_gradient_in_the_labels_says(loss: Loss, workers:
     assert found.reason.endswith("in gradient/labels")
     (nearest,) = found.candidates
     assert meaning(nearest, set(loss.departs)) == pytest.approx(loss.departs)
+
+
+def test_a_term_that_no_contract_has_is_not_confirmed(workers: dict[str, Remote]) -> None:
+    """The polynomial loss adds epsilon (1 - p)."""
+    assert identified(Loss("jax:optax.losses:poly_loss_cross_entropy"), workers).status == "unexplained"
 
 
 def test_a_position_of_minus_1_trains_class_0(workers: dict[str, Remote], tmp_path: Path) -> None:
