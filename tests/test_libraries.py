@@ -120,6 +120,9 @@ CONFIRMED = (
     Loss("jax:optax:softmax_cross_entropy_with_integer_labels",
          departs={"denominator": "unreduced", "invalid_label": "too large: nan, -1: wraps, -100: nan"}),
     Loss("jax:optax:sigmoid_binary_cross_entropy", departs={"denominator": "unreduced", "family": "sigmoid"}),
+    Loss("jax:optax:sigmoid_focal_loss", "gamma=0.0, alpha=0.25",
+         departs={"denominator": "unreduced", "family": "sigmoid", "weighting": ("both_sides",),
+                  "weights_from": "constant", "constants": (0.75, 0.25), "label_mixing": "interpolated"}),
     Loss("jax:optax.losses:poly_loss_cross_entropy", "epsilon=0.0", departs={"denominator": "unreduced"}),
     Loss("tensorflow:keras.losses:CategoricalCrossentropy", "from_logits=True",
          departs={"gradient_logits": "normalised_labels_only", "precision": "float32",
@@ -129,21 +132,21 @@ CONFIRMED = (
     Loss("tensorflow:keras.losses:BinaryCrossentropy", "from_logits=True",
          departs={"denominator": "elements", "family": "sigmoid", "precision": "float32",
                   "weighting": ("sample_weight",)}),
+    Loss("tensorflow:keras.losses:BinaryFocalCrossentropy", "from_logits=True",
+         departs={**FOCAL, "denominator": "elements", "family": "sigmoid", "precision": "float32",
+                  "weighting": ("sample_weight",), "label_mixing": "interpolated"}),
 )  # fmt: skip
 """What one contract explains, values and gradients."""
 
 IN_THE_LABELS = (
-    Loss("jax:optax:sigmoid_focal_loss", "gamma=0.0, alpha=0.25",
-         departs={"denominator": "unreduced", "family": "sigmoid", "weighting": ("both_sides",),
-                  "weights_from": "constant", "constants": (0.75, 0.25)}),
+    Loss("jax:optax:sigmoid_focal_loss", "alpha=None",
+         departs={**FOCAL, "denominator": "unreduced", "family": "sigmoid"}),
     Loss("torch:balanced_loss.losses:focal_loss", "alpha=None, gamma=0", departs={"family": "sigmoid"}),
     Loss(f"{SMP}/_functional.py::focal_loss_with_logits", "alpha=None",
          departs={**FOCAL, "denominator": "elements", "family": "sigmoid"}),
-    Loss("tensorflow:keras.losses:BinaryFocalCrossentropy", "from_logits=True",
-         departs={**FOCAL, "denominator": "elements", "family": "sigmoid", "weighting": ("sample_weight",)}),
 )  # fmt: skip
-"""What the nearest contract explains but for the gradient in the labels: the first is reports/FOUND.md's, the second
-divides by the sum of the labels, and the others' factor is a function of the labels too."""
+"""What the nearest contract explains but for the gradient in the labels: the first has that of reports/FOUND.md, the
+second divides by the sum of the labels, and the factor of the third is a function of the labels."""
 
 
 def named(loss: Loss) -> str:
