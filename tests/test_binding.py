@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent / "manners"))
         ("weight", "weight"), ("w", "weight"), ("class_weights", "class_weight"), ("alpha", "class_weight"),
         ("pos_weight", "pos_weight"), ("positive_weight", "pos_weight"), ("sample_weight", "sample_weight"),
         ("pixel_weights", "sample_weight"), ("cost_matrix", "cost_matrix"), ("mask", "mask"), ("label_mask", "mask"),
+        ("mask_true", "labels"),
         ("num_items_in_batch", "count"), ("samples_per_cls", "class_weight"), ("foo", ""), ("reduction", ""),
     ],
 )  # fmt: skip
@@ -182,6 +183,20 @@ class Made:
         return self.scale * sparse_with_class_weight(input, target, self.weight)
 
 
+class Smoothed:
+    def __init__(self, num_classes: int) -> None:
+        self.rest = 0.1 / (num_classes - 1)
+
+    def __call__(self, input: Any, target: Any) -> Any:
+        terms = softmax_terms(input)
+        return ((0.9 - self.rest) * terms[np.arange(len(target)), target] + self.rest * terms.sum(1)).mean()
+
+
+def on_a_device(logits: Any, target: Any, weights: Any, device: Any) -> Any:
+    assert device == "cpu"
+    return sparse_with_class_weight(logits, target, weights)
+
+
 def best(function: Callable[..., Any], **options: Any) -> Binding:
     return loss.subjects(adapters.primitives("numpy"), function, Options(**options)).bound[0].binding
 
@@ -216,6 +231,8 @@ def test_a_binding_says_what_the_loss_can_be_asked() -> None:
     assert best(of_probabilities).domain == "probabilities"
     assert best(dense_with_costs).domain == "any"
     assert (best(binary_in_a_row).layout, best(dense_with_costs).layout) == ("n", "nc")
+    assert best(Smoothed, init="num_classes=4").classes == 4
+    assert "device='cpu'" in best(on_a_device).call
     assert best(of_twelve_classes).classes == 12  # with one class it can be called as well, and nothing matters
     assert (best(four_classes).classes, best(dense_with_costs).classes) == (4, 0)
     found = best(sparse_with_row_weight)

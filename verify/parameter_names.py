@@ -75,7 +75,7 @@ FACTORS = ("loss_weight", "loss_scale", "lambda_weight")
 
 CONSTANTS: Mapping[str, object] = {
     **dict.fromkeys(("num_classes", "n_classes", "nb_classes", "no_of_classes", "num_class", "n_class", "classes_num",
-                     "num_labels", "depth", "vocab_size", "C"), "classes"),
+                     "num_labels", "depth", "vocab_size", "classes", "C"), "classes"),
     **dict.fromkeys(("batch_size", "bs", "global_batch_size", "n"), "batch"),
     **dict.fromkeys(("axis", "dim", "class_axis", "class_dim"), -1),
     **dict.fromkeys(("ignore_index", "ignore_label", "ignore_id"), -100),
@@ -88,6 +88,7 @@ CONSTANTS: Mapping[str, object] = {
     "reduction": "mean",
     "from_logits": True,
     "training": True,
+    "device": "cpu",
     "loss_type": "softmax",
 }  # fmt: skip
 """What a parameter without a default gets where it is neither of these: "classes" is C, "batch" is N. A name of one
@@ -126,7 +127,7 @@ def suggests(name: str) -> str:
     if found & {"cost", "costs"}:
         return "cost_matrix"
     if "mask" in found:
-        return "mask"
+        return "labels" if found & {"true", "gt"} else "mask"  # a segmentation's true mask is its labels
     if found & {"count", "num", "total"} and found & {"items", "tokens", "samples", "valid", "examples"}:
         return "count"
     if found & LOGITS_WORDS:

@@ -38,6 +38,7 @@ def plans(shape: Shape, options: Options) -> list[Plan]:
     shape, given = _given(shape, options)
     shape, taken = _taken(shape, options)
     called, making = given | taken, shape.making or ()
+    classes = options.classes or _said(taken)
     made = [Choice(p.name, _among(p, called)) for p in making]
     found: list[tuple[int, int, Plan]] = []
     for order, main in enumerate(_mains(shape, called)):
@@ -58,7 +59,7 @@ def plans(shape: Shape, options: Options) -> list[Plan]:
                     logits_layout,
                     _ordered(making, arguments, layouts) if shape.making is not None else None,
                     tuple(name for name, a in chosen.items() if a is None),
-                    options.classes,
+                    classes,
                 )
                 found.append((3 * order + step + sum(ranks), len(found), plan))
     if not found:
@@ -112,6 +113,12 @@ def _taken(shape: Shape, options: Options) -> tuple[Shape, dict[str, Argument]]:
         shape = _with(shape, name, "init")
         found[name] = _marked(value, name, "init") if isinstance(value, Marker) else Constant(name, value, "init")
     return shape, found
+
+
+def _said(taken: Mapping[str, Argument]) -> int:
+    """The number of classes that the init text gives, 0 where it gives none: the loss may take no other."""
+    told = [a.value for a in taken.values() if isinstance(a, Constant) and names.constant(a.parameter) == "classes"]
+    return next((value for value in told if isinstance(value, int)), 0)
 
 
 def _with(shape: Shape, name: str, kind: Kind) -> Shape:
