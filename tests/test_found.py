@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -15,7 +16,10 @@ from lossvet.conformance.ledger import Ledger
 FOUND = (Path(__file__).parent.parent / "reports" / "FOUND.md").read_text()
 SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^#+ )", re.M | re.S)
 FINDINGS = dict(SECTION.findall(FOUND[: FOUND.index("\n# Recipes in circulation")] + "\n# "))
-SECTIONS = dict(SECTION.findall(FOUND))
+PACKAGES = dict(
+    SECTION.findall(FOUND[FOUND.index("\n# Losses of packages") : FOUND.index("\n# Behaviour worth")] + "\n# ")
+)
+SECTIONS = {name: section for name, section in SECTION.findall(FOUND) if name not in PACKAGES}
 RUN_ALL = """
 import contextlib, io, json, sys
 def printed(program):
@@ -36,12 +40,28 @@ def test_every_deviation_is_found_and_every_finding_a_deviation() -> None:
     assert set(FINDINGS) == {d.id for d in Ledger.read().deviations}
 
 
-@pytest.mark.slow
-def test_the_programs_print_what_the_page_says() -> None:
-    programs = [blocks(section)[0] for section in SECTIONS.values()]
+def printed_by(programs: list[str]) -> list[str]:
     command = [sys.executable, "-c", RUN_ALL]
     done = subprocess.run(command, input=json.dumps(programs), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
-    printed = json.loads(done.stdout.splitlines()[-1])
+    printed: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return printed
+
+
+@pytest.mark.slow
+def test_the_programs_print_what_the_page_says() -> None:
+    printed = printed_by([blocks(section)[0] for section in SECTIONS.values()])
     for (name, section), seen in zip(SECTIONS.items(), printed, strict=True):
         assert seen == blocks(section)[1], f"{name} prints {seen!r}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_program_about_a_package_prints_what_the_page_says(name: str) -> None:
+    """Skipped where the package is not installed: `pip install -e .[test-libraries]`."""
+    named = re.match(r"\s*`(\w+)` [\d.]+\.", PACKAGES[name])
+    assert named, f"{name} begins with its package and the version"
+    if importlib.util.find_spec(named[1]) is None:
+        pytest.skip(f"{named[1]} is not installed")
+    program, says = blocks(PACKAGES[name])
+    assert printed_by([program]) == [says]
