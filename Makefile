@@ -4,6 +4,7 @@
 # make asv    the same for asv's pages, in .asv/html
 # make test   the tests, but for the slow ones
 # make test-slow   the slow ones (kills, gates, wheels, the browser, self-tests), and the matrix as pytest items
+# make sweep  what takes many minutes: the corpus of verify, every native through check, gates to their end
 # make lint   ruff and mypy
 # make install, make clean
 
@@ -12,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: install run bench report asv test test-slow lint clean
+.PHONY: install run bench report asv test test-slow lint clean sweep
 
 install: $(INSTALLED)
 
@@ -43,11 +44,14 @@ asv: $(INSTALLED)
 	$(BIN)/asv publish
 
 test: $(INSTALLED)
-	$(BIN)/pytest -m "not slow" tests $(ARGS)
+	$(BIN)/pytest -n 2 -m "not slow and not sweep" tests $(ARGS)
 
 test-slow: $(INSTALLED)
-	$(BIN)/pytest -m slow tests $(ARGS)
+	$(BIN)/pytest -m "slow and not sweep" tests $(ARGS)
 	$(BIN)/pytest src/lossvet/conformance
+
+sweep: $(INSTALLED)
+	$(BIN)/pytest -m sweep tests $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -213,7 +213,7 @@ def every_native() -> Iterator[tuple[str, str, str, str]]:
                     yield from ((framework, variant, recipe, reduction) for reduction in spec.reductions)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_every_native_is_judged_as_a_run_judges_it(runs: Mapping[str, Client[Request, Answer]]) -> None:
     seen = 0
     for framework, variant, recipe, reduction in every_native():
@@ -240,7 +240,7 @@ SLOW_MUTANTS = (
 MUTANTS_CHECKED = (
     ("sparse_sign", "none"),
     ("sigmoid_clamped", "mean"),
-    *(pytest.param(name, reduction, marks=pytest.mark.slow) for name, reduction in SLOW_MUTANTS),
+    *(pytest.param(name, reduction, marks=pytest.mark.sweep) for name, reduction in SLOW_MUTANTS),
 )
 
 

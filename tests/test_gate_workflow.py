@@ -105,7 +105,7 @@ def test_two_lines_are_marked_and_no_argument_of_ours_is_named() -> None:
     assert not [line for line in lines if re.search("class_weight|sparse", line)]
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("claimed", ["", "torch/sparse_class_weight/weighted_mean=mylib.losses:weighted_cross_entropy"])
 def test_a_changed_denominator_is_red_and_named(tmp_path: Path, claimed: str) -> None:
     done = followed(tmp_path, BY_WEIGHTS, BY_BATCH, loss=claimed)
@@ -115,14 +115,14 @@ def test_a_changed_denominator_is_red_and_named(tmp_path: Path, claimed: str) ->
     assert done.err.endswith(f"red: {words} (exit 1)\n"), done
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_an_accepted_change_is_not_red(tmp_path: Path) -> None:
     done = followed(tmp_path, BY_WEIGHTS, BY_BATCH, "--accept", "denominator=weights->batch", *SMALL)
     assert green(done), done
     assert "the meaning has changed, as accepted: denominator: weights -> batch" in done.out
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_equal_losses_that_are_not_what_was_claimed_cannot_pass(tmp_path: Path) -> None:
     claimed = "torch/sparse_class_weight/weighted_mean=mylib.losses:weighted_cross_entropy"
     done = followed(tmp_path, BY_BATCH, BY_BATCH, loss=claimed)
@@ -130,14 +130,14 @@ def test_equal_losses_that_are_not_what_was_claimed_cannot_pass(tmp_path: Path) 
     assert "it is sparse_class_weight/mean (denominator: weights claimed, batch found)" in done.err
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_an_equal_loss_that_is_spelled_otherwise_is_green(tmp_path: Path) -> None:
     done = followed(tmp_path, BY_WEIGHTS, SPELLED, *SMALL)
     assert green(done), done
     assert re.search(r"the meaning is the same on \d+ probes: sparse_class_weight/weighted_mean", done.out), done
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_an_unchanged_loss_outside_the_space_is_green(tmp_path: Path) -> None:
     done = followed(tmp_path, OUTSIDE, OUTSIDE, *SMALL)
     assert green(done), done

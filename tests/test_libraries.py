@@ -21,7 +21,7 @@ from lossvet.verify.facets import facets
 from lossvet.verify.remote import Remote
 from lossvet.verify.verify import RemoteLoss
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.sweep
 
 IMPORT_LIMIT = 300.0
 """Seconds: MONAI and transformers import much."""

@@ -239,7 +239,7 @@ def test_an_empty_result_is_no_number_and_of_means_of_rows_says_nothing(loss: An
     assert edges.observed(session, Contract.of(denominator="elements")).get("zero_denominator") == told
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_the_whole_corpus() -> None:
     report = selftest.run()
     assert report.verdict[0] == 0, report.text()

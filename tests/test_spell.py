@@ -155,7 +155,7 @@ def test_what_pytorch_keeps_is_verified_and_nothing_differs() -> None:
     assert any("zero_denominator: zero" in claim for claim in found.verified)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_what_jax_cannot_keep_stands_in_the_answer() -> None:
     pytest.importorskip("jax")
     found = spelled_and_verified(TF1, TF1_DOMAIN, "jax")
@@ -265,7 +265,7 @@ def test_a_meaning_spelled_in_numpy_is_that_meaning(name: str) -> None:
     assert found.verified
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("framework", ["torch", "jax"])
 @pytest.mark.parametrize("name", ["terms", "focal", "ignored, safe", "smoothed after", "pos_weight", "guarded"])
 def test_a_meaning_spelled_elsewhere_has_its_gradients(name: str, framework: str) -> None:

@@ -41,7 +41,7 @@ def test_changes_are_the_lines_that_the_converter_wrote() -> None:
     assert upgrade.changes("a = 1\n", "a = 1\n") == ()
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_three_of_them_are_judged_as_published() -> None:
     """One that stays, and two that do not run; in a process of its own, as TensorFlow is started there."""
     pytest.importorskip("tensorflow")

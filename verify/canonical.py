@@ -163,7 +163,7 @@ def simplest(candidates: Sequence[Contract], domain: Domain, most: int = 12) -> 
 
 
 def common(a: Domain, b: Domain) -> Domain:
-    """What both sides can be asked: roles that both take, labels that are classes where one of them takes only those."""
+    """What both sides can be asked: roles that both take, labels as classes where one takes only those."""
     roles = tuple(role for role in a.roles if role in b.roles)
     labels = "dense" if a.labels == b.labels == "dense" else "sparse"
     return replace(a, roles=roles, labels=labels, differentiable=a.differentiable and b.differentiable)  # type: ignore[arg-type]  # one of the two kinds

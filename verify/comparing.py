@@ -59,7 +59,7 @@ def compare(source: Known, target: Known) -> Comparison:
                               reason=f"the {name} loss cannot be judged: {one.identified.reason}")  # fmt: skip
     if all(without_gradient(one) for one in (source, target)):
         return Comparison("cannot_judge", source.identified, target.identified,
-                          reason="neither of the two has a gradient in anything: two dead losses are not the same")  # fmt: skip
+                          reason="neither has a gradient in anything: two dead losses are not the same")  # fmt: skip
     shared = canonical.common(source.domain, target.domain)
     partings = _partings(source, target, shared)
     told = [p for p in partings if p.informative and not _refused(p)]

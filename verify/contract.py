@@ -81,8 +81,9 @@ def _one_spelling(given: dict[str, Setting]) -> dict[str, Setting]:
     """One meaning, one spelling: identities that hold whatever the other facets are."""
     weighting = set(given.get("weighting", ()))  # type: ignore[arg-type]  # a tuple of names
     smooth = given.get("smoothing", "none") != "none"
-    if "weighted_labels" in weighting or (smooth and given.get("smoothing_order", "terms") == "terms"
-                                          and "class_weight" in weighting and given.get("family") != "sigmoid"):  # fmt: skip
+    softmax = given.get("family") != "sigmoid"
+    terms = smooth and softmax and given.get("smoothing_order", "terms") == "terms" and "class_weight" in weighting
+    if "weighted_labels" in weighting or terms:
         weighting = weighting - {"weighted_labels", "class_weight"} | {"class_weight_terms"}
     if given.get("broadcast") == "outer":
         weighting = weighting - {"class_weight", "sample_weight", "mask"} | {"after_mean"}

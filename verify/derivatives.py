@@ -1,4 +1,4 @@
-"""What a side does with derivatives, beside the gradients that its contract explains: refusals, and second derivatives."""
+"""What a side does with derivatives beside the gradients that its contract explains: refusals, second derivatives."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a loss means: cheap questions first, then its core, then one stage after the other, and a proof on fresh probes.
 
-The search proposes and never decides. A contract is confirmed when it explains every answer, value and gradients, within
+The search proposes and never decides. A contract is confirmed when it explains every answer, value and gradients, in
 the derived bound, fresh probes among them; when another one does so too that means something else, both are named.
 """
 
@@ -178,7 +178,7 @@ def _refined(session: Session, candidates: list[Contract]) -> tuple[list[Contrac
 
 
 def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
-    """Those that explain everything within the bound, guards and clips found where they are needed, and fresh probes."""
+    """Those that explain everything within the bound, and fresh probes; guards and clips are found where needed."""
     tried = session.informative()
     exact: list[Contract] = []
     for session.precision in PRECISIONS:

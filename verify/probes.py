@@ -51,7 +51,7 @@ class Probe:
 
 
 KINDS = ("simplex", "interval", "logits")
-"""What stands in for logits: rows of probabilities that sum to 1, numbers in (0, 1) that do not, numbers of both signs."""
+"""What stands in for logits: rows of probabilities that sum to 1, numbers in (0, 1) that do not, of both signs."""
 
 
 def numbers(kind: str, n: int, c: int, seed: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""From the core of a loss to its contract: stage by stage, further probes and the alternatives that they can tell apart.
+"""From the core of a loss to its contract: stage by stage, probes and the alternatives that they can tell apart.
 
 A stage asks its probes and keeps the candidates that explain all answers so far. Where one fails, the alternatives that
 the stage knows take its place: they change few facets, and those which the stage's probes show.
@@ -53,7 +53,7 @@ class Stage:
 def refined(
     domain: Domain, candidates: Sequence[Contract], stage: Stage, new: Sequence[Asked], before: Sequence[Asked]
 ) -> list[Contract]:
-    """The candidates that explain the answers, or what takes their place. `before` has been explained by all already."""
+    """The candidates that explain the answers, or what takes their place. `before` is explained by all already."""
     found: dict[Contract, None] = {}
     everything = [*new, *before]
     for candidate in candidates:

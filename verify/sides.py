@@ -14,7 +14,7 @@ from lossvet.verify.questions import Answer, Question, Side
 
 
 class ContractSide:
-    """A contract that answers questions as a loss with this meaning would; inputs that it says nothing of are an error."""
+    """A contract that answers as a loss with this meaning would; inputs that it says nothing of are an error."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract

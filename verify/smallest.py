@@ -1,4 +1,4 @@
-"""The smallest input on which two sides part: small batches first, of plain numbers, then simpler ones of the same size."""
+"""The smallest input on which two sides part: small batches of plain numbers first, then simpler ones."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def clear(p: Parting) -> bool:
 
 
 def small(domain: Domain, n: int, c: int) -> list[Inputs]:
-    """Batches of this size, of a few plain numbers: labels that differ from row to row, weights that differ by class."""
+    """Batches of this size, of plain numbers: labels that differ from row to row, weights that differ by class."""
     found: list[Inputs] = []
     plain = np.array([[1.0, 0.0, 0.5, 0.25], [0.0, 2.0, 1.0, 0.5], [0.5, 1.0, 0.0, 2.0]])
     probable = np.array([[0.75, 0.25, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0], [0.25, 0.75, 0.0, 0.0]])
