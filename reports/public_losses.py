@@ -22,8 +22,9 @@ VERDICTS = ("confirmed", "ambiguous", "unexplained", "cannot judge", "not bound"
 """The best first. "gave up": no answer within the limit of time. "left out": it was read, and not fed yet.
 "not fed": its file does not run here as it stands."""
 IDENTIFIED = ("confirmed", "ambiguous")
-CHECKS = ("agrees", "differs", "")
-"""Of the meaning with a record made by reading the source and computing the loss a second time in NumPy."""
+CHECKS = ("agrees", "in part", "differs", "")
+"""Of the meaning with a record made by reading the source and computing the loss a second time in NumPy. "in part": all
+that is said agrees, and of rows to leave out or of soft labels nothing is said."""
 KINDS = {
     "value": "the value, or its formula, is not the one that is named or cited",
     "option": "an option does not do what it says, or nothing",
@@ -64,7 +65,7 @@ class Row(msgspec.Struct, frozen=True):
         """What is wrong with the row itself, in words."""
         found = [] if re.fullmatch(r"[0-9a-f]{40}", self.commit) else [f"commit {self.commit!r} is no full hash"]
         found += [] if self.verdict in VERDICTS else [f"verdict {self.verdict!r} is none of {', '.join(VERDICTS)}"]
-        found += [] if self.checked in CHECKS else [f"checked {self.checked!r} is none of agrees, differs, nothing"]
+        found += [] if self.checked in CHECKS else [f"checked {self.checked!r} is none of {', '.join(CHECKS)}"]
         if self.checked and self.verdict not in IDENTIFIED:
             found.append(f"checked, and {self.verdict}: only a meaning that was identified can be checked")
         told = (bool(self.claimed), bool(self.computed), self.kind in KINDS)
@@ -92,6 +93,7 @@ def counts(rows: Sequence[Row]) -> str:
     checked = [r for r in found if r.checked]
     parting = [r for r in rows if r.kind and r.kind != TASTE]
     verdicts = Counter(r.verdict for r in rows)
+    how = Counter(r.checked for r in checked)
     by_framework = Counter(r.framework for r in fed)
     other = ", ".join(f"{verdict} {n}" for verdict, n in _others(fed))
     lines = [
@@ -104,8 +106,8 @@ def counts(rows: Sequence[Row]) -> str:
         "constructor given by hand.",
         f"{len(found)} were identified: {sum(r.verdict == 'confirmed' for r in found)} confirmed, "
         f"{sum(r.verdict == 'ambiguous' for r in found)} ambiguous. The others: {other or 'none'}.",
-        f"{len(checked)} of the identified were checked by hand: {sum(r.checked == 'agrees' for r in checked)} agree, "
-        f"{sum(r.checked == 'differs' for r in checked)} differ.",
+        f"{len(checked)} of the identified were checked by hand: {how['agrees']} agree, {how['in part']} in part, "
+        f"{how['differs']} differ.",
         f"{len(parting)} of {len(rows)} claim something else in their name or documentation than they compute. Names "
         f"that are a matter of taste are not among them: {sum(r.kind == TASTE for r in rows)}.",
     ]
