@@ -32,7 +32,7 @@ MODES = {
     "numpy": ("eager",),
 }
 CELLS = [
-    pytest.param(name, mode, dtype, marks=() if mode == modes[0] else pytest.mark.slow)
+    pytest.param(name, mode, dtype, marks=() if mode == modes[0] else pytest.mark.sweep)
     for name, modes in MODES.items()
     for mode in modes
     for dtype in DTYPES
@@ -199,7 +199,7 @@ def test_the_process_is_left_as_it_was(name: str) -> None:
     assert first(name)["settings after"] == first(name)["settings before"]
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("name", "key", "environment"),
     [

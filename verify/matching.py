@@ -58,8 +58,8 @@ def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
     """Whether the inputs are such as the contract is about.
 
     Of a label that is no class it says nothing, unless it ignores that one (`edges` tells what a side does with
-    it); nor of large logits, if it takes the logarithm naively; nor of numbers in place of probabilities that are none; nor of
-    labels between 0 and 1, where it is told for hard ones alone.
+    it); nor of large logits, if it takes the logarithm naively; nor of numbers in place of probabilities that are
+    none; nor of labels between 0 and 1, where it is told for hard ones alone.
     """
     y = np.asarray(inputs["labels"])
     if y.dtype.kind in "iu":
