@@ -95,7 +95,7 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
         if not unequal:
             both = source.identified.status == target.identified.status
             return msgspec.structs.replace(found, verdict="equal_on_probes" if both else "unexplained")
-        example = smallest.counterexample(source.side, target.side, shared, unequal[0])
+        example = smallest.counterexample(source.side, target.side, shared, _clearest(unequal))
         return msgspec.structs.replace(found, counterexample=example, parts_at=_parts_at(unequal))
     pairs = [
         (a, b, differences(a, b, shared)) for a in source.identified.candidates for b in target.identified.candidates
@@ -113,7 +113,7 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
         if not weighty:
             return msgspec.structs.replace(found, verdict="same", differences=differing)
         return msgspec.structs.replace(found, verdict="different", differences=differing)
-    example = smallest.counterexample(source.side, target.side, shared, unequal[0])
+    example = smallest.counterexample(source.side, target.side, shared, _clearest(unequal))
     if not weighty:
         return msgspec.structs.replace(
             found, differences=differing, counterexample=example, parts_at=_parts_at(unequal)
@@ -121,6 +121,11 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
     verdict = "same_gradient" if direct.values_only(told) else "different"
     differing = tuple(d if d.edge else _with_example(d, source, target, shared, example) for d in differing)
     return msgspec.structs.replace(found, verdict=verdict, differences=differing, counterexample=example)
+
+
+def _clearest(unequal: list[Parting]) -> Parting:
+    """The first parting that a reader sees, and not one of rounding."""
+    return next((p for p in unequal if smallest.clear(p)), unequal[0])
 
 
 def _weighty(found: tuple[Difference, ...]) -> list[Difference]:
