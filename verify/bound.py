@@ -13,6 +13,10 @@ STATUSES = ("confirmed", "ambiguous", "unexplained", "cannot_judge")
 """The best first."""
 
 
+MOST = 2
+"""Ways of calling that are tried: each that no contract explains costs a whole search."""
+
+
 def domain(binding: Binding, differentiable: bool) -> Domain:
     """What a side with this binding can be asked."""
     return Domain(
@@ -31,7 +35,7 @@ def identify_bound(
 ) -> tuple[Identified, int]:
     """The first binding that is confirmed, else the first that is ambiguous, else the first; and which one it was."""
     found: list[Identified] = []
-    for side, binding in sides:
+    for side, binding in sides[:MOST]:
         one = identify(
             side,
             domain(binding, differentiable),

@@ -35,6 +35,11 @@ OPEN = {"gradient_logits": {"wrong_at_zero", "filtered"}, "ignored": {"leaking"}
 """Values that leave some elements of a gradient open, where the pipeline evaluates them as if they were exact."""
 
 
+def leaves_open(contract: Contract) -> bool:
+    """Whether the contract leaves some elements open."""
+    return any(contract[facet] in values for facet, values in OPEN.items())
+
+
 def battery(domain: Domain) -> Iterator[Probe]:
     """Probes for contracts alone, which refuse nothing: every kind of input, size and weight that the domain has."""
     yield from probes.core(domain)

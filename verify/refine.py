@@ -12,6 +12,7 @@ from itertools import product
 
 import numpy as np
 
+from lossvet.verify import canonical
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.matching import Asked, roughly
 from lossvet.verify.probes import Domain, Probe
@@ -54,25 +55,33 @@ def refined(
     domain: Domain, candidates: Sequence[Contract], stage: Stage, new: Sequence[Asked], before: Sequence[Asked]
 ) -> list[Contract]:
     """The candidates that explain the answers, or what takes their place. `before` is explained by all already."""
+    for alternatives in (stage.alternatives, stage.last):
+        if alternatives is not None and (found := _replaced(domain, candidates, stage, alternatives, new, before)):
+            # what leaves elements open explains more by saying less: it counts only where nothing else explains them
+            return [contract for contract in found if not canonical.leaves_open(contract)] or found
+    return [candidate.with_(stage.otherwise) for candidate in candidates] if stage.otherwise else []
+
+
+def _replaced(
+    domain: Domain,
+    candidates: Sequence[Contract],
+    stage: Stage,
+    alternatives: Alternatives,
+    new: Sequence[Asked],
+    before: Sequence[Asked],
+) -> list[Contract]:
     found: dict[Contract, None] = {}
     everything = [*new, *before]
     for candidate in candidates:
         if not stage.prefer and explained(candidate, new, stage.gradients):
             found[candidate] = None
             continue
-        others: list[Contract] = []
-        for alternatives in (stage.alternatives, stage.last):
-            if alternatives is not None and not others:
-                others = [
-                    other
-                    for other in alternatives(domain, candidate, new)
-                    if explained(other, everything, stage.gradients)
-                ]
+        others = [
+            other for other in alternatives(domain, candidate, new) if explained(other, everything, stage.gradients)
+        ]
         if stage.fewest and others:
             least = min(len(other.departures) for other in others)
             others = [other for other in others if len(other.departures) == least]
-        if not others and stage.otherwise:
-            others = [candidate.with_(stage.otherwise)]
         found |= dict.fromkeys(others[:1] or [candidate] if stage.prefer else others)
     return list(found)
 
