@@ -19,6 +19,7 @@ DEFAULTS = {
     "arguments": "as_named", "sign": "minus", "offset": "none", "gradient_logits": "exact", "gradient_labels": "exact",
     "gradient_weights": "exact", "precision": "follows_input", "upstream": "exact", "extra_terms": "none",
     "logits_map": "none", "label_shift": "none", "zero_denominator": "none", "side_effects": "none",
+    "label_mixing": "each_term",
     "invalid_label": "none", "all_ignored": "none",
 }  # fmt: skip
 """What a record leaves out. A loss that is no mean has no zero_denominator: none."""

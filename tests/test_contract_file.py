@@ -68,7 +68,9 @@ def test_edges_with_a_value_for_each_input_survive_and_are_told(tmp_path: Path) 
 
 
 def test_numbers_that_are_several_survive(tmp_path: Path) -> None:
-    found = ContractFile(Contract.of(weights_formula="inverse", constants=(1.0, 4.5)), "x", "torch", "1", "0.1.0")
+    found = ContractFile(
+        Contract.of(weighting="class_weight", weights_from="constant", constants=(1.0, 4.5)), "x", "torch", "1", "0.1.0"
+    )
     assert written(found, tmp_path) == found
     assert "constants = [1, 4.5]" in contract_file.text(found)
 

@@ -450,7 +450,7 @@ def test_contracts_and_variants_are_sides_too(engine: Engine) -> None:
         ("variant:sparse?denominater=weights", "no facet is called 'denominater'"),
         ("variant:sparse?denominator=rows", "denominator has no value 'rows'"),
         ("variant:sparse?clip=added&clip_epsilon=tiny", "clip_epsilon=tiny: expected a number"),
-        ("recipe:torch/sparse/native", "cannot be asked here"),
+        ("recipe:numpy/sparse/native", "no framework is called .numpy."),
     ],
 )
 def test_sides_that_cannot_be_had(spec: str, words: str) -> None:
