@@ -394,7 +394,10 @@ def without(monkeypatch: pytest.MonkeyPatch, facet: str, value: str) -> None:
     def filtered(made: Any) -> Any:
         return lambda *given: kept(made(*given))
 
-    stages = tuple(replace(s, alternatives=filtered(s.alternatives)) for s in stages_of_search.STAGES)
+    stages = tuple(
+        replace(s, alternatives=filtered(s.alternatives), last=s.last and filtered(s.last))
+        for s in stages_of_search.STAGES
+    )
     monkeypatch.setattr(core_search, "search", search)
     monkeypatch.setattr(stages_of_search, "STAGES", stages)
     monkeypatch.setattr(constants, "contracts", filtered(constants.contracts))

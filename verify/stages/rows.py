@@ -179,7 +179,7 @@ def _row_weight(batch: Batch) -> Node | None:
             raise Undefined("weights of classes land on rows only where there are as many of both")
         return weights.of_classes(batch)
     if "class_weight" in c.weighting:
-        labels = batch.given if c["smoothing_order"] == "after" else batch.t
+        labels = batch.t if c["smoothing_order"] == "sample" and c["smoothing"] != "none" else batch.given
         return (labels * weights.of_classes(batch)).sum(1)
     if "predicted_weight" in c.weighting:
         return weights.of_classes(batch)[batch.x.plain.argmax(1)]
