@@ -115,6 +115,7 @@ def test_a_constant_is_named():
     assert facets == ["offset"]
 
 
+@pytest.mark.slow
 def test_outside_the_space_equal_answers_are_no_proof_and_different_ones_are_seen():
     equal = compared(odd, odd_otherwise)
     assert equal.verdict == "equal_on_probes"
