@@ -6,6 +6,7 @@ what it prints, in their order, "..." for those that are left out. The blocks of
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -61,7 +62,8 @@ def test_an_example_prints_what_the_page_shows(example: Example, tmp_path: Path)
     for name, text in files((DOCS / example.page).read_text()).items():
         (tmp_path / name).write_text(text)
     command = [str(Path(sys.executable).with_name("lossvet")), *example.command[1:]]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    wide = {**os.environ, "COLUMNS": "100"}  # as where output is no terminal, whatever runs the tests
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, env=wide)
     printed = done.stdout + done.stderr
     absent = missing(example.shown, printed)
     assert not absent, f"not printed: {absent!r}\n{printed}"
