@@ -24,13 +24,18 @@ def counterexample(source: Side, target: Side, domain: Domain, found: Parting) -
     for n, c in _sizes(domain):
         batch = [Probe(f"small {i}", ask(domain, given)) for i, given in enumerate(small(domain, n, c))]
         partings = [p for p in compared(source, target, batch) if p.informative and not p.equal and clear(p)]
-        shown_by_loss = [p for p in partings if p.output == "loss"]
+        shown_by_loss = [p for p in partings if p.output == "loss" and _finite(p)]
         if shown_by_loss:
             return counted(_simplified(source, target, domain, shown_by_loss[0]))
         gradient_only = gradient_only or next(iter(partings), None)
     return counted(
         _simplified(source, target, domain, gradient_only if gradient_only and found.output != "loss" else found)
     )
+
+
+def _finite(p: Parting) -> bool:
+    """Whether both results are numbers: 0/0 says little of what a loss divides by."""
+    return all(answer.value is None or bool(np.isfinite(answer.value).all()) for answer in (p.source, p.target))
 
 
 def _sizes(domain: Domain) -> Iterator[tuple[int, int]]:
