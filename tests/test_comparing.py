@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,15 @@ def test_a_dead_loss_is_never_the_same_as_itself(function: Loss, why: str):
     found = compared(function, function)
     assert found.verdict == "cannot_judge"
     assert why in found.reason
+    assert found.exit_code == 3
+
+
+def test_nan_on_both_sides_cannot_be_judged(tmp_path: Path):
+    for name in ("old", "new"):
+        (tmp_path / f"{name}.py").write_text("def loss(logits, labels):\n    return logits.sum() * float('nan')\n")
+    found = compare(f"numpy:{tmp_path}/old.py::loss", f"numpy:{tmp_path}/new.py::loss", Options())
+    assert found.verdict == "cannot_judge"
+    assert "NaN" in found.reason
     assert found.exit_code == 3
 
 

@@ -140,9 +140,9 @@ smoothing = 0.1
 """
     found = mistakes(text, tmp_path)
     for line, wanted in (
-        (2, "'schem' here; did you mean schema?"),
+        (2, "a contract file has no 'schem'; did you mean schema?"),
         (4, "spec is 3; expected a string"),
-        (5, "'versio' here; did you mean version?"),
+        (5, "[identified] has no 'versio'; did you mean version?"),
         (7, "no facet is called 'denominater'; did you mean denominator?"),
         (8, "denominator has no value 'weigths'; did you mean weights?"),
         (9, "weighting has no value 'class_weigt'; did you mean class_weight?"),

@@ -111,7 +111,7 @@ def _mistakes(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Table, name and words of each."""
     for name, value in document.items():
         if name not in _TOP:
-            yield "", name, f"nothing is called {name!r} here{_near(name, list(_TOP))}"
+            yield "", name, f"a contract file has no {name!r}{_near(name, list(_TOP))}"
         elif type(value) is not _TOP[name]:
             yield "", name, f"{name} is {value!r}; expected {'a table' if _TOP[name] is dict else _TOP[name].__name__}"
     if document.get("schema") != SCHEMA and type(document.get("schema", 0)) is int:
@@ -123,7 +123,7 @@ def _mistakes(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         return
     for name, value in document["identified"].items() if isinstance(document.get("identified"), dict) else ():
         if name not in _IDENTIFIED:
-            yield "identified", name, f"nothing is called {name!r} here{_near(name, list(_IDENTIFIED))}"
+            yield "identified", name, f"[identified] has no {name!r}{_near(name, list(_IDENTIFIED))}"
         elif not isinstance(value, str):
             yield "identified", name, f"{name} is {value!r}; expected a string"
     for name, value in document["contract"].items():

@@ -180,6 +180,7 @@ def _refined(session: Session, candidates: list[Contract]) -> tuple[list[Contrac
 def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     """Those that explain everything within the bound, and fresh probes; guards and clips are found where needed."""
     tried = session.informative()
+    candidates = [c for c in candidates if c["label_mixing"] != "other" or _mixes_otherwise(session, c)]
     exact: list[Contract] = []
     for session.precision in PRECISIONS:
         if not _representable(session):
@@ -204,6 +205,17 @@ def _proven(session: Session, candidates: list[Contract], seed: int) -> Found:
     largest = max((session.fit(meanings[0], one).ratio for one in (*tried, *fresh)), default=0.0)
     status: Status = "confirmed" if len(meanings) == 1 else "ambiguous"
     return Found(status, tuple(meanings), needed=needed, fresh=len(fresh), largest=largest)
+
+
+def _mixes_otherwise(session: Session, contract: Contract) -> bool:
+    """Whether no known way of mixing soft labels gives the results: only then is nothing said of them.
+
+    A loss whose results are known, and whose gradient in the labels is not, is unexplained.
+    """
+    soft = [one for one in session.ask(probes.softly(session.domain)) if one.answer.answered]
+    plain = contract.with_(label_mixing="each_term")
+    known = [plain, plain.with_(label_mixing="interpolated"), *refine.soft_labels(session.domain, plain, soft)]
+    return bool(soft) and not any(all(roughly(c, one) for one in soft) for c in known)
 
 
 def _representable(session: Session) -> bool:

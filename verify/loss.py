@@ -53,6 +53,8 @@ def subjects(
         raise SourceError("exit", f"calling {name} exits the interpreter ({words})")
     if kind == "MemoryError":
         raise SourceError("memory", f"calling {name} on a few rows asks for more memory than it may have: {words}")
+    if probed.error == probing.GIVES_NAN:
+        raise SourceError("nan", f"{name} gives NaN whatever it is called with: there is nothing to judge")
     raise plans.unbound(shape, f"tried in every way that its names allow, it raised at first: {probed.error}")
 
 

@@ -28,6 +28,7 @@ KEPT = 8
 """Bindings that are kept, at most."""
 DTYPE_WORDS = ("dtype", "float", "double", "int64", "int32", "type", "Half", "Long")
 """What an exception says where another dtype may help."""
+GIVES_NAN = "gives NaN"
 RANGE_WORDS = ("between 0 and 1", "range", "probab", "[0", "greater than or equal")
 """What an exception says where probabilities may help."""
 
@@ -123,7 +124,7 @@ def _tried(plan: Plan, made: Callable[[Plan], Subject], classes: int) -> tuple[B
             fixed = classes if classes != 3 and plan.logits_layout == "nc" else plan.classes
             subject.plan = replace(plan, classes=fixed)
             return Bound(subject, idle, partly, domain, dtype), ""
-        error = answers[-1].error or "gives NaN"
+        error = answers[-1].error or GIVES_NAN
         first = first or error
         settings += [s for s in _others(error, domain, dtype, integers) if s not in settings]
     return None, first
@@ -173,7 +174,7 @@ def _unused(found: Iterable[Bound]) -> list[str]:
 def _others(error: str, domain: str, dtype: str, integers: str) -> list[tuple[str, str, str]]:
     """What else may help against an error."""
     found = []
-    if error == "gives NaN" or any(word in error for word in RANGE_WORDS):
+    if error == GIVES_NAN or any(word in error for word in RANGE_WORDS):
         found.append(("probabilities", dtype, integers))
     if any(word in error for word in DTYPE_WORDS):
         found.append((domain, "float32", integers))

@@ -23,7 +23,7 @@ CONTRACT_SUFFIX = ".contract.toml"
 
 Kind = Literal[
     "spec", "framework", "file", "syntax", "import", "name", "not_callable", "init", "binding", "exit", "hang",
-    "memory", "died", "spell",
+    "memory", "died", "spell", "nan",
 ]  # fmt: skip
 USAGE: tuple[Kind, ...] = ("spec", "file", "syntax", "name", "not_callable", "init", "binding")
 """Refusals that the caller mends by another command line or file: exit code 2. The others leave nothing to judge: 3."""

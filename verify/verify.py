@@ -17,7 +17,7 @@ from lossvet.verify.opened import of_variant, remote
 from lossvet.verify.options import Options, SideOptions
 from lossvet.verify.questions import Side
 from lossvet.verify.remote import Remote
-from lossvet.verify.sources import ContractSource, Source, VariantSource
+from lossvet.verify.sources import ContractSource, Source, SourceError, VariantSource
 
 Progress = Callable[[str], None]
 
@@ -52,9 +52,7 @@ class RemoteLoss:
 def compare(source: str, target: str, options: Options, progress: Progress = lambda words: None) -> Comparison:
     """Do the two losses mean the same? Raises SourceError where one of them cannot be had."""
     if _one_object(source, target, options):
-        known = Identified(source, source.partition(":")[0], "", "cannot_judge", (), None)
-        return Comparison("cannot_judge", known, known,
-                          reason="both sides are the same function, in the same mode and dtype")  # fmt: skip
+        return _cannot_judge(source, target, "both sides are the same function, in the same mode and dtype")
     with ExitStack() as stack:
         opened = [
             _opened(stack, spec, options, side) for spec, side in ((source, options.source), (target, options.target))
@@ -62,7 +60,12 @@ def compare(source: str, target: str, options: Options, progress: Progress = lam
         sides: list[Known] = []
         for name, one, side in zip(("old", "new"), opened, (options.source, options.target), strict=True):
             progress(f"identifying the {name} loss")
-            sides.append(_known(one, side))
+            try:
+                sides.append(_known(one, side))
+            except SourceError as error:
+                if error.kind != "nan":
+                    raise
+                return _cannot_judge(source, target, f"the {name} loss: {error.sentence}")
         progress("comparing them")
         found = comparing.compare(*sides)
         if options.batch is not None:
@@ -71,6 +74,11 @@ def compare(source: str, target: str, options: Options, progress: Progress = lam
             except NoEffect as error:
                 found = msgspec.structs.replace(found, warnings=(*found.warnings, str(error)))
         return found
+
+
+def _cannot_judge(source: str, target: str, reason: str) -> Comparison:
+    sides = [Identified(spec, spec.partition(":")[0], "", "cannot_judge", (), None) for spec in (source, target)]
+    return Comparison("cannot_judge", sides[0], sides[1], reason=reason)
 
 
 def identify(spec: str, options: Options) -> Identified:
