@@ -132,6 +132,8 @@ def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Ite
         swaps.append({"weighting": tuple(weighting - {"class_weight"} | {"class_weight_terms"})})
         swaps.append({"smoothing_order": "after"})
         swaps.append({"smoothing_order": "sample"})
+    if "class_weight_terms" in weighting:
+        swaps.append({"weighting": tuple(weighting - {"class_weight_terms"} | {"class_weight"})})
     if "pos_weight" in weighting:
         swaps.append({"weighting": tuple(weighting - {"pos_weight"} | {"pos_weight_on_hard_labels"})})
     if contract["family"] == "sigmoid":
