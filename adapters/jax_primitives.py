@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lossvet.adapters.protocol import Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain, separate
 
-MODES = (Mode("eager", eager=True), Mode("jit", compiles=True))
+MODES = (Mode("eager", eager=True), Mode("jit", for_strangers=True, compiles=True))
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,9 @@ class Mode:
     """Whether there is a forward-mode derivative (`Primitives.jvp`)."""
     second_order: bool = True
     """Whether there is a derivative of a derivative (`Primitives.hvp`)."""
+    for_strangers: bool = False
+    """Whether a loss that nobody here wrote is run in this mode, where it can be traced: the framework's first mode
+    compiles every operation alone, for every shape."""
 
 
 @dataclass(frozen=True)

@@ -12,22 +12,12 @@ from lossvet.verify.fitting import Fitted
 from lossvet.verify.messages import Way
 from lossvet.verify.probing import Bound
 from lossvet.verify.questions import Side
+from lossvet.verify.sides import Origin
 from lossvet.workers.messages import Hello
 
 
-class Answering(Protocol):
+class Answering(Origin, Protocol):
     """A loss that answers the cases of a variant, one after another."""
-
-    @property
-    def spec(self) -> str: ...
-    @property
-    def framework(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def differentiable(self) -> bool: ...
-    @property
-    def notes(self) -> tuple[str, ...]: ...
 
     def imported(self) -> Hello:
         """Import it, and say what its framework can be asked. Raises SourceError."""

@@ -53,8 +53,8 @@ def domain_of(contract: Contract) -> Domain:
     return Domain(("logits", "labels", *roles), "dense")
 
 
-class Loss(Protocol):
-    """A loss that can be identified and compared: the ways of calling it, the best first, and where it comes from."""
+class Origin(Protocol):
+    """Where a loss comes from, and what was seen of it besides its answers."""
 
     @property
     def spec(self) -> str: ...
@@ -66,6 +66,10 @@ class Loss(Protocol):
     def differentiable(self) -> bool: ...
     @property
     def notes(self) -> tuple[str, ...]: ...
+
+
+class Loss(Origin, Protocol):
+    """A loss that can be identified and compared: the ways of calling it, the best first."""
 
     def ways(self) -> Sequence[tuple[Side, Binding]]: ...
 

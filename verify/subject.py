@@ -18,8 +18,6 @@ from lossvet.verify.binding import Plan
 from lossvet.verify.loading import exit_words
 from lossvet.verify.questions import Answer, Question, cotangent, direction
 
-TRACED_BY_DEFAULT = {"jax": "jit"}
-"""Frameworks whose first mode compiles every operation for every shape (a second a shape); and what is used instead."""
 CANNOT_TRACE = ("Tracer", "traced array", "abstract value", "Abstract tracer")
 """What an exception says after which a loss is run without tracing."""
 IN_PLACE = ("in-place operation", "in place operation")
@@ -63,8 +61,13 @@ class Subject:
     _copies: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        chosen = self.mode or TRACED_BY_DEFAULT.get(self.primitives.name)
+        chosen = self.mode or next((m.name for m in self.primitives.modes if m.for_strangers), None)
         self.mode = mode_of(self.primitives, chosen).name
+
+    @property
+    def _traced(self) -> bool:
+        """Whether the loss is traced where its framework's first mode would not trace it."""
+        return mode_of(self.primitives, self.mode).for_strangers
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         """The answers, in order. Nothing that the loss does raises here, except for what `guard` raises to end it."""
@@ -107,7 +110,7 @@ class Subject:
         words = f"{type(error).__name__}: {error}"
         if not self._copied and any(w in words for w in IN_PLACE):
             self._copied = True
-        elif self.mode in TRACED_BY_DEFAULT.values() and any(w in words for w in CANNOT_TRACE):
+        elif self._traced and any(w in words for w in CANNOT_TRACE):
             self.mode = mode_of(self.primitives).name
         else:
             return
@@ -211,7 +214,7 @@ class Subject:
 
     def traces(self, question: Question) -> str | None:
         """None where the loss cannot be traced without computing, else the error of tracing it, "" for none."""
-        if self.mode not in TRACED_BY_DEFAULT.values():
+        if not self._traced:
             return None
         try:
             arrays, p = layouts.laid(self.plan, question.inputs), self.primitives
