@@ -16,7 +16,6 @@ from lossvet.verify.contract import Contract
 
 MOST_ULP = 1000
 """Beyond so many, an error is that of a result that was flushed to zero, or lost what the bound allows."""
-MOST_CASES = 2
 
 
 def what(found: Checked) -> str:

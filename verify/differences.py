@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lossvet.verify import canonical
 from lossvet.verify.answer import Difference
-from lossvet.verify.contract import Contract, numbers
+from lossvet.verify.contract import Contract
 from lossvet.verify.facets import facets
 from lossvet.verify.probes import Domain
 
@@ -102,8 +102,3 @@ def _says(name: str, values: list[str]) -> str:
     return " and ".join(facet.value(v).says for v in values if any(v == known.name for known in facet.values)) or (
         ", ".join(values)
     )
-
-
-def known_numbers(contract: Contract) -> dict[str, float]:
-    """The numbers of a contract by name."""
-    return {n: contract.number(n) for n in numbers() if n in contract and n != "constants"}

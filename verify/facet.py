@@ -40,8 +40,8 @@ class Example:
 class Facet:
     """A file in `facets/` makes exactly one, named as the file is. `values[0]` is the default.
 
-    `numbers` are the numbers that belong to it ("clip_epsilon"), `probes` the names of the probes that show it
-    (`probes.py`). An `edge` facet is reported, and alone never turns "same" into "different".
+    `numbers` are the numbers that belong to it ("clip_epsilon"). An `edge` facet is reported, and alone never turns
+    "same" into "different".
     """
 
     name: str
@@ -49,7 +49,6 @@ class Facet:
     values: tuple[Value, ...]
     example: Example | None = None
     numbers: tuple[str, ...] = ()
-    probes: tuple[str, ...] = ()
     edge: bool = False
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,13 +196,3 @@ def _ratio(got: Array, meant: Array, bound: Array) -> float:
 def _alike(got: Array, meant: Array) -> Any:
     """Equal, infinities included, or both NaN."""
     return (got == meant) | (np.isnan(got) & np.isnan(meant))
-
-
-def explains(contract: Contract, asked: Iterable[Asked], gradients: bool = True, dtype: str = "float64") -> bool:
-    return all(fit(contract, one, gradients, dtype).fits for one in asked)
-
-
-def worst(contract: Contract, asked: Sequence[Asked], dtype: str = "float64") -> tuple[Fit, Asked | None]:
-    """The probe that the contract explains least."""
-    fits = [(fit(contract, one, dtype=dtype), one) for one in asked]
-    return max(fits, key=lambda pair: pair[0].ratio, default=(NOTHING, None))

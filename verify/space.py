@@ -116,7 +116,6 @@ DENOMINATORS = (
     "total_class_weight",
     "argument",
 )
-SCALE_FREE = ("sum_to_classes", "inverted", "squared", "rooted")
 
 
 def bases(domain: Domain) -> Iterator[Contract]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from lossvet.verify.spelling.writer import Unspellable, Writer
 
-LOUD = ("raises", "nan", "finite_wrong", "zero", "dropped", "as_argmax", "other")
-"""What a label that is no class does, of which nothing silent is made: it raises, or gives NaN."""
-
 
 def write(w: Writer) -> None:
     c = w.contract

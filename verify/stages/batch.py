@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,6 @@ class Batch:
     """Of a sigmoid, what stands for log(1 - p) [N, C]."""
     row_weight: Node | None = None
     """[N] or [N, C]: what a weighted mean divides by the sum of."""
-    notes: list[str] = field(default_factory=list)
 
     @property
     def binary(self) -> bool:

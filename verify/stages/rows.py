@@ -10,9 +10,6 @@ from lossvet.verify.stages import weights
 from lossvet.verify.stages.batch import Batch, Undefined
 from lossvet.verify.tape import Node
 
-ROW_WEIGHTS = ("class_weight", "predicted_weight", "cost_realized")
-"""What multiplies a whole row; one of them at most."""
-
 
 def apply(batch: Batch) -> Node:
     """The losses: [N], or [N, C] of a binary loss; ignored rows are 0."""

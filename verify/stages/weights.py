@@ -9,9 +9,6 @@ import numpy as np
 from lossvet.verify.stages.batch import Batch, Undefined
 from lossvet.verify.tape import Node
 
-FORMULAS = ("inverse", "total", "balanced", "others_share", "effective_number")
-"""Of the counts n_c of classes in a batch of N: 1 / n_c, N / n_c, N / (C n_c), 1 - n_c / N, (1 - b) / (1 - b^n_c)."""
-
 
 def scaled(batch: Batch, w: Node) -> Node:
     """Weights of classes as the contract's `weight_scale` has them, stopped where no gradient passes."""
