@@ -119,7 +119,7 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
             found, differences=differing, counterexample=example, parts_at=_parts_at(unequal)
         )
     verdict = "same_gradient" if direct.values_only(told) else "different"
-    differing = tuple(d if d.edge else _with_example(d, source, target, shared, example) for d in differing)
+    differing = tuple(d if d.edge else msgspec.structs.replace(d, counterexample=example) for d in differing)
     return msgspec.structs.replace(found, verdict=verdict, differences=differing, counterexample=example)
 
 
@@ -130,10 +130,6 @@ def _clearest(unequal: list[Parting]) -> Parting:
 
 def _weighty(found: tuple[Difference, ...]) -> list[Difference]:
     return [d for d in found if not d.edge]
-
-
-def _with_example(difference: Difference, source: Known, target: Known, shared: Domain, example: object) -> Difference:
-    return msgspec.structs.replace(difference, counterexample=example)
 
 
 def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
