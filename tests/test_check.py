@@ -179,8 +179,15 @@ def against_run(
     [
         pytest.param("torch", "torch.nn.functional:cross_entropy", "sparse_class_weight", "native", "weighted_mean"),
         pytest.param("torch", "torch.nn.functional:binary_cross_entropy_with_logits", "sigmoid", "native", "mean"),
-        pytest.param("jax", "optax:softmax_cross_entropy", "softmax", "native", "none"),
-        pytest.param("tensorflow", "tensorflow:nn.softmax_cross_entropy_with_logits", "softmax", "native", "none"),
+        pytest.param("jax", "optax:softmax_cross_entropy", "softmax", "native", "none", marks=pytest.mark.slow),
+        pytest.param(
+            "tensorflow",
+            "tensorflow:nn.softmax_cross_entropy_with_logits",
+            "softmax",
+            "native",
+            "none",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_function_of_a_framework_is_judged_as_a_run_judges_it(
@@ -335,6 +342,7 @@ def test_weights_that_are_not_taken_make_it_differ(losses: Path) -> None:
 
 
 @needs_torch
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "says"), [("sleeps", "no answer within 10 s"), ("dies", "exit code 5")])
 def test_what_hangs_or_dies_costs_its_case_alone(losses: Path, name: str, says: str) -> None:
     found = check(

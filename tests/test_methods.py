@@ -16,6 +16,8 @@ from lossvet.verify.identify import identify
 from lossvet.verify.loading import load
 from lossvet.verify.sources import SourceError, parse
 
+pytestmark = pytest.mark.usefixtures("imports_put_back")
+
 SOURCE = """
 import numpy as np
 

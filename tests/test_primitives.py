@@ -31,12 +31,15 @@ MODES = {
     "tensorflow_v1": ("session",),
     "numpy": ("eager",),
 }
+TIERS: dict[str, Any] = {"numpy": (), "torch": ()}
+"""What takes seconds to start is slow."""
 CELLS = [
-    pytest.param(name, mode, dtype, marks=() if mode == modes[0] else pytest.mark.sweep)
+    pytest.param(name, mode, dtype, marks=TIERS.get(name, pytest.mark.slow) if mode == modes[0] else pytest.mark.sweep)
     for name, modes in MODES.items()
     for mode in modes
     for dtype in DTYPES
 ]
+NAMES = {name: pytest.param(name, marks=TIERS.get(name, pytest.mark.slow)) for name in MODES}
 DERIVING = [cell for cell in CELLS if cell.values[0] != "numpy"]
 TOLERANCE = {"float32": 3e-6, "float64": 1e-14}
 """Some roundings of numbers below 30."""
@@ -111,10 +114,10 @@ def close(found: Any, true: Any, dtype: str) -> None:
     np.testing.assert_allclose(found, true, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
 
 
-def test_the_modes_are_those_listed_here() -> None:
+@pytest.mark.parametrize("name", NAMES.values())
+def test_the_modes_are_those_listed_here(name: str) -> None:
     """What is not listed would not be tested."""
-    for name, modes in MODES.items():
-        assert first(name)["modes"] == list(modes), name
+    assert first(name)["modes"] == list(MODES[name])
 
 
 @pytest.mark.parametrize(("name", "mode", "dtype"), CELLS)
@@ -165,7 +168,7 @@ def test_numpy_has_no_derivatives() -> None:
         assert set(raised.values()) == {"NotImplementedError: NumPy has no derivatives"}
 
 
-@pytest.mark.parametrize("name", MODES)
+@pytest.mark.parametrize("name", NAMES.values())
 def test_arrays_of_every_rank_are_placed_and_read(name: str) -> None:
     found = first(name)
     assert found["shapes"] == {key: array.shape for key, array in ARRAYS.items()}
@@ -174,14 +177,14 @@ def test_arrays_of_every_rank_are_placed_and_read(name: str) -> None:
     assert f"{name} has no mode 'quantum'; choose one of: {', '.join(MODES[name])}" == found["no such mode"]
 
 
-@pytest.mark.parametrize("name", [name for name in MODES if name != "numpy"])
+@pytest.mark.parametrize("name", [NAMES[name] for name in MODES if name != "numpy"])
 def test_bfloat16_is_read_as_float32(name: str) -> None:
     half = first(name)["half"]
     assert half.dtype == np.float32
     assert half.tolist() == [1.0, 1.0], "2^-9 is less than half an ulp"
 
 
-@pytest.mark.parametrize("name", [name for name in MODES if name != "numpy"])
+@pytest.mark.parametrize("name", [NAMES[name] for name in MODES if name != "numpy"])
 def test_primitives_serve_without_run(name: str) -> None:
     close(first(name)["apart"], BY_HAND["gradient logits"], "float64")
     assert first(name)["raises"] == "broken", "an exception of the function passes through"
@@ -194,7 +197,7 @@ def test_a_derivative_that_pytorch_refuses_raises() -> None:
 # The process of the caller --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["torch", "jax", "tensorflow", "numpy"])
+@pytest.mark.parametrize("name", [NAMES[name] for name in MODES if name != "tensorflow_v1"])
 def test_the_process_is_left_as_it_was(name: str) -> None:
     assert first(name)["settings after"] == first(name)["settings before"]
 
@@ -213,6 +216,7 @@ def test_a_process_that_is_set_up_for_an_adapter_is_seen(name: str, key: str, en
     assert found["settings after"][key] != found["settings before"][key]
 
 
+@pytest.mark.slow
 def test_tensorflow_has_one_behaviour_in_a_process() -> None:
     assert "already run operations eagerly" in first("tensorflow")["other behaviour"]
     assert "TF1 behaviour in this process" in first("tensorflow_v1")["other behaviour"]

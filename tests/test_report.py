@@ -93,23 +93,25 @@ def pages(site: Path) -> Mapping[Path, Links]:
 
 
 PUBLISHED = Path(__file__).parents[1] / "reports" / "published"
-EVERY = pytest.mark.parametrize("which", ["made here", "published"])
+EVERY = pytest.mark.parametrize("which", [pytest.param("made here", marks=pytest.mark.slow), "published"])
 
 
-def chosen(which: str, folder: Path) -> Path:
-    return PUBLISHED if which == "published" else folder / "site"
-
-
-@EVERY
-def test_the_site_has_a_page_for_each_loss_and_is_small(folder: Path, which: str) -> None:
-    site = chosen(which, folder)
-    assert {p.stem for p in (site / "variants").iterdir()} == set(variants.names() if site == PUBLISHED else LOSSES)
-    assert sum(p.stat().st_size for p in site.rglob("*") if p.is_file()) < 3 * 2**20
+@pytest.fixture
+def chosen(which: str, request: pytest.FixtureRequest) -> Path:
+    """The site that a test looks at: only what is made here takes a run."""
+    made: Path = PUBLISHED if which == "published" else request.getfixturevalue("folder") / "site"
+    return made
 
 
 @EVERY
-def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(folder: Path, which: str) -> None:
-    found = pages(chosen(which, folder))
+def test_the_site_has_a_page_for_each_loss_and_is_small(chosen: Path) -> None:
+    assert {p.stem for p in (chosen / "variants").iterdir()} == set(variants.names() if chosen == PUBLISHED else LOSSES)
+    assert sum(p.stat().st_size for p in chosen.rglob("*") if p.is_file()) < 3 * 2**20
+
+
+@EVERY
+def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(chosen: Path) -> None:
+    found = pages(chosen)
     for page, links in found.items():
         assert len(set(links.ids)) == len(links.ids), page
         for link in links.links:
@@ -121,11 +123,12 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(folder: P
             if anchor:
                 assert anchor in found[target].ids, (page, link)
         assert not [load for load in links.loads if "//" in load]
-    for picture in chosen(which, folder).glob("*.svg"):
+    for picture in chosen.glob("*.svg"):
         references = re.findall(r'(?:href|src)="([^"]*)"|url\(([^)]*)\)', picture.read_text())
         assert not [r for pair in references for r in pair if r and not r.startswith("#")], picture
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_the_run(folder: Path) -> None:
     text = " ".join(re.sub(r"<[^>]*>", " ", (folder / "site/index.html").read_text()).split())
     contents = journal.read(folder / "run.jsonl")
@@ -148,6 +151,7 @@ def test_the_tables_have_a_line_for_each_cell_and_benchmark(folder: Path) -> Non
 # The same bytes again ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_site_that_was_not_touched_passes(folder: Path) -> None:
     done = lossvet("report", "--check", "site", cwd=folder)
     assert done.stderr.splitlines()[-1] == "site: every byte is what the data give (exit 0)"
@@ -163,6 +167,7 @@ def test_a_number_on_a_page_that_was_changed_is_found(site: Path) -> None:
     assert build.check(site) == [f"index.html:{line} is not what the data give"]
 
 
+@pytest.mark.slow
 def test_a_number_in_a_picture_or_table_that_was_changed_is_found(site: Path) -> None:
     for name in ("matrix.svg", "data/times.csv"):
         (site / name).write_text((site / name).read_text().replace("1", "2", 1))
@@ -187,6 +192,7 @@ def test_a_record_that_was_changed_is_found(site: Path) -> None:
     assert any(line.startswith("index.html:") for line in build.check(site))
 
 
+@pytest.mark.slow
 def test_other_versions_of_what_draws_are_said(site: Path) -> None:
     (site / "data/made-with.txt").write_text("jinja2 1.0\nmatplotlib 1.0\n")
     with pytest.raises(build.CannotReport, match=r"made with jinja2 1.0, matplotlib 1.0, and here are lossvet "):
@@ -196,6 +202,7 @@ def test_other_versions_of_what_draws_are_said(site: Path) -> None:
 # Incomplete, disturbed -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_is_not_complete_is_refused_and_stamped_if_wanted(folder: Path) -> None:
     done = lossvet("report", "--run", "run.jsonl", "--out", "refused", cwd=folder, expect=3)  # and no bench-*.jsonl
     assert "not complete: the run is not of everything" in done.stderr
@@ -226,6 +233,7 @@ build.write({"index.html": b"new", "big": b"x" * 50_000}, Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_old_site_whole(site: Path) -> None:
     before = {p: p.read_bytes() for p in site.rglob("*") if p.is_file()}
     done = subprocess.run([sys.executable, "-c", LIMITED, str(site)], capture_output=True, text=True)
@@ -271,6 +279,7 @@ def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
         assert (tmp_path / name).read_text() == "years of work"
 
 
+@pytest.mark.slow
 def test_a_site_beside_other_things_is_not_replaced(site: Path) -> None:
     (site / ".git").mkdir()
     with pytest.raises(build.CannotReport, match="holds no site, or more than one"):
@@ -303,6 +312,7 @@ def test_what_became_better_worse_new_and_gone() -> None:
     assert compare.compare(before, before) == []
 
 
+@pytest.mark.slow
 def test_two_runs_on_the_page(folder: Path) -> None:
     words = ("report", "--run", "run.jsonl", "--against", "run.jsonl", "--partial", "--out", "both")
     lossvet(*words, cwd=folder)
@@ -313,6 +323,7 @@ def test_two_runs_on_the_page(folder: Path) -> None:
 # What the facts say --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
     result, _ = run.loaded(folder / "run.jsonl")
     own = facts.spellings(result)
@@ -398,7 +409,7 @@ def browser() -> Iterator[Any]:
     ("which", "name"),
     [("made here", "index.html"), ("made here", "variants/pos_weight.html"), ("published", "index.html")],
 )
-def test_the_page_in_a_browser(folder: Path, browser: Any, which: str, name: str, width: int, scheme: str) -> None:
+def test_the_page_in_a_browser(chosen: Path, browser: Any, name: str, width: int, scheme: str) -> None:
     """No error, nothing from outside, nothing wider than the window, no violation that axe-core finds."""
     axe = importlib.import_module(f"{AXE}.sync_playwright").Axe()
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
@@ -408,7 +419,7 @@ def test_the_page_in_a_browser(folder: Path, browser: Any, which: str, name: str
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
-    page.goto((chosen(which, folder) / name).as_uri())
+    page.goto((chosen / name).as_uri())
     assert not said
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == []

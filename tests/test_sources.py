@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +24,7 @@ HERE = Path(__file__).parent / "manners"
 LOGITS, LABELS = np.array([[1.0, 2.0], [0.5, 0.0]]), np.array([1.0, 2.0])
 
 
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    """Loading extends sys.path and sys.modules: each test begins with what was there."""
-    path, modules = list(sys.path), set(sys.modules)
-    yield
-    sys.path[:] = path
-    for name in set(sys.modules) - modules:
-        del sys.modules[name]
+pytestmark = pytest.mark.usefixtures("imports_put_back")
 
 
 @pytest.mark.parametrize(
