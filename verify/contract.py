@@ -24,9 +24,13 @@ class Contract:
     @staticmethod
     def of(settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
         """The contract with these facets. Raises KeyError for an unknown facet, number or value."""
-        given = {**(settings or {}), **more}
-        checked = _one_spelling({name: _checked(name, setting) for name, setting in given.items()})
-        kept = {name: setting for name, setting in checked.items() if name in facets() and setting != default(name)}
+        return Contract._spelled({name: _checked(name, s) for name, s in {**(settings or {}), **more}.items()})
+
+    @staticmethod
+    def _spelled(checked: dict[str, Setting]) -> Contract:
+        checked = _one_spelling(checked)
+        defaults = _defaults()
+        kept = {name: setting for name, setting in checked.items() if setting != defaults.get(name, setting)}
         kept |= {name: setting for name, setting in checked.items() if _owner(name) in kept}
         return Contract(tuple(sorted(kept.items())))
 
@@ -64,13 +68,15 @@ class Contract:
             raise KeyError(f"the contract has no {name}")
         return float(found)
 
-    @property
+    @cached_property
     def weighting(self) -> tuple[str, ...]:
         found = self._by_name.get("weighting", ())
         return tuple(name for name in found if isinstance(name, str)) if isinstance(found, tuple) else ()
 
     def with_(self, settings: Mapping[str, Setting] | None = None, **more: Setting) -> Contract:
-        return Contract.of({**self._by_name, **(settings or {}), **more})
+        """This contract with these facets as well. Raises KeyError for an unknown facet, number or value."""
+        new = {name: _checked(name, s) for name, s in {**(settings or {}), **more}.items()}
+        return Contract._spelled({**self._by_name, **new})
 
     def record(self) -> dict[str, str | float | list[str] | list[float]]:
         """What departs, as JSON and TOML have it; every facet that is reported stands in it by name."""

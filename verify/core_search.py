@@ -16,7 +16,7 @@ import numpy as np
 from lossvet.reference.types import Array
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.matching import ROUGH, Asked, applies
-from lossvet.verify.pipeline import Undefined, evaluate
+from lossvet.verify.pipeline import Undefined, Unreduced
 from lossvet.verify.probes import Domain
 from lossvet.verify.solving import grid, root, round_off
 from lossvet.verify.space import Departure, Number, bases, departures
@@ -87,10 +87,11 @@ def _divided(contract: Contract, asked: Sequence[Asked]) -> Iterator[Contract]:
     for one in asked:
         if not applies(contract, one.probe.question.inputs):
             continue
-        rows = _rows(contract, one)
-        if rows is None:
+        try:
+            results = _results(contract, one)
+        except Undefined:
             return
-        fitting = {name for name, value in _results(contract, rows, one).items() if _near(value, one.answer.value)}
+        fitting = {name for name, value in results.items() if _near(value, one.answer.value)}
         left = fitting if left is None else left & fitting
         if not left:
             return
@@ -98,46 +99,42 @@ def _divided(contract: Contract, asked: Sequence[Asked]) -> Iterator[Contract]:
         yield contract.with_(denominator=name)
 
 
-def _rows(contract: Contract, asked: Asked) -> Array | None:
-    try:
-        return evaluate(contract.with_(denominator="unreduced"), asked.probe.question.inputs).value
-    except Undefined:
-        return None
+def _results(contract: Contract, asked: Asked) -> dict[str, Array]:
+    """The result by denominator. Raises Undefined where the contract says nothing of the inputs."""
+    with np.errstate(all="ignore"):
+        return _divided_by(contract, asked)
 
 
-def _results(contract: Contract, rows: Array, asked: Asked) -> dict[str, Array]:
-    """The result by denominator."""
+def _divided_by(contract: Contract, asked: Asked) -> dict[str, Array]:
     got = asked.answer.value
     assert got is not None
-    if contract["denominator"] == "microbatches":
-        return {"microbatches": _evaluated(contract, asked)}
-    if got.size > 1:
-        return {"unreduced": rows}
     given = asked.probe.question.inputs
+    rows = Unreduced(contract, given)
+    if contract["denominator"] == "microbatches":
+        try:
+            return {"microbatches": rows.reduced(contract)}
+        except Undefined:
+            return {}
+    added = contract.number("offset_constant") if contract["offset"] == "constant" else 0.0
+    if got.size > 1:
+        return {"unreduced": rows.losses + added}
     n, c = given["logits"].shape
     if contract["label_shift"] == "next_token":
         n -= 1
     counted = n
     if contract["ignored"] == "label" and contract["counted"] == "kept":
         counted = int((given["labels"] != contract.number("ignored_label")).sum())
-    total = np.asarray(rows.sum())
+    total = np.asarray(rows.losses.sum())
     by_name = {
-        "batch": total / counted,
-        "elements": total / (counted * c),
-        "sum": total,
-        "batch_squared": total / counted**2,
-        "total_class_weight": total / c,
+        "batch": total / counted + added,
+        "elements": total / (counted * c) + added,
+        "sum": total + added,
+        "batch_squared": total / counted**2 + added,
+        "total_class_weight": total / c + added,
     }
     if contract.weighting and contract["weights_from"] == "batch_counts":
-        by_name["weights"] = _evaluated(contract.with_(denominator="weights"), asked)
+        by_name["weights"] = rows.reduced(contract.with_(denominator="weights"))
     return by_name
-
-
-def _evaluated(contract: Contract, asked: Asked) -> Array:
-    try:
-        return evaluate(contract, asked.probe.question.inputs).value
-    except Undefined:
-        return np.asarray(np.nan)
 
 
 def _near(value: Array, got: Array | None) -> bool:
@@ -155,13 +152,14 @@ def _solved(contract: Contract, number: Number, asked: Sequence[Asked]) -> Itera
     first, *others = asked
 
     def residuals(value: float, one: Asked = first) -> dict[str, float]:
-        filled = contract.with_({number.name: value})
-        rows = _rows(filled, one)
-        if rows is None or one.answer.value is None:
+        if one.answer.value is None:
             return {}
         target = float(one.answer.value.sum())
-        with np.errstate(all="ignore"):
-            return {name: float(result.sum() - target) for name, result in _results(filled, rows, one).items()}
+        try:
+            results = _results(contract.with_({number.name: value}), one)
+        except Undefined:
+            return {}
+        return {name: float(result.sum() - target) for name, result in results.items()}
 
     points = [(v, residuals(v)) for v in grid(number)]
     for (low, before), (high, after) in pairwise(points):
