@@ -40,7 +40,7 @@ def facets(one: Record, other: Record) -> set[str]:
 
 
 def parts(*frameworks: str) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.slow] if set(frameworks) & set(SLOW) else []
+    return [pytest.mark.sweep] if set(frameworks) & set(SLOW) else []
 
 
 def each(*, judged: bool = False, departs: bool = False) -> list[Any]:

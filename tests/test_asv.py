@@ -193,7 +193,7 @@ def stored(site: Site, track: str) -> dict[str, Any]:
     return dict(zip(result["result_columns"], result["results"][track], strict=False))
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_asv_stores_exactly_the_medians_of_the_processes(site: Site) -> None:
     passes = {0: [], 1: []}
     for s in raw(site, "sample"):
@@ -208,7 +208,7 @@ def test_asv_stores_exactly_the_medians_of_the_processes(site: Site) -> None:
     assert found["stats_repeat"] == [2]
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_accuracy_and_memory_are_those_of_the_same_run(site: Site) -> None:
     (accuracy,) = raw(site, "accuracy")
     loss, gradient = accuracy["verdicts"]["loss/mean"], accuracy["verdicts"]["gradient/mean/logits"]
@@ -221,7 +221,7 @@ def test_accuracy_and_memory_are_those_of_the_same_run(site: Site) -> None:
     assert {name: stored(site, f"asv_suite.Engine.{name}")["result"][0] for name in expected} == expected
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_asv_alone_times_the_same_call(site: Site) -> None:
     engine, plain = (
         stored(site, name)["result"][0] for name in ("asv_suite.Engine.track_time", "asv_suite.Plain.time_call")
@@ -229,7 +229,7 @@ def test_asv_alone_times_the_same_call(site: Site) -> None:
     assert engine / 10 < plain < engine * 10
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_the_site_selects_by_version_and_is_json_that_a_browser_reads(site: Site) -> None:
     def refuse(constant: str) -> None:
         raise AssertionError(f"a browser cannot read {constant}")
@@ -247,7 +247,7 @@ def test_the_site_selects_by_version_and_is_json_that_a_browser_reads(site: Site
         assert values == stored(site, path.stem)["result"]
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_a_result_is_stamped_by_its_own_run_alone(site: Site) -> None:
     result, run = json.loads(site.result.read_text()), samples.read(site.raw)
     assert publish.stamped(result, [run])

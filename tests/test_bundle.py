@@ -210,8 +210,10 @@ EVERY = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("framework", EVERY)
+@pytest.mark.parametrize(
+    "framework",
+    [pytest.param(f, marks=pytest.mark.sweep if "tensorflow" in f else pytest.mark.slow) for f in EVERY],
+)
 def test_every_template_gives_loss_and_gradient(framework: str, project: Path) -> None:
     module = "tensorflow" if framework == "tensorflow_v1" else framework
     pytest.importorskip(module)

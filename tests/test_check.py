@@ -186,7 +186,7 @@ def against_run(
             "softmax",
             "native",
             "none",
-            marks=pytest.mark.slow,
+            marks=pytest.mark.sweep,
         ),
     ],
 )

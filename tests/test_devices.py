@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -459,27 +457,6 @@ def test_a_driver_in_trouble_says_nothing(words: str, tmp_path: Path, monkeypatc
 def test_without_nvidia_smi_there_is_nothing_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert machine.gpus() == {}
-
-
-# For real ------------------------------------------------------------------------------------------------------------
-
-LOSSVET = (sys.executable, "-P", "-c", "from lossvet.cli import main; main()")
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(
-    not any(True for name in ("nvidia[0-9]*", "kfd", "dxg") for _ in Path("/dev").glob(name)), reason="no GPU in /dev"
-)
-def test_losses_are_timed_on_a_gpu(tmp_path: Path) -> None:
-    asked = ("bench", "--device", "gpu", "--only", "pos_weight", "--replicates", "2", "--format", "json")
-    done = subprocess.run([*LOSSVET, *asked], cwd=tmp_path, capture_output=True, text=True)
-    if done.returncode == 3:
-        pytest.skip(done.stderr.splitlines()[-1])
-    found = json.loads(done.stdout)["rows"]
-    assert done.returncode == 0, done.stderr
-    assert found
-    assert {row["device"] for row in found}.isdisjoint({"cpu"})
-    assert not any(row["void"] for row in found)
 
 
 def test_a_subject_that_is_kept_is_prepared_once() -> None:

@@ -232,7 +232,7 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(FOLDER, tmp_path / "golden"))
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @needs_flint
 def test_the_files_are_what_the_proof_gives(proven: dict[str, bytes]) -> None:
     from lossvet.reference import freeze
@@ -241,7 +241,7 @@ def test_the_files_are_what_the_proof_gives(proven: dict[str, bytes]) -> None:
     assert proven == {path.name: path.read_bytes() for path in FOLDER.iterdir()}
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @needs_flint
 def test_any_flipped_bit_is_found(proven: dict[str, bytes], folder: Path) -> None:
     """A thousand at random, in all files in turn: those of the manifest and the schema too."""
@@ -269,7 +269,7 @@ def test_any_flipped_bit_is_found(proven: dict[str, bytes], folder: Path) -> Non
     assert freeze.differences(proven, folder) == []
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @needs_flint
 def test_a_flipped_bit_with_a_matching_manifest_is_found(proven: dict[str, bytes], folder: Path) -> None:
     """As somebody would have it who edits a number by hand and mends the digest."""
@@ -287,7 +287,7 @@ def test_a_flipped_bit_with_a_matching_manifest_is_found(proven: dict[str, bytes
         assert any("sparse.json" in sentence for sentence in found), f"seed {SEED + 1}, bit {bit}: {found}"
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @needs_flint
 def test_an_extra_a_missing_and_a_shortened_file_are_found(proven: dict[str, bytes], folder: Path) -> None:
     from lossvet.reference import freeze
@@ -306,7 +306,7 @@ def test_an_extra_a_missing_and_a_shortened_file_are_found(proven: dict[str, byt
         (folder / name).write_bytes(copy)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @needs_flint
 def test_writing_replaces_what_is_there(proven: dict[str, bytes], folder: Path) -> None:
     from lossvet.reference import freeze

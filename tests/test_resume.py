@@ -102,7 +102,7 @@ def test_killed_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert found == expected
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_killed_runs_lose_nothing_and_resume(tmp_path: Path) -> None:
     print(f"LOSSVET_SEED={SEED}")
     chance = random.Random(SEED)

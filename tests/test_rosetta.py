@@ -96,8 +96,10 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("framework", rosetta.LANGUAGES)
+@pytest.mark.parametrize(
+    "framework",
+    [pytest.param(f, marks=pytest.mark.slow if f == "torch" else pytest.mark.sweep) for f in rosetta.LANGUAGES],
+)
 def test_what_is_printed_computes_what_was_judged(framework: str) -> None:
     """In a process of its own: the TF1 API takes the whole process."""
     pytest.importorskip({"tensorflow_v1": "tensorflow"}.get(framework, framework))
