@@ -90,8 +90,19 @@ def _parts(core: Contract, one: Asked) -> tuple[Array, Array, int] | None:
 
 
 def _named(core: Contract, denominator: str, found: Array) -> Contract:
-    rounded = tuple(float(f"{w:.9g}") if abs(w) > 1e-12 else 0.0 for w in found)
+    if denominator == "weights":  # only their ratios matter: as they were probably written
+        found = next((scaled for scaled in (found / w for w in found if w > 1e-9) if _short(scaled)), found)
+    rounded = tuple(_as_written(w) if abs(w) > 1e-12 else 0.0 for w in found)
     weighting = "both_sides" if core["family"] == "sigmoid" else "class_weight"
     if np.ptp(found) < 1e-9:
         rounded = rounded[:1]
     return core.with_(weighting=weighting, weights_from="constant", constants=rounded, denominator=denominator)
+
+
+def _as_written(weight: float) -> float:
+    short = float(f"{weight:.6g}")
+    return short if abs(short - weight) <= 1e-9 * abs(weight) else float(weight)
+
+
+def _short(found: Array) -> bool:
+    return all(float(f"{w:.6g}") == _as_written(w) for w in found)

@@ -94,9 +94,19 @@ def _one_spelling(given: dict[str, Setting]) -> dict[str, Setting]:
     if given.get("broadcast") == "outer":
         weighting = weighting - {"class_weight", "sample_weight", "mask"} | {"after_mean"}
         given = {**given, "broadcast": "aligned"}
+    constants = given.get("constants")
+    if given.get("denominator") == "weights" and isinstance(constants, tuple) and "denominator_guard" not in given:
+        given = {**given, "constants": _ratios(constants)}
     if not smooth or "class_weight" not in weighting:
         given = {**given, "smoothing_order": "terms"}
     return {**given, "weighting": tuple(sorted(str(name) for name in weighting))}
+
+
+def _ratios(constants: tuple[str, ...] | tuple[float, ...]) -> tuple[float, ...]:
+    """Weights up to the scale that a mean by weights does not show: the smallest one is 1."""
+    weights = [float(w) for w in constants]
+    least = min((w for w in weights if w > 0), default=1.0)
+    return tuple(w if least == 1 else float(f"{w / least:.12g}") for w in weights)
 
 
 @cache

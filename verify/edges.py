@@ -53,16 +53,17 @@ def _over_nothing(session: Session, contract: Contract) -> str:
     domain = session.domain
     given = probes.inputs(domain, "simplex", 5, 14)
     left_out = contract["ignored"] == "label" and contract["counted"] == "kept"
-    if contract["denominator"] in ("batch", "elements") and not left_out:
-        given = {**given, **{k: np.zeros((0, *np.shape(given[k])[1:]), np.asarray(given[k]).dtype) for k in
-                             ("logits", "labels", "sample_weight", "mask") if k in given}}  # fmt: skip
-    elif left_out:
+    if left_out:
         given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
-    elif contract["denominator"] == "argument":
-        given["count"] = np.float64(0.0)
-    else:
+    elif contract["denominator"] in ("batch", "elements"):
+        n = 1 if contract["label_shift"] == "next_token" else 0
+        rows = ("logits", "labels", "sample_weight", "mask")
+        given = {role: a[:n] if role in rows else a for role, a in given.items()}
+    elif contract["denominator"] != "argument":
         for role in domain.weights():
             given[role] = np.zeros_like(given[role])
+    if contract["denominator"] == "argument":
+        given["count"] = np.float64(0.0)
     (asked,) = session.ask([Probe("nothing to divide by", probes.ask(domain, given), "with a denominator of 0")])
     return _kind(asked)
 

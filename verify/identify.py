@@ -212,10 +212,11 @@ def _mixes_otherwise(session: Session, contract: Contract) -> bool:
 
     A loss whose results are known, and whose gradient in the labels is not, is unexplained.
     """
-    soft = [one for one in session.ask(probes.softly(session.domain)) if one.answer.answered]
+    answered = [one for one in session.ask(probes.softly(session.domain)) if one.answer.answered]
+    soft = [one for one in answered if np.any(one.answer.value)]  # a loss of 0 is what many mixings give
     plain = contract.with_(label_mixing="each_term")
     known = [plain, plain.with_(label_mixing="interpolated"), *refine.soft_labels(session.domain, plain, soft)]
-    return bool(soft) and not any(all(roughly(c, one) for one in soft) for c in known)
+    return bool(answered) and not (soft and any(all(roughly(c, one) for one in soft) for c in known))
 
 
 def _representable(session: Session) -> bool:

@@ -64,7 +64,7 @@ def applies(contract: Contract, inputs: Mapping[str, Any]) -> bool:
     y = np.asarray(inputs["labels"])
     if y.dtype.kind in "iu":
         strange = (y < 0) | (y >= inputs["logits"].shape[1])
-        if (strange & ~(y == contract["ignored_label"] if contract["ignored"] != "none" else False)).any():
+        if (strange & ~(y == contract["ignored_label"] if "ignored_label" in contract else False)).any():
             return False
     elif contract["label_mixing"] == "other" and not np.isin(y, (0, 1)).all():
         return False
@@ -109,7 +109,7 @@ def _told(contract: Contract, answer: Answer) -> tuple[str, ...]:
 
 def _leaks(contract: Contract, asked: Asked) -> bool:
     """Whether there are rows that leave the result and not the gradient: what they add to it is not said."""
-    return contract["ignored"] == "leaking" and bool(
+    return contract["ignored"] == "leaking" and "ignored_label" in contract and bool(
         (asked.probe.question.inputs["labels"] == contract["ignored_label"]).any()
     )
 
@@ -157,13 +157,16 @@ def spared(
     contract: Contract, asked: Asked, leaf: str, got: Array | None, meant: Array | None
 ) -> tuple[Array | None, Array | None]:
     """Both gradients, with what the contract leaves open set to what was answered: of a loss that is wrong at 0 the
-    elements whose logit is 0, of one that drops small entries those that are 0, of one that floors those beyond it."""
+    elements whose logit is 0, of one that drops small entries those that are 0, of one that floors those beyond it; of
+    one that takes off the entropy of the labels, in labels that are 0."""
     if got is None or meant is None or got.shape != meant.shape:
         return got, meant
     if contract["clip"] == "log_floor" and leaf in ("logits", "labels"):
         x = asked.probe.question.inputs["logits"]
         floored = np.abs(x) > SATURATED if contract["input"] == "logits" else (x < 1e-12) | (x > 1 - 1e-12)
         meant = np.where(floored, got, meant)
+    if leaf == "labels" and contract["offset"] == "label_entropy":  # t log t has no finite derivative at 0
+        return got, np.where(asked.probe.question.inputs["labels"] == 0, got, meant)
     if leaf != "logits":
         return got, meant
     match contract["gradient_logits"]:

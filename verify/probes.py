@@ -216,6 +216,19 @@ def softly(domain: Domain) -> list[Probe]:
     return found
 
 
+def several(domain: Domain) -> list[Probe]:
+    """Hard labels of a binary loss, of which a row has none, one or several that are 1."""
+    if domain.labels != "dense":
+        return []
+    found = []
+    for seed, plain in ((18, True), (19, False)):
+        given = inputs(domain, "interval" if domain.probabilities else "logits", 5, seed, plain=plain)
+        n, c = given["logits"].shape
+        given["labels"] = ((np.arange(n)[:, None] * 5 + np.arange(c) * 3 + seed) % 7 < 3).astype(np.float64)
+        found.append(Probe(f"several labels of 1, {seed}", ask(domain, given), "with several labels of 1 in a row"))
+    return found
+
+
 def another(probe: Probe, **changed: Any) -> Probe:
     """The probe with some of its inputs replaced."""
     question = probe.question

@@ -167,9 +167,12 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
     }
     if domain.labels == "dense" and contract["family"] == "sigmoid" and contract["label_mixing"] == "each_term":
         choices["label_mixing"] = ("each_term", "interpolated")
+    into_labels = [g for one in new if (g := one.answer.gradients.get("labels")) is not None]
+    if contract["family"] == "softmax" and not all(np.isfinite(g).all() for g in into_labels):
+        choices["offset"] = (contract.value("offset"), "label_entropy")  # whose derivative is infinite at 0
     if contract["label_mixing"] == "other":
         choices["gradient_labels"] = ("exact",)  # of which nothing is told
-    ways = sorted(product(*choices.values()), key=lambda way: sum(v not in ("exact", "each_term") for v in way))
+    ways = sorted(product(*choices.values()), key=lambda way: sum(v not in ("exact", "each_term", "none") for v in way))
     probable = contract["input"] == "probabilities" and contract["family"] == "softmax"
     for way, renormalised in product(ways, ("no", "yes") if probable else (contract.value("renormalised"),)):
         yield contract.with_(dict(zip(choices, way, strict=True))).with_(renormalised=renormalised)
@@ -183,15 +186,21 @@ def hard_labels_alone(domain: Domain, contract: Contract, new: Sequence[Asked]) 
 
 def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """Rows whose label is left out, by the labels that the new probes hold, no class has, and a side answered."""
-    if contract["ignored"] != "none" or all(one.answer.answered for one in new):
-        return  # what answers every label that is no class ignores none in particular: that is an edge
+    if contract["ignored"] != "none":
+        return
+    found: dict[tuple[str, str], list[Contract]] = {}
     for one in new:
         if not one.answer.answered:
             continue
         inputs = one.probe.question.inputs
         strange = {int(v) for v in inputs["labels"] if not 0 <= v < inputs["logits"].shape[1]}
         for how, label, counted in product(("label", "leaking"), strange, ("kept", "all")):
-            yield contract.with_(ignored=how, ignored_label=float(label), counted=counted)
+            made = contract.with_(ignored=how, ignored_label=float(label), counted=counted)
+            if roughly(made, one, gradients=True):
+                found.setdefault((how, counted), []).append(made)
+    for made_alike in sorted(found.values(), key=len):
+        if len(made_alike) < len(new):  # what treats every label that is no class alike ignores none: that is an edge
+            yield from made_alike
 
 
 def small_clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:

@@ -90,7 +90,7 @@ CORE: tuple[Departure, ...] = (
     Departure({"clip": "added"}, Number("clip_epsilon", (1e-6, 1e-5, 1e-4, 1e-3, 1e-2), 1e-7, 0.3, logarithmic=True)),
     Departure({"clip": "capped"}, Number("clip_epsilon", (1.0, 2.0, 5.0), 0.1, 4.0), families=SOFTMAX),
     Departure({"logits_map": "scaled"}, TEMPERATURE, inputs=LOGITS),
-    Departure({"logits_map": "softcapped"}, Number("cap", (30.0, 50.0, 15.0, 10.0, 1.0), 0.2, 200.0, True),
+    Departure({"logits_map": "softcapped"}, Number("cap", (30.0, 50.0, 15.0, 10.0, 1.0), 0.2, 200.0, True, common=True),
               inputs=LOGITS,
               keeps_shift=False),
     Departure({"logits_map": "margin"}, Number("margin", (0.35, 0.5, 0.2, 1.0), -3.0, 6.0), families=SOFTMAX,
@@ -161,3 +161,5 @@ def weightings(domain: Domain, base: Contract) -> Iterator[Settings]:
         names = tuple(dict.fromkeys(name for part in chosen for name in part))
         for scale in SCALES if names or base.weighting else ("raw",):
             yield {"weighting": (*base.weighting, *names), "weight_scale": scale}
+        if "mask" in names and base["ignored"] == "none":
+            yield {"weighting": (*base.weighting, *names), "ignored": "leaking", "counted": "all"}

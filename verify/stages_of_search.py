@@ -33,6 +33,12 @@ STAGES = (
     ),
     Stage("logits of 0", lambda d, c: probes.zeros(d), refine.gradients, gradients=True, fewest=True),
     Stage("as many rows as classes", lambda d, c: probes.square(d), refine.broadcasts),
+    Stage(
+        "several labels of 1",
+        lambda d, c: probes.several(d) if c["family"] == "sigmoid" else [],
+        refine.denominators,
+        gradients=True,
+    ),
     Stage("soft labels", lambda d, c: probes.softly(d), refine.soft_labels, last=refine.hard_labels_alone),
     Stage(
         "gradients of soft labels",

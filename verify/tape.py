@@ -111,23 +111,16 @@ class Node:
         return self.tape.made(value, (self, lambda g: g * (a.power(self.value, exponent - 1) * exponent)))
 
     def log_softmax(self, axis: int, row_sums: bool = True) -> Node:
-        """`row_sums=False`: the gradient as where every row's cotangents sum to -1 (labels that sum to 1)."""
+        """`row_sums=False`: the gradient as of a cross-entropy whose labels sum to 1 in every row; the cotangents of the
+        rows' losses are those that were `noted`."""
         a = self.tape.a
         value = a.log_softmax(self.value, axis)
         kept = tuple(1 if i == axis % len(self.shape) else n for i, n in enumerate(self.shape))
 
         def pull(g: Any) -> Any:
             p = a.exp(value)
-            if not row_sums:
-                return g + p * a.exact(np.ones(kept)) * g_scale(g)
-            return g - p * a.reshape(a.sum(g, (axis,)), kept)
-
-        def g_scale(g: Any) -> Any:
-            """What each row was multiplied by: of cotangents -s t with labels t, the s."""
-            labels = self.tape.row_labels
-            assert labels is not None, "a loss that takes its labels for normalised has labels"
-            total = a.exact(labels.sum(axis, keepdims=True))
-            return -a.reshape(a.sum(g, (axis,)), kept) / total
+            total = a.sum(g, (axis,)) if row_sums else -self.tape.row_cotangents
+            return g - p * a.reshape(total, kept)
 
         return self.tape.made(value, (self, pull))
 
@@ -151,17 +144,26 @@ class Node:
         plain = self.plain
         return self.where(plain >= low, low).where(plain <= high, high)
 
+    def noted(self) -> Node:
+        """This, the losses of rows [N]: their cotangent is noted on the tape as it passes."""
+
+        def note(g: Any) -> Any:
+            self.tape.row_cotangents = g
+            return g
+
+        return self.tape.made(self.value, (self, note))
+
     def stopped(self) -> Node:
         return Node(self.tape, self.value)
 
 
 class Tape:
-    """`row_labels` are the labels [N, C] that a softmax takes for normalised, where it does."""
+    """`row_cotangents` are those of the losses of rows [N], once a gradient has come by."""
 
     def __init__(self, a: Arithmetic) -> None:
         self.a = a
         self.order: list[Node] = []
-        self.row_labels: Array | None = None
+        self.row_cotangents: Any = None
 
     def leaf(self, x: Any) -> Node:
         return Node(self, self.a.exact(x))

@@ -32,6 +32,8 @@ class Batch:
     kept: Array
     classes: Any
     sparse: bool
+    mapped: Node | None = None
+    """What a softmax or sigmoid is taken of [N, C]: the logits, scaled, capped or shifted by a margin."""
     p: Node | None = None
     """Probabilities [N, C], once they are known."""
     q: Node | None = None

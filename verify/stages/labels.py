@@ -27,7 +27,7 @@ def batch(contract: Contract, tape: Tape, inputs: Mapping[str, Any]) -> Batch:
     kept = np.ones(count)
     if sparse:
         y = np.asarray(labels)
-        if contract["ignored"] != "none":
+        if "ignored_label" in contract:
             kept = (y != contract.number("ignored_label")).astype(np.float64)
             y = np.where(kept > 0, y, 0)
         y = _moved(contract, y, classes)
@@ -43,7 +43,6 @@ def batch(contract: Contract, tape: Tape, inputs: Mapping[str, Any]) -> Batch:
         x, dense, terms, kept = x[: count - 1], dense[1:], terms[1:], kept[1:]
     hard = dense.plain.argmax(1) if dense.shape[0] else np.zeros(0, int)
     made = Batch(contract, tape, leaves, x, _smoothed(contract, terms), dense, kept, hard, sparse)
-    tape.row_labels = made.t.plain
     return made
 
 

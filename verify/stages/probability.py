@@ -14,6 +14,7 @@ def apply(batch: Batch) -> None:
     x = _mapped(batch, batch.x)
     if batch.contract["gradient_logits"] == "stopped" and batch.contract["modulation"] == "none":
         x = x.stopped()  # of a focal loss it is the modulating factor that is stopped
+    batch.mapped = x
     if batch.binary:
         _sigmoid(batch, x)
     else:
@@ -35,6 +36,8 @@ def _mapped(batch: Batch, x: Node) -> Node:
             x = (x / c.number("cap")).tanh() * c.number("cap")
         case "margin":
             x = (x - batch.given * c.number("margin")) / (c.number("temperature") if "temperature" in c else 1.0)
+    if "mask" in c.weighting and c["ignored"] == "leaking":  # a row of zeros costs log C, or log 2 an element
+        x = x * batch.role("mask").column()
     if "weighted_logits" in c.weighting:
         x = x * weights.scaled(batch, batch.role("class_weight"))
     return x
@@ -44,10 +47,10 @@ def _softmax(batch: Batch, x: Node) -> None:
     c = batch.contract
     axis = 1 if c["axis"] == "class" else 0
     log_p: Node | None
-    normalised = c["gradient_logits"] != "normalised_labels_only"
+    row_sums = c["gradient_logits"] != "normalised_labels_only" or axis == 0
     match c["input"]:
         case "logits":
-            log_p = x.log_softmax(axis, row_sums=normalised)
+            log_p = x.log_softmax(axis, row_sums=row_sums)
             if c["activation"] == "twice":
                 log_p = log_p.exp().log_softmax(axis)
             batch.p, batch.q = log_p.exp(), log_p.unlikely()

@@ -20,10 +20,13 @@ def apply(batch: Batch) -> Node:
     return losses if kept.all() else losses.where(np.broadcast_to(kept > 0, losses.shape), 0.0)
 
 
-def _times(t: Node, log_p: Node) -> Node:
-    """t log p, where a label of 0 takes no part even where log p is infinite."""
-    lost = (t.plain == 0) & ~np.isfinite(log_p.plain)
-    return t * (log_p.where(~lost, 0.0) if lost.any() else log_p)
+def _times(t: Node, factor: Node) -> Node:
+    """Labels times a factor, where a label of 0 takes no part even if the factor (log p, a weight) is infinite."""
+    lost = (t.plain == 0) & ~np.isfinite(factor.plain)
+    if not lost.any():
+        return t * factor
+    zeros = np.zeros(lost.shape)
+    return t * (factor + zeros).where(~lost, 0.0)
 
 
 def _softmax(batch: Batch) -> Node:
@@ -35,15 +38,15 @@ def _softmax(batch: Batch) -> Node:
         return (p * _costs(batch)).sum(1)
     if "cost_complement" in c.weighting:
         return -_times(_costs(batch) * (1.0 - batch.t), _log_complement(batch)).sum(1)
-    terms = _times(batch.t, log_p)
+    t = batch.t
+    if {"class_weight_terms", "weighted_labels"} & set(c.weighting):
+        t = t * weights.of_classes(batch)
+    terms = _times(t, log_p)
     if c["modulation"] == "focal":
         terms = terms * _factor(batch, batch.q)
-    if {"class_weight_terms", "weighted_labels"} & set(c.weighting):
-        terms = terms * weights.of_classes(batch)
     if c["offset"] == "label_entropy":
-        t = batch.t
-        terms = terms - _times(t, t.where(t.plain > 0, 1.0).log())
-    losses = _signed(batch, -terms.sum(1))
+        terms = terms - _times(batch.t, batch.t.where(batch.t.plain > 0, 1.0).log())
+    losses = _signed(batch, (-terms.sum(1)).noted())
     if c["clip"] == "capped":
         losses = losses.where(losses.plain <= c.number("clip_epsilon"), c.number("clip_epsilon"))
     return losses
@@ -116,7 +119,8 @@ def _regularised(batch: Batch, losses: Node) -> Node:
     match c["extra_terms"]:
         case "z_loss":
             assert batch.log_p is not None
-            lse = (batch.x - batch.x.log_softmax(1))[:, 0]
+            assert batch.mapped is not None
+            lse = (batch.mapped - batch.mapped.log_softmax(1))[:, 0]
             return losses + lse * lse * c.number("z_scale")
         case "entropy":
             assert batch.p is not None
@@ -151,7 +155,8 @@ def _weighted(batch: Batch, losses: Node) -> Node:
     elif "class_weight" in c.weighting and batch.binary:
         weight = weight * weights.of_classes(batch)
     for role in ("sample_weight", "mask"):
-        if role in c.weighting and c["broadcast"] != "outer":
+        leaks = role == "mask" and c["ignored"] == "leaking"
+        if role in c.weighting and c["broadcast"] != "outer" and not leaks:
             rows = batch.role(role)
             if c["gradient_weights"] in ("stopped", "not_differentiable"):
                 rows = rows.stopped()
@@ -162,7 +167,7 @@ def _weighted(batch: Batch, losses: Node) -> Node:
             rows = rows.column() if batch.binary else rows
             weight, losses = weight * rows, losses * rows
     kept: Any = batch.kept[:, None] if batch.binary else batch.kept
-    batch.row_weight = weight if kept.all() else weight * kept
+    batch.row_weight = weight if kept.all() or c["counted"] == "all" else weight * kept
     return losses
 
 
@@ -177,7 +182,7 @@ def _row_weight(batch: Batch) -> Node | None:
         return weights.of_classes(batch)
     if "class_weight" in c.weighting:
         labels = batch.t if c["smoothing_order"] == "sample" and c["smoothing"] != "none" else batch.given
-        return (labels * weights.of_classes(batch)).sum(1)
+        return _times(labels, weights.of_classes(batch)).sum(1)
     if "predicted_weight" in c.weighting:
         return weights.of_classes(batch)[batch.x.plain.argmax(1)]
     if "cost_realized" in c.weighting:

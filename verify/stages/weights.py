@@ -47,23 +47,25 @@ def of_classes(batch: Batch) -> Node:
             raise Undefined(f"weights from {other}")
 
 
-def of_both_sides(batch: Batch) -> Node:
-    """Weights [2] of the labels 0 and 1 of a binary loss: the argument, or constants in the code."""
+def of_both_sides(batch: Batch) -> Node | tuple[Node, Node]:
+    """Weights of the labels 0 and 1 of a binary loss: the argument, constants in the code, or from the labels."""
     if batch.contract["weights_from"] == "constant":
         return _constants(batch, 2)
     if batch.contract["weights_from"] in ("batch_counts", "image_counts"):
-        return batch.tape.lift(_shares(batch))
+        return _shares(batch)
     return scaled(batch, batch.role("binary_weights"))
 
 
-def _shares(batch: Batch) -> Any:
-    """The share of ones, for the zeros, and of zeros, for the ones: [2, 1, 1] of the batch, [2, N, 1] of each row."""
+def _shares(batch: Batch) -> tuple[Node, Node]:
+    """The share of ones, for the zeros, and of zeros, for the ones, with their gradient: of the batch, or of each row."""
     if batch.contract["weights_formula"] != "others_share":
         raise Undefined(f"weights of two sides by the formula {batch.contract['weights_formula']}")
-    labels = batch.given.plain
-    axis = (0, 1) if batch.contract["weights_from"] == "batch_counts" else 1
-    ones = labels.mean(axis, keepdims=True)
-    return np.stack([ones, 1.0 - ones])
+    count, classes = batch.given.shape
+    if batch.contract["weights_from"] == "batch_counts":
+        ones = (batch.given.sum() / float(count * classes)).reshape((1, 1))
+    else:
+        ones = (batch.given.sum(1) / float(classes)).column()
+    return ones, 1.0 - ones
 
 
 def _constants(batch: Batch, count: int) -> Node:
