@@ -139,7 +139,7 @@ def judgeable() -> list[str]:
 # A loss that became slower -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_slower_loss_is_red(slower: Done) -> None:
     assert slower.code == 1, slower
     assert slower.last == "red: 1 slower (exit 1)", slower
@@ -149,14 +149,14 @@ def test_a_slower_loss_is_red(slower: Done) -> None:
     assert 10 < float(found[2]) < 100, slower
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_the_step_summary_is_written(slower: Done) -> None:
     text = (slower.folder / "summary.md").read_text()
     assert text.startswith("## lossvet gate\n\n**red: 1 slower**\n"), slower
     assert "| slower | sparse/own/numpy/eager/float32/cpu/512x1000/forward | \\+" in text
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_all_that_was_measured_is_kept(slower: Done) -> None:
     (samples,) = (slower.folder / ".lossvet").glob("gate-*.jsonl")
     records = [json.loads(line)["record"] for line in samples.read_text().splitlines()]
@@ -169,7 +169,7 @@ def test_all_that_was_measured_is_kept(slower: Done) -> None:
 # A loss that has not changed -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_the_same_loss_is_green(others: Mapping[str, Done]) -> None:
     same = others["same"]
     found = json.loads(same.out)
@@ -185,7 +185,7 @@ def test_the_same_loss_is_green(others: Mapping[str, Done]) -> None:
     assert found["exit"] == same.code
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_the_accuracy_that_is_proposed_can_be_used(others: Mapping[str, Done]) -> None:
     proposed = others["same"].folder / ".lossvet" / "accuracy.txt"
     assert CELL in ratchet.read(proposed, machine.profile())
@@ -194,7 +194,7 @@ def test_the_accuracy_that_is_proposed_can_be_used(others: Mapping[str, Done]) -
 # A loss that is broken -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_loss_that_is_broken_is_red_for_each_reason(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert broken.code == 1, broken
@@ -202,7 +202,7 @@ def test_a_loss_that_is_broken_is_red_for_each_reason(others: Mapping[str, Done]
     assert re.fullmatch(reasons, broken.last), broken
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_loss_that_means_something_else_goes_no_further(others: Mapping[str, Done]) -> None:
     wrong = others["wrong"]
     assert wrong.code == 1, wrong
@@ -212,21 +212,21 @@ def test_a_loss_that_means_something_else_goes_no_further(others: Mapping[str, D
     assert "pair 1" not in wrong.err
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_loss_that_raises_is_named_with_what_it_raised(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert "\nmissing      head: loss/mean: RuntimeError: no : :error::kernel\n" in broken.out, broken
     assert not [line for line in (broken.out + broken.err).splitlines() if line.lstrip().startswith("::")]
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_loss_that_is_wrong_is_named_with_the_case(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert "wrong in head, and not in base: sparse/own/numpy/eager/float" in broken.out, broken
     assert "sparse/ignored_first loss/mean: is outside the bound" in broken.out
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_loss_that_is_wrong_only_where_it_is_timed_is_red(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the times and the cases, which have nothing to say of it and take half a minute."""
     plug_here(tmp_path / "others", monkeypatch)
@@ -275,7 +275,7 @@ def test_who_was_wrong_before_may_not_become_wronger(base: Verdict | None, head:
     assert gate_accuracy.as_wrong(base, head) is known
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_loss_less_accurate_than_its_baseline_is_named(others: Mapping[str, Done]) -> None:
     """And lines of other recipes are not gone because this gate judges one."""
     broken = others["broken"]
@@ -286,7 +286,7 @@ def test_a_loss_less_accurate_than_its_baseline_is_named(others: Mapping[str, Do
 # A gate that cannot judge --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_base_that_lacks_the_loss_cannot_be_judged(tmp_path: Path) -> None:
     """Nor is the module found in the folder where the gate was started."""
     for number, base in enumerate(("def other(): ...", "")):
@@ -320,7 +320,7 @@ def test_a_loss_that_cannot_be_bound_says_how(tmp_path: Path) -> None:
     assert "--source-" not in done.last
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_loss_that_is_one_file_on_both_sides_is_not_compared(tmp_path: Path) -> None:
     """Neither folder holds it, and PYTHONPATH names a third that does: that would be head against head, and green."""
     (tmp_path / "lib").mkdir()
@@ -339,7 +339,7 @@ def test_a_folder_is_compared_by_a_loss(tmp_path: Path) -> None:
     assert ". is a folder; say which loss of it to compare: --loss" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_a_head_that_lacks_the_loss_is_red(tmp_path: Path) -> None:
     done = gate(tmp_path, GOOD, "")
     assert done.code == 1, done
@@ -347,7 +347,7 @@ def test_a_head_that_lacks_the_loss_is_red(tmp_path: Path) -> None:
     assert "missing      no module is called mylib in head (head)\n  numpy\n" in done.out
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_baselines_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "accuracy.txt"
     path.write_text(f"[amiga-68000]\n{CELL} R 1\n")

@@ -41,7 +41,7 @@ def alone(call: Prepared, times: int) -> float:
     return median(each) - median(nothing)
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 @pytest.mark.parametrize("nanoseconds", [50 * MICROSECOND, 200 * MICROSECOND, 2000 * MICROSECOND])
 def test_the_engine_adds_under_one_per_cent(nanoseconds: int, capsys: pytest.CaptureFixture[str]) -> None:
     """The least of several comparisons: what else the machine does can only add to either of the two."""
@@ -56,7 +56,7 @@ def test_the_engine_adds_under_one_per_cent(nanoseconds: int, capsys: pytest.Cap
     assert abs(best) < 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_what_the_engine_adds_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A clock that does something beside the calls is caught by the same comparison."""
     call = delay(50 * MICROSECOND)
@@ -102,7 +102,7 @@ def test_the_collector_waits_and_is_let_loose_again() -> None:
     assert gc.isenabled()
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 @pytest.mark.parametrize("mebibytes", [8, 64])
 def test_peak_memory_is_that_of_a_known_call(mebibytes: int) -> None:
     size = mebibytes * 2**20
@@ -136,7 +136,7 @@ def test_the_limit_counts_what_has_to_move() -> None:
     assert limit.moved_bytes("binary", at, "forward", "float64") == 4 * logits
 
 
-@pytest.mark.slow
+@pytest.mark.clock
 def test_bandwidth_is_between_what_machines_have() -> None:
     for nbytes in (1, 2**20, 2**26):
         for per_byte in limit.bandwidth(nbytes):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -13,7 +14,7 @@ from lossvet.verify.contract import Contract
 from lossvet.verify.differences import differences
 from lossvet.verify.direct import Parting
 from lossvet.verify.probes import Domain, Probe
-from lossvet.verify.questions import Side
+from lossvet.verify.questions import Answer, Question, Side
 from lossvet.verify.sides import ContractSide, Loss, domain_of
 
 FRESH = 24
@@ -29,6 +30,22 @@ class Known:
     identified: Identified
     dtype: str = ""
     """In which it is compared, where that is not its own."""
+
+
+@dataclass(frozen=True)
+class WithUnits:
+    """A side that takes other weights than the other one: in what both are asked they are 1, and change nothing."""
+
+    side: Side
+    domain: Domain
+
+    def ask(self, questions: Sequence[Question]) -> list[Answer]:
+        return self.side.ask([self._filled(question) for question in questions])
+
+    def _filled(self, question: Question) -> Question:
+        units = probes.unit(self.domain, *question.inputs["logits"].shape)
+        missing = {role: unit for role, unit in units.items() if role not in question.inputs}
+        return msgspec.structs.replace(question, inputs={**question.inputs, **missing}) if missing else question
 
 
 def of_loss(loss: Loss, dtype: str = "") -> Known:
@@ -61,6 +78,8 @@ def compare(source: Known, target: Known) -> Comparison:
         return Comparison("cannot_judge", source.identified, target.identified,
                           reason="neither has a gradient in anything: two dead losses are not the same")  # fmt: skip
     shared = canonical.common(source.domain, target.domain)
+    if all(set(one.domain.weights()) - set(shared.roles) for one in (source, target)):
+        source, target = (replace(one, side=WithUnits(one.side, one.domain)) for one in (source, target))
     partings = _partings(source, target, shared)
     told = [p for p in partings if p.informative and not _refused(p)]
     found = Comparison(
@@ -155,7 +174,7 @@ def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
 def _ignored_labels(source: Known, target: Known, shared: Domain) -> list[Probe]:
     """Labels that are no class, where one of the two leaves such rows out: what else is done with them is an edge."""
     contracts = [c for k in (source, target) for c in k.identified.candidates]
-    ignored = {c["ignored_label"] for c in contracts if c["ignored"] != "none"}
+    ignored = {c["ignored_label"] for c in contracts if "ignored_label" in c}
     return [p for p in probes.strange_labels(shared) if ignored & set(p.question.inputs["labels"].tolist())]
 
 

@@ -9,6 +9,7 @@ from lossvet.verify.answer import Difference
 from lossvet.verify.contract import Contract
 from lossvet.verify.facets import facets
 from lossvet.verify.probes import Domain
+from lossvet.verify.sides import domain_of
 
 
 def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Difference, ...]:
@@ -24,7 +25,7 @@ def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Dif
         if name in canonical.OBSERVED:
             if facets()[name].edge and (name not in source or name not in target):
                 continue
-        elif not _shows(source, target, name, domain):
+        elif not _shows(source, target, name, domain) and not (name == "weighting" and _apart(source, target, domain)):
             continue
         found.append(_told(source, target, name, edge=name == "ignored" and _refused(source, target)))
     return tuple(found)
@@ -39,6 +40,11 @@ def _refused(source: Contract, target: Contract) -> bool:
     return False
 
 
+def _apart(source: Contract, target: Contract, domain: Domain) -> bool:
+    """Whether each weights by a role that the other has not, and that both can therefore not be asked with."""
+    return all(set(domain_of(one).weights()) - set(domain.roles) for one in (source, target))
+
+
 def _missing(source: Contract, target: Contract, name: str) -> bool:
     """Whether it is about a gradient that one of the two cannot give, which is no number to compare."""
     return name in ("gradient_labels", "gradient_weights") and "not_differentiable" in (source[name], target[name])
@@ -46,6 +52,8 @@ def _missing(source: Contract, target: Contract, name: str) -> bool:
 
 def _shows(source: Contract, target: Contract, name: str, domain: Domain) -> bool:
     """Whether changing this facet alone, of one record or of the other, changes what the loss is."""
+    if name == "arguments" and "swallowed" in (source[name], target[name]):
+        return True  # no result shows it, and every caller has to know it
     swapped = ((source, target), (target, source))
     return any(canonical.parted(one, _with(one, other, name), domain) is not None for one, other in swapped)
 
