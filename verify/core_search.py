@@ -132,7 +132,7 @@ def _divided_by(contract: Contract, asked: Asked) -> dict[str, Array]:
         "batch_squared": total / counted**2 + added,
         "total_class_weight": total / c + added,
     }
-    if contract.weighting and contract["weights_from"] == "batch_counts":
+    if contract.weighting and contract["weights_from"] in ("batch_counts", "prediction"):
         by_name["weights"] = rows.reduced(contract.with_(denominator="weights"))
     return by_name
 

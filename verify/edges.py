@@ -55,7 +55,7 @@ def _over_nothing(session: Session, contract: Contract) -> str:
     left_out = contract["ignored"] == "label" and contract["counted"] == "kept"
     if left_out:
         given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
-    elif contract["denominator"] in ("batch", "elements"):
+    elif contract["denominator"] in ("batch", "elements") or not domain.weights():
         n = 1 if contract["label_shift"] == "next_token" else 0
         rows = ("logits", "labels", "sample_weight", "mask")
         given = {role: a[:n] if role in rows else a for role, a in given.items()}

@@ -34,7 +34,7 @@ WEIGHT_CHOICES = ("class_weight", "sample_weight", "sample_weight:n1", "binary_w
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "weight": WEIGHT_CHOICES,
     "class_weight": ("class_weight", "binary_weights", "cost_matrix", "sample_weight", "pos_weight:scalar"),
-    "pos_weight": ("pos_weight", "pos_weight:scalar"),
+    "pos_weight": ("pos_weight", "class_weight", "pos_weight:scalar"),
     "binary_weights": ("binary_weights", "class_weight"),
     "sample_weight": ("sample_weight", "sample_weight:n1", "sample_weight:nc", "class_weight"),
     "cost_matrix": ("cost_matrix", "class_weight", "sample_weight"),

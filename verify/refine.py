@@ -170,6 +170,8 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
     into_labels = [g for one in new if (g := one.answer.gradients.get("labels")) is not None]
     if contract["family"] == "softmax" and not all(np.isfinite(g).all() for g in into_labels):
         choices["offset"] = (contract.value("offset"), "label_entropy")  # whose derivative is infinite at 0
+    if contract["weights_from"] == "prediction":
+        choices["gradient_logits"] = ("through_weights", "exact", "stopped")
     if contract["label_mixing"] == "other":
         choices["gradient_labels"] = ("exact",)  # of which nothing is told
     ways = sorted(product(*choices.values()), key=lambda way: sum(v not in ("exact", "each_term", "none") for v in way))

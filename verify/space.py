@@ -71,6 +71,7 @@ CORE: tuple[Departure, ...] = (
     Departure({"weights_from": "batch_counts", "weights_formula": "total", "weighting": "class_weight"}),
     Departure({"weights_from": "batch_counts", "weights_formula": "balanced", "weighting": "class_weight"}),
     Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "class_weight"}),
+    Departure({"weights_from": "prediction", "weighting": "predicted_weight"}, families=SOFTMAX),
     Departure({"denominator": "microbatches", "microbatches": 2.0}),
     Departure({"denominator": "microbatches", "microbatch_rows": 2.0}),
     Departure({"weights_from": "batch_counts", "weights_formula": "others_share", "weighting": "both_sides"},

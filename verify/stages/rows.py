@@ -183,6 +183,10 @@ def _row_weight(batch: Batch) -> Node | None:
     if "class_weight" in c.weighting:
         labels = batch.t if c["smoothing_order"] == "sample" and c["smoothing"] != "none" else batch.given
         return _times(labels, weights.of_classes(batch)).sum(1)
+    if "predicted_weight" in c.weighting and c["weights_from"] == "prediction":
+        assert batch.p is not None
+        likeliest = batch.p[np.arange(batch.p.shape[0]), batch.p.plain.argmax(1)]
+        return likeliest if c["gradient_logits"] == "through_weights" else likeliest.stopped()
     if "predicted_weight" in c.weighting:
         return weights.of_classes(batch)[batch.x.plain.argmax(1)]
     if "cost_realized" in c.weighting:
