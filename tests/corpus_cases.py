@@ -25,7 +25,7 @@ DEFAULTS = {
 """What a record leaves out. A loss that is no mean has no zero_denominator: none."""
 NUMBERS = {
     "clip_epsilon", "gamma", "constants", "smoothing_alpha", "temperature", "cap", "margin", "z_scale",
-    "entropy_scale", "ignored_label", "offset_constant", "microbatches", "microbatch_rows",
+    "entropy_scale", "hardened_at", "ignored_label", "offset_constant", "microbatches", "microbatch_rows",
 }  # fmt: skip
 """The keys of a contract that are no facets: the numbers that go with them."""
 

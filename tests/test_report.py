@@ -138,6 +138,7 @@ def test_the_numbers_are_those_of_the_run(folder: Path) -> None:
     assert "tensorflow_pos_weight_at_zero" in text
 
 
+@pytest.mark.slow
 def test_the_tables_have_a_line_for_each_cell_and_benchmark(folder: Path) -> None:
     contents = journal.read(folder / "run.jsonl")
     assert contents is not None
@@ -157,6 +158,7 @@ def test_a_site_that_was_not_touched_passes(folder: Path) -> None:
     assert done.stderr.splitlines()[-1] == "site: every byte is what the data give (exit 0)"
 
 
+@pytest.mark.slow
 def test_a_number_on_a_page_that_was_changed_is_found(site: Path) -> None:
     page = site / "index.html"
     text = page.read_text()
@@ -177,6 +179,7 @@ def test_a_number_in_a_picture_or_table_that_was_changed_is_found(site: Path) ->
     assert found == ["accuracy.svg", "data/times.csv", "extra.html", "matrix.svg"]
 
 
+@pytest.mark.slow
 def test_a_record_that_was_changed_is_found(site: Path) -> None:
     """With the checksum as it was, and by somebody who mends the checksum as well."""
     path = site / "data" / sources.RUN
@@ -214,6 +217,7 @@ def test_what_is_not_complete_is_refused_and_stamped_if_wanted(folder: Path) -> 
         assert "<strong>Partial report.</strong> the run is not of everything" in page.read_text(), page
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_short_is_told(folder: Path, tmp_path: Path) -> None:
     lines = (folder / "run.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "run.jsonl").write_bytes(b"".join(lines[: len(lines) // 2]))

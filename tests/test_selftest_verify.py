@@ -20,9 +20,10 @@ from lossvet.verify.contract import Contract
 from lossvet.verify.corpus_records import Pair, Record, Selection, pairs, records
 from lossvet.verify.differences import differences
 from lossvet.verify.grading import Grade, PairGrade
-from lossvet.verify.identify import Session, identify
+from lossvet.verify.identify import identify
 from lossvet.verify.probes import Domain
 from lossvet.verify.selftest_report import Judged, JudgedPair, Report
+from lossvet.verify.session import Session
 from lossvet.verify.sides import ContractSide
 
 SPARSE = Domain(("logits", "labels"), "sparse", differentiable=False)

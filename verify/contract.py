@@ -94,6 +94,8 @@ def _one_spelling(given: dict[str, Setting]) -> dict[str, Setting]:
     if given.get("broadcast") == "outer":
         weighting = weighting - {"class_weight", "sample_weight", "mask"} | {"after_mean"}
         given = {**given, "broadcast": "aligned"}
+    if given.get("ignored") == "leaking" and "ignored_label" not in given:  # of a mask, whose rows all count
+        given = {**given, "counted": "all"}
     constants = given.get("constants")
     if given.get("denominator") == "weights" and isinstance(constants, tuple) and "denominator_guard" not in given:
         given = {**given, "constants": _ratios(constants)}

@@ -15,7 +15,7 @@ import numpy as np
 
 from lossvet.reference.types import Array
 from lossvet.verify.contract import Contract, Setting
-from lossvet.verify.matching import ROUGH, Asked, applies
+from lossvet.verify.matching import Asked, applies
 from lossvet.verify.pipeline import Undefined, Unreduced
 from lossvet.verify.probes import Domain
 from lossvet.verify.solving import grid, root, round_off
@@ -91,7 +91,7 @@ def _divided(contract: Contract, asked: Sequence[Asked]) -> Iterator[Contract]:
             results = _results(contract, one)
         except Undefined:
             return
-        fitting = {name for name, value in results.items() if _near(value, one.answer.value)}
+        fitting = {name for name, value in results.items() if _near(value, one)}
         left = fitting if left is None else left & fitting
         if not left:
             return
@@ -137,13 +137,14 @@ def _divided_by(contract: Contract, asked: Asked) -> dict[str, Array]:
     return by_name
 
 
-def _near(value: Array, got: Array | None) -> bool:
+def _near(value: Array, asked: Asked) -> bool:
+    got = asked.answer.value
     assert got is not None
     if value.size != got.size:
         return False
     with np.errstate(all="ignore"):
         scale = np.abs(value[np.isfinite(value)]).max(initial=0.0) + 1e-3
-        close = np.abs(value.ravel() - got.ravel()) <= ROUGH * scale
+        close = np.abs(value.ravel() - got.ravel()) <= asked.rough * scale
         return bool((close | (np.isnan(value.ravel()) & np.isnan(got.ravel()))).all())
 
 

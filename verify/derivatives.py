@@ -14,7 +14,7 @@ from lossvet.verify.probes import Probe
 from lossvet.verify.questions import Answer, direction
 
 if TYPE_CHECKING:
-    from lossvet.verify.identify import Session
+    from lossvet.verify.session import Session
 
 STEP = 2.0**-17
 """Of a central difference of gradients: its error is about STEP^2 and u / STEP, both near 1e-10."""

@@ -14,7 +14,7 @@ from lossvet.verify.matching import Asked
 from lossvet.verify.probes import Probe
 
 if TYPE_CHECKING:
-    from lossvet.verify.identify import Session
+    from lossvet.verify.session import Session
 
 
 def dead(session: Session, first: Sequence[Asked]) -> str:

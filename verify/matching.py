@@ -32,6 +32,8 @@ class Asked:
 
     probe: Probe
     answer: Answer
+    rough: float = ROUGH
+    """How far a first look lets a contract be from it, relative to the result."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,14 @@ def roughly(contract: Contract, asked: Asked, gradients: bool = False) -> bool:
     except Undefined:
         return False
     assert asked.answer.value is not None
-    if not _close(asked.answer.value, meant.value):
+    if not _close(asked.answer.value, meant.value, asked.rough):
         return False
     if not np.isfinite(meant.value).all():
         return True
     return all(
-        _same_gradient(*spared(contract, asked, leaf, asked.answer.gradients[leaf], meant.gradients.get(leaf)))
+        _same_gradient(
+            *spared(contract, asked, leaf, asked.answer.gradients[leaf], meant.gradients.get(leaf)), asked.rough
+        )
         for leaf in leaves
     )
 
@@ -109,24 +113,26 @@ def _told(contract: Contract, answer: Answer) -> tuple[str, ...]:
 
 def _leaks(contract: Contract, asked: Asked) -> bool:
     """Whether there are rows that leave the result and not the gradient: what they add to it is not said."""
-    return contract["ignored"] == "leaking" and "ignored_label" in contract and bool(
-        (asked.probe.question.inputs["labels"] == contract["ignored_label"]).any()
+    return (
+        contract["ignored"] == "leaking"
+        and "ignored_label" in contract
+        and bool((asked.probe.question.inputs["labels"] == contract["ignored_label"]).any())
     )
 
 
-def _same_gradient(got: Array | None, meant: Array | None) -> bool:
+def _same_gradient(got: Array | None, meant: Array | None, rough: float) -> bool:
     if got is None or meant is None:
         return not np.any(got if meant is None else meant)
-    return _close(got, meant)
+    return _close(got, meant, rough)
 
 
-def _close(got: Array, meant: Array) -> bool:
+def _close(got: Array, meant: Array, rough: float) -> bool:
     if got.size != meant.size:
         return False
     with np.errstate(all="ignore"):
         got, meant = got.ravel(), meant.ravel()
         scale = np.abs(meant[np.isfinite(meant)]).max(initial=0.0) + 1e-3
-        return bool((_alike(got, meant) | (np.abs(got - meant) <= ROUGH * scale)).all())
+        return bool((_alike(got, meant) | (np.abs(got - meant) <= rough * scale)).all())
 
 
 def fit(contract: Contract, asked: Asked, gradients: bool = True, dtype: str = "float64") -> Fit:

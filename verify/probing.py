@@ -29,6 +29,8 @@ KEPT = 8
 DTYPE_WORDS = ("dtype", "float", "double", "int64", "int32", "type", "Half", "Long")
 """What an exception says where another dtype may help."""
 GIVES_NAN = "gives NaN"
+NO_LOSS = "NoLoss"
+"""How the error of a call begins that returned neither a tensor nor a number."""
 RANGE_WORDS = ("between 0 and 1", "range", "probab", "[0", "greater than or equal")
 """What an exception says where probabilities may help."""
 
@@ -73,7 +75,7 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int, c
     in no other. The order of the result: the fewest idle arguments, then the fewest partly idle, then that of the
     plans. Where logits or labels matter in some, those in which they do not are left out.
     """
-    plans, first = list(plans), ""
+    plans, errors = list(plans), list[str]()
     found: list[Bound] = []
     for classes in dict.fromkeys((3, *OTHER_CLASSES)):
         for plan in plans:
@@ -86,7 +88,7 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int, c
             if costly and {p for b in found for p in b.idle_parameters} & set(plan.extra_parameters):
                 continue
             bound, error = _tried(plan, made, classes_here)
-            first = first or error
+            errors += [error] if error else []
             if bound is not None and (classes != 1 or not set(MAIN) <= set(bound.idle)):  # one class says nothing
                 found.append(bound)
                 if sum(not b.idle and not b.partly for b in found) >= enough:
@@ -94,10 +96,12 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int, c
         matters = any(not set(MAIN) <= set(b.idle) for b in found)
         if matters or (found and classes == ENOUGH_CLASSES) or (plans and all(p.classes for p in plans)):
             break
+        if errors and not found and all(error.startswith(NO_LOSS) for error in errors):
+            break  # it runs whatever it is given, and returns no loss
     found.sort(key=lambda b: (len(b.idle), len(b.partly)))
     alive = [b for b in found if not {"logits", "labels"} & set(b.idle)]
     kept = tuple((alive or found)[:KEPT])
-    return Probed(kept, first, (*_notes(kept[0]), *_unused(found)) if kept else ())
+    return Probed(kept, errors[0] if errors else "", (*_notes(kept[0]), *_unused(found)) if kept else ())
 
 
 def _tried(plan: Plan, made: Callable[[Plan], Subject], classes: int) -> tuple[Bound | None, str]:

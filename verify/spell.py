@@ -12,11 +12,12 @@ from lossvet.verify import bound, edges, loss, probes
 from lossvet.verify.answer import Identified
 from lossvet.verify.binding import Options
 from lossvet.verify.contract import Contract, default
-from lossvet.verify.identify import FRESH, Session
 from lossvet.verify.options import Options as Said
 from lossvet.verify.probes import Domain, Probe
+from lossvet.verify.proving import FRESH
 from lossvet.verify.questions import Side
 from lossvet.verify.remote import Remote
+from lossvet.verify.session import Session
 from lossvet.verify.sources import SourceError
 from lossvet.verify.spelling.function import NOT_KEPT, Edge, Spelled, shown, written
 

@@ -111,8 +111,8 @@ class Node:
         return self.tape.made(value, (self, lambda g: g * (a.power(self.value, exponent - 1) * exponent)))
 
     def log_softmax(self, axis: int, row_sums: bool = True) -> Node:
-        """`row_sums=False`: the gradient as of a cross-entropy whose labels sum to 1 in every row; the cotangents of the
-        rows' losses are those that were `noted`."""
+        """`row_sums=False`: the gradient as of a cross-entropy whose labels sum to 1 in every row; the
+        cotangents of the rows' losses are those that were `noted`."""
         a = self.tape.a
         value = a.log_softmax(self.value, axis)
         kept = tuple(1 if i == axis % len(self.shape) else n for i, n in enumerate(self.shape))

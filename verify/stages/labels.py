@@ -42,8 +42,7 @@ def batch(contract: Contract, tape: Tape, inputs: Mapping[str, Any]) -> Batch:
     if contract["label_shift"] == "next_token":
         x, dense, terms, kept = x[: count - 1], dense[1:], terms[1:], kept[1:]
     hard = dense.plain.argmax(1) if dense.shape[0] else np.zeros(0, int)
-    made = Batch(contract, tape, leaves, x, _smoothed(contract, terms), dense, kept, hard, sparse)
-    return made
+    return Batch(contract, tape, leaves, x, _smoothed(contract, terms), dense, kept, hard, sparse)
 
 
 def _moved(contract: Contract, y: Any, classes: int) -> Any:

@@ -57,7 +57,7 @@ def of_both_sides(batch: Batch) -> Node | tuple[Node, Node]:
 
 
 def _shares(batch: Batch) -> tuple[Node, Node]:
-    """The share of ones, for the zeros, and of zeros, for the ones, with their gradient: of the batch, or of each row."""
+    """The share of ones, for the zeros, and of zeros, for the ones, of the batch or each row, with their gradient."""
     if batch.contract["weights_formula"] != "others_share":
         raise Undefined(f"weights of two sides by the formula {batch.contract['weights_formula']}")
     count, classes = batch.given.shape
