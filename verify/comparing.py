@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
 from lossvet.verify import canonical, direct, edges, probes, smallest
-from lossvet.verify.answer import Comparison, Difference, Identified
+from lossvet.verify.answer import Comparison, Counterexample, Difference, Identified
 from lossvet.verify.bound import domain, identify_bound
 from lossvet.verify.contract import Contract
-from lossvet.verify.differences import differences
+from lossvet.verify.differences import differences, shows_on
 from lossvet.verify.direct import Parting
 from lossvet.verify.probes import Domain, Probe
 from lossvet.verify.questions import Answer, Question, Side
@@ -119,7 +120,7 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
     pairs = [
         (a, b, differences(a, b, shared)) for a in source.identified.candidates for b in target.identified.candidates
     ]
-    _, _, differing = min(pairs, key=lambda pair: sum(not d.edge for d in pair[2]))
+    a, b, differing = min(pairs, key=lambda pair: sum(not d.edge for d in pair[2]))
     if "ambiguous" in statuses and not unequal:
         matched = all(any(not _weighty(d) for a, b, d in pairs if a == one) for one in source.identified.candidates)
         matched = matched and all(
@@ -138,8 +139,32 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
             found, differences=differing, counterexample=example, parts_at=_parts_at(unequal)
         )
     verdict = "same_gradient" if direct.values_only(told) else "different"
-    differing = tuple(d if d.edge else msgspec.structs.replace(d, counterexample=example) for d in differing)
+    differing = tuple(
+        d if d.edge else msgspec.structs.replace(d, counterexample=_shown(d, (a, b), (source, target), shared, unequal))
+        for d in differing
+    )
     return msgspec.structs.replace(found, verdict=verdict, differences=differing, counterexample=example)
+
+
+def _shown(
+    one: Difference,
+    contracts: tuple[Contract, Contract],
+    sides: tuple[Known, Known],
+    shared: Domain,
+    unequal: list[Parting],
+) -> Counterexample | None:
+    """The smallest input that shows this difference by itself; None where no parting does."""
+
+    def shows(inputs: Mapping[str, Any]) -> bool:
+        return shows_on(*contracts, one.facet, inputs)
+
+    parting = next(
+        (p for p in sorted(unequal, key=lambda p: not smallest.clear(p)) if shows(p.probe.question.inputs)), None
+    )
+    if parting is None:
+        return None
+    source, target = sides
+    return smallest.counterexample(source.side, target.side, shared, parting, shows)
 
 
 def _clearest(unequal: list[Parting]) -> Parting:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import numpy as np
+
+from lossvet.reference.types import Array
 from lossvet.verify import canonical
 from lossvet.verify.answer import Difference
 from lossvet.verify.contract import Contract
 from lossvet.verify.facets import facets
+from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.probes import Domain
 from lossvet.verify.sides import domain_of
 
@@ -56,6 +61,28 @@ def _shows(source: Contract, target: Contract, name: str, domain: Domain) -> boo
         return True  # no result shows it, and every caller has to know it
     swapped = ((source, target), (target, source))
     return any(canonical.parted(one, _with(one, other, name), domain) is not None for one, other in swapped)
+
+
+def shows_on(source: Contract, target: Contract, name: str, inputs: Mapping[str, Any]) -> bool:
+    """Whether this facet alone, of one contract or of the other, changes the loss or its gradient on these inputs."""
+    swapped = ((source, target), (target, source))
+    try:
+        return any(_apart_on(one, _with(one, other, name), inputs) for one, other in swapped)
+    except Undefined:
+        return False
+
+
+def _apart_on(one: Contract, other: Contract, inputs: Mapping[str, Any]) -> bool:
+    a, b = (evaluate(contract, inputs, ("logits",)) for contract in (one, other))
+    if a.value.shape != b.value.shape:
+        return True
+    x, y = a.gradients["logits"], b.gradients["logits"]
+    return not _close(a.value, b.value) or (x is not None and y is not None and not _close(x, y))
+
+
+def _close(x: Array, y: Array) -> bool:
+    with np.errstate(all="ignore"):
+        return np.allclose(x, y, rtol=1e-3, atol=1e-6, equal_nan=True)
 
 
 def _with(one: Contract, other: Contract, name: str) -> Contract:

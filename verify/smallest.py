@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
@@ -18,18 +18,25 @@ SIZES = ((1, 2), (2, 2), (2, 3), (3, 3))
 ROUNDS = 2
 
 
-def counterexample(source: Side, target: Side, domain: Domain, found: Parting) -> Counterexample:
-    """The smallest parting that is found, else the one that is known."""
+Shows = Callable[[Inputs], bool]
+"""Whether inputs are such as an example is wanted for."""
+
+
+def counterexample(
+    source: Side, target: Side, domain: Domain, found: Parting, shows: Shows = lambda inputs: True
+) -> Counterexample:
+    """The smallest parting that is found on inputs that are wanted, else the one that is known."""
     gradient_only: Parting | None = None
     for n, c in _sizes(domain):
         batch = [Probe(f"small {i}", ask(domain, given)) for i, given in enumerate(small(domain, n, c))]
-        partings = [p for p in compared(source, target, batch) if p.informative and not p.equal and clear(p)]
+        wanted = [probe for probe in batch if shows(probe.question.inputs)]
+        partings = [p for p in compared(source, target, wanted) if p.informative and not p.equal and clear(p)]
         shown_by_loss = [p for p in partings if p.output == "loss" and _finite(p)]
         if shown_by_loss:
-            return counted(_simplified(source, target, domain, shown_by_loss[0]))
+            return counted(_simplified(source, target, domain, shown_by_loss[0], shows))
         gradient_only = gradient_only or next(iter(partings), None)
     return counted(
-        _simplified(source, target, domain, gradient_only if gradient_only and found.output != "loss" else found)
+        _simplified(source, target, domain, gradient_only if gradient_only and found.output != "loss" else found, shows)
     )
 
 
@@ -95,10 +102,10 @@ def _weights(n: int, c: int) -> dict[str, Any]:
     }
 
 
-def _simplified(source: Side, target: Side, domain: Domain, found: Parting) -> Parting:
+def _simplified(source: Side, target: Side, domain: Domain, found: Parting, shows: Shows) -> Parting:
     """With numbers replaced by 0 and 1 as long as the sides still part, one after the other."""
     for _ in range(ROUNDS):
-        candidates = list(_simpler(found.probe, domain))
+        candidates = [probe for probe in _simpler(found.probe, domain) if shows(probe.question.inputs)]
         if not candidates:
             return found
         partings = compared(source, target, candidates)
