@@ -1,0 +1,142 @@
+"""Losses that are easily taken for others: each is told from its neighbour, or said to be none that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lossvet import adapters
+from lossvet.verify import comparing, loss
+from lossvet.verify.answer import Identified
+from lossvet.verify.bound import domain
+from lossvet.verify.contract import Contract
+from lossvet.verify.identify import identify
+from lossvet.verify.sides import ContractSide, domain_of
+
+
+def log_softmax(x: Any) -> Any:
+    x = x - x.max(1, keepdims=True)
+    return x - np.log(np.exp(x).sum(1, keepdims=True))
+
+
+def ce(x: Any, y: Any) -> Any:
+    return -log_softmax(x)[np.arange(len(y)), y]
+
+
+def bce(x: Any, t: Any) -> Any:
+    return np.logaddexp(0, x) - t * x
+
+
+def over_positives(logits: Any, onehot: Any) -> Any:
+    """Of one-hot labels this is the sum over the batch."""
+    return bce(logits, onehot).sum() / max(onehot.sum(), 1)
+
+
+def by_shares_of_rows(logits: Any, onehot: Any) -> Any:
+    """Of one-hot labels the share of positives is the same in each row and in the batch."""
+    ones = onehot.mean(1, keepdims=True)
+    return (np.where(onehot == 1, 1 - ones, ones) * bce(logits, onehot)).sum()
+
+
+def padded(logits: Any, labels: Any) -> Any:
+    """Every label that is no class adds 0; of these, -1 alone is not counted."""
+    kept = (labels >= 0) & (labels < logits.shape[1])
+    losses = np.where(kept, ce(logits, np.where(kept, labels, 0)), 0)
+    return losses.sum() / max((labels != -1).sum(), 1)
+
+
+def padded_and_counted(logits: Any, labels: Any) -> Any:
+    """Every label that is no class adds 0, and is counted: none in particular is ignored."""
+    kept = (labels >= 0) & (labels < logits.shape[1])
+    return np.where(kept, ce(logits, np.where(kept, labels, 0)), 0).mean()
+
+
+def in_half(logits: Any, labels: Any) -> Any:
+    return ce(logits.astype(np.float16), labels).mean()
+
+
+def inverted(logits: Any, labels: Any, class_weight: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return (ce(logits, labels) / class_weight[labels]).mean()
+
+
+def constants(logits: Any, labels: Any) -> Any:
+    w = np.array([0.3, 0.7, 1.1])[labels]
+    return (w * ce(logits, labels)).sum() / w.sum()
+
+
+def by_confidence(logits: Any, labels: Any) -> Any:
+    w = np.exp(log_softmax(logits)).max(1)
+    return (w * ce(logits, labels)).sum() / w.sum()
+
+
+def capped(logits: Any, labels: Any) -> Any:
+    x = 5 * np.tanh(logits / 5)
+    lse = (x - log_softmax(x))[:, 0]
+    return (ce(x, labels) + 1e-3 * lse**2).mean()
+
+
+def identified(function: Callable[..., Any]) -> Identified:
+    bound = loss.subjects(adapters.primitives("numpy"), function).bound[0]
+    return identify(bound.subject, domain(bound.binding, differentiable=False))
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (by_shares_of_rows, {"weights_from": "image_counts", "denominator": "sum"}),
+        (padded, {"ignored": "label", "ignored_label": -1.0, "counted": "kept"}),
+        (padded_and_counted, {"ignored": "none"}),
+        (in_half, {"precision": "float16", "weighting": ()}),
+        (inverted, {"weight_scale": "inverted"}),
+        (by_confidence, {"weights_from": "prediction", "denominator": "weights"}),
+        pytest.param(capped, {"cap": 5.0, "z_scale": 1e-3}, marks=pytest.mark.slow),
+    ],
+)
+def test_it_is_told_from_its_neighbour(function: Callable[..., Any], told: dict[str, Any]) -> None:
+    found = identified(function)
+    assert found.status == "confirmed", found.reason
+    assert found.contract is not None
+    assert {name: found.contract[name] for name in told} == told
+
+
+def test_a_mean_over_the_positives_is_no_sum() -> None:
+    assert identified(over_positives).status == "unexplained"
+
+
+def test_weights_in_the_code_are_told_up_to_the_scale_that_a_mean_by_weights_does_not_show() -> None:
+    found = identified(constants).contract
+    assert found is not None
+    np.testing.assert_allclose(np.array(found["constants"], float) * 0.3, [0.3, 0.7, 1.1], rtol=1e-9)
+    assert found == found.with_(constants=(0.6, 1.4, 2.2))
+
+
+def test_two_losses_that_take_other_weights_are_never_the_same() -> None:
+    """With weights of 1, which is all that both can be asked with, they are."""
+    positives, elements = (
+        Contract.of(family="sigmoid", weighting=name, denominator="elements") for name in ("pos_weight", "class_weight")
+    )
+    found = comparing.compare(*(comparing.of_contract(c, c["weighting"][0]) for c in (positives, elements)))  # type: ignore[index]  # a tuple of names
+    assert found.verdict == "different"
+    assert [d.facet for d in found.differences if not d.edge] == ["weighting"]
+
+
+def test_each_difference_has_an_input_that_shows_it_by_itself() -> None:
+    """Of an ignored label that is counted or not, none of the small batches without such a label shows anything."""
+    old = Contract.of(ignored="label", ignored_label=-100.0, counted="all")
+    new = Contract.of(ignored="label", ignored_label=-100.0, logits_map="scaled", temperature=2.0)
+    sides = []
+    for contract in (old, new):
+        known = comparing.of_contract(contract, "a contract")
+        asked = domain_of(contract)
+        sides.append(comparing.Known(ContractSide(contract), replace(asked, labels="sparse"), known.identified))
+    found = {d.facet: d.counterexample for d in comparing.compare(*sides).differences if not d.edge}
+    assert set(found) == {"counted", "logits_map"}
+    assert found["counted"] is not None
+    assert found["logits_map"] is not None
+    assert -100 in found["counted"].inputs["labels"]
+    assert -100 not in found["logits_map"].inputs["labels"]
