@@ -44,10 +44,10 @@ asv: $(INSTALLED)
 	$(BIN)/asv publish
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not clock and not sweep" tests $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow and not clock and not sweep" tests $(ARGS)
 
 test-slow: $(INSTALLED)
-	$(BIN)/pytest -n 2 --dist loadfile -m slow tests $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal -m slow tests $(ARGS)
 	$(BIN)/pytest -m clock tests $(ARGS)
 	$(BIN)/pytest src/lossvet/conformance
 

@@ -117,6 +117,7 @@ def test_peak_memory_is_that_of_a_known_call(mebibytes: int) -> None:
     assert abs(found - 1.5 * size) < 2 * 2**20
 
 
+@pytest.mark.clock
 def test_memory_that_an_allocator_keeps_is_seen() -> None:
     """A call whose buffer is there already grows nothing; what it writes is found all the same, and its inputs not."""
     kept, read = np.ones(2**24, np.uint8), np.ones(2**24, np.uint8)
