@@ -9,6 +9,7 @@ import numpy as np
 
 from lossvet.reference.types import Array
 from lossvet.verify.contract import Contract
+from lossvet.verify.leads import Leads
 from lossvet.verify.matching import Asked, applies
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.probes import Domain, one_hot
@@ -18,13 +19,12 @@ RESIDUAL = 1e-9
 """How far, relative to the results, a solution may be from explaining them."""
 
 
-def contracts(domain: Domain, asked: Sequence[Asked], shift: bool | None) -> Iterator[Contract]:
+def contracts(domain: Domain, asked: Sequence[Asked], leads: Leads) -> Iterator[Contract]:
     """Every plain or focal loss with weights by label that explains the results, whatever it is divided by."""
     if set(domain.roles) & {"class_weight", "pos_weight", "binary_weights", "cost_matrix"}:
         return
     for base in bases(domain):
-        invariant = base["family"] == "softmax" and base["input"] == "logits"
-        if shift is not None and shift != invariant:
+        if not leads.allow(base):
             continue
         for gamma in (0.0, *GAMMA.usual):
             core = base if gamma == 0 else base.with_(modulation="focal", gamma=gamma)

@@ -15,6 +15,7 @@ import numpy as np
 
 from lossvet.reference.types import Array
 from lossvet.verify.contract import Contract, Setting
+from lossvet.verify.leads import Leads
 from lossvet.verify.matching import Asked, applies
 from lossvet.verify.pipeline import Undefined, Unreduced
 from lossvet.verify.probes import Domain
@@ -33,11 +34,10 @@ class Core:
     departures: tuple[Departure, ...]
 
 
-def search(domain: Domain, asked: Sequence[Asked], shift: bool | None = None) -> Iterator[list[Core]]:
+def search(domain: Domain, asked: Sequence[Asked], leads: Leads) -> Iterator[list[Core]]:
     """All that explain the results: with no departure; with one; with two, first by usual numbers and then by any.
 
-    A list for each of these steps, empty where nothing explains them. `shift` says whether the result stays when a
-    constant is added to a row, None where that is not known.
+    A list for each of these steps, empty where nothing explains them. What `leads` rule out is not tried.
     """
     answered = [a for a in asked if a.answer.answered]
     if not answered:
@@ -46,15 +46,9 @@ def search(domain: Domain, asked: Sequence[Asked], shift: bool | None = None) ->
         found: list[Core] = []
         for base in bases(domain):
             for chosen in departures(domain, base, count):
-                if possible(base, chosen, shift) and (not solve or any(d.number for d in chosen)):
+                if leads.allow(base, chosen) and (not solve or any(d.number for d in chosen)):
                     found += [Core(c, chosen) for c in _tried(base, chosen, answered, solve)]
         yield found
-
-
-def possible(base: Contract, chosen: tuple[Departure, ...], shift: bool | None) -> bool:
-    """Whether a loss like this can be invariant, or can be not invariant, under a constant added to a row."""
-    invariant = base["family"] == "softmax" and base["input"] == "logits" and all(d.keeps_shift for d in chosen)
-    return shift is None or shift == invariant
 
 
 def _tried(base: Contract, chosen: tuple[Departure, ...], asked: Sequence[Asked], solve: bool) -> Iterator[Contract]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from lossvet.verify import (
     canonical,
     constants,
     core_search,
     derivatives,
     edges,
+    leads,
     probes,
     proving,
     refine,
@@ -24,6 +23,7 @@ from lossvet.verify import (
 )
 from lossvet.verify.answer import Binding, Identified
 from lossvet.verify.contract import Contract
+from lossvet.verify.leads import Leads
 from lossvet.verify.matching import Asked
 from lossvet.verify.probes import Domain
 from lossvet.verify.proving import Found
@@ -95,9 +95,10 @@ def _searched(session: Session, seed: int) -> tuple[Found, list[str]]:
 
 
 def _explained(session: Session, first: Sequence[Asked], seed: int) -> tuple[Found, list[str]]:
-    shift, learnt = _leads(session)
+    seen = leads.seen(session)
+    learnt = seen.words()
     nearest: list[Contract] = []
-    for candidates in _cores(session, first, shift):
+    for candidates in _cores(session, first, seen):
         nearest = nearest or candidates
         reached, candidates = _refined(session, candidates)
         if reached:
@@ -112,28 +113,13 @@ def _explained(session: Session, first: Sequence[Asked], seed: int) -> tuple[Fou
     return proving.unexplained(session, nearest), learnt
 
 
-def _cores(session: Session, first: Sequence[Asked], shift: bool | None) -> Iterator[list[Contract]]:
+def _cores(session: Session, first: Sequence[Asked], seen: Leads) -> Iterator[list[Contract]]:
     """What the core may be, the simplest first: a step of the search at a time, weights in the code in between."""
-    for step, cores in enumerate(core_search.search(session.domain, first, shift)):
+    for step, cores in enumerate(core_search.search(session.domain, first, seen)):
         if step == 3:
             more = session.ask([*probes.weighted(session.domain), *probes.square(session.domain)])
-            yield list(constants.contracts(session.domain, [*first, *more], shift))
+            yield list(constants.contracts(session.domain, [*first, *more], seen))
         yield list(dict.fromkeys(core.contract for core in cores))
-
-
-def _leads(session: Session) -> tuple[bool | None, list[str]]:
-    """Whether adding a constant to a row changes nothing, as of a softmax; and what is seen, in words."""
-    plain, moved = session.ask(probes.shifted(session.domain))
-    if not (plain.answer.answered and moved.answer.answered) or session.domain.one_column:
-        return None, []
-    assert plain.answer.value is not None
-    assert moved.answer.value is not None
-    with np.errstate(all="ignore"):
-        same = np.allclose(plain.answer.value, moved.answer.value, rtol=1e-6, atol=1e-9, equal_nan=True)
-    if np.isnan(plain.answer.value).any():
-        return None, []
-    words = "does not change" if same else "changes"
-    return bool(same), [f"The result {words} when a constant is added to a row of logits."]
 
 
 def _refined(session: Session, candidates: list[Contract]) -> tuple[list[Contract], list[Contract]]:

@@ -262,6 +262,17 @@ def shifted(domain: Domain) -> list[Probe]:
     return [plain, replace(another(plain, logits=x + constants), name="shifted logits", shows="with shifted logits")]
 
 
+def two_moved(domain: Domain) -> list[Probe]:
+    """Logits, and the same with one, with another and with both of a row moved far up."""
+    plain = core(domain)[2]
+    found = [plain]
+    for columns in ([0], [1], [0, 1]):
+        x = plain.question.inputs["logits"].copy()
+        x[0, columns] += 4.0
+        found.append(replace(another(plain, logits=x), name=f"logits {columns} moved", shows="with some logits moved"))
+    return found
+
+
 FAR = (20.0, 40.0, 100.0, 800.0)
 
 
