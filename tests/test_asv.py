@@ -77,7 +77,7 @@ def test_a_benchmark_too_many_and_one_too_few_are_seen(tmp_path: Path) -> None:
     assert names ^ MEANT.keys() == {"stray.time_nothing", "asv_suite.Engine.track_max_ulp"}
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_the_list_is_what_the_frameworks_offer() -> None:
     greetings = asv_subjects.greet(adapters.names())
     there = {name: g for name, g in greetings.items() if isinstance(g, Hello)}

@@ -56,8 +56,12 @@ PAGES = sorted(DOCS.glob("*.md"))
 EXAMPLES = [example for page in PAGES for example in examples(page)]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: " ".join(example.command)[:70])
+def tier(example: Example) -> pytest.MarkDecorator:
+    """TensorFlow in two behaviours takes a quarter of a minute to start."""
+    return pytest.mark.sweep if "tensorflow" in " ".join(example.command) else pytest.mark.slow
+
+
+@pytest.mark.parametrize("example", [pytest.param(e, marks=tier(e), id=" ".join(e.command)[:70]) for e in EXAMPLES])
 def test_an_example_prints_what_the_page_shows(example: Example, tmp_path: Path) -> None:
     for name, text in files((DOCS / example.page).read_text()).items():
         (tmp_path / name).write_text(text)

@@ -290,7 +290,7 @@ def test_hard_inputs_are_right_to_the_last_digits() -> None:
     np.testing.assert_allclose(tie.loss, 5 * np.log(2), rtol=1e-15)
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_ten_thousand_rows_take_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     draw = np.random.default_rng(20261121)
     n, c = 10_000, 10

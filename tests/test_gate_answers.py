@@ -92,7 +92,7 @@ def test_no_answer_of_head_is_told_where_it_has_times(monkeypatch: pytest.Monkey
     assert gating._unanswered(found, [Finding(SMALL, "missing", blame="head")]) == []
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_what_is_too_large_to_be_judged_has_to_stay_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = compared(monkeypatch, 3.0, float("nan"), LARGE).differences
     assert (found.words, found.known) == ("loss/mean: is not finite, and was in base", False)

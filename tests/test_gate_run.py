@@ -139,7 +139,7 @@ def judgeable() -> list[str]:
 # A loss that became slower -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_a_slower_loss_is_red(slower: Done) -> None:
     assert slower.code == 1, slower
     assert slower.last == "red: 1 slower (exit 1)", slower
@@ -149,14 +149,14 @@ def test_a_slower_loss_is_red(slower: Done) -> None:
     assert 10 < float(found[2]) < 100, slower
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_the_step_summary_is_written(slower: Done) -> None:
     text = (slower.folder / "summary.md").read_text()
     assert text.startswith("## lossvet gate\n\n**red: 1 slower**\n"), slower
     assert "| slower | sparse/own/numpy/eager/float32/cpu/512x1000/forward | \\+" in text
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_all_that_was_measured_is_kept(slower: Done) -> None:
     (samples,) = (slower.folder / ".lossvet").glob("gate-*.jsonl")
     records = [json.loads(line)["record"] for line in samples.read_text().splitlines()]

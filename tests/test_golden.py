@@ -35,7 +35,7 @@ def every() -> list[tuple[str, Golden]]:
 # What is in them -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_every_file_is_of_the_schema() -> None:
     schema = json.loads((FOLDER / "schema.json").read_text())
     Draft202012Validator.check_schema(schema)

@@ -154,7 +154,7 @@ def test_pictures_are_well_formed(words: str) -> None:
         assert not words.strip() or tags[0] == tags[1]
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @every
 def test_the_site_keeps_its_structure(
     words: str, benign: Mapping[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from lossvet.reference import evaluate, variants
 from lossvet.reference.types import REDUCTIONS, Array, Reduction
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.sweep
 
 UNIT = 2.0**-53
 MEANS: tuple[Reduction, ...] = ("mean", "weighted_mean", "nonzero_mean")

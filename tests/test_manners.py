@@ -264,7 +264,7 @@ def test_jax_is_traced_where_it_can_be(remote: Callable[..., Remote]) -> None:
     assert flags.load().notes == ("importing it changes jax_enable_x64 from False to True",)
 
 
-@pytest.mark.slow  # TensorFlow takes seconds to import
+@pytest.mark.sweep  # TensorFlow takes seconds to import
 def test_tensorflow_in_both_behaviours(remote: Callable[..., Remote]) -> None:
     pytest.importorskip("tensorflow")
     specs = ("weighted_categorical_crossentropy", "in_float32", "per_example")

@@ -31,15 +31,15 @@ MODES = {
     "tensorflow_v1": ("session",),
     "numpy": ("eager",),
 }
-TIERS: dict[str, Any] = {"numpy": (), "torch": ()}
-"""What takes seconds to start is slow."""
+TIERS: dict[str, Any] = {"numpy": (), "torch": (), "jax": pytest.mark.slow}
+"""What takes seconds to start is not for everyday."""
 CELLS = [
-    pytest.param(name, mode, dtype, marks=TIERS.get(name, pytest.mark.slow) if mode == modes[0] else pytest.mark.sweep)
+    pytest.param(name, mode, dtype, marks=TIERS.get(name, pytest.mark.sweep) if mode == modes[0] else pytest.mark.sweep)
     for name, modes in MODES.items()
     for mode in modes
     for dtype in DTYPES
 ]
-NAMES = {name: pytest.param(name, marks=TIERS.get(name, pytest.mark.slow)) for name in MODES}
+NAMES = {name: pytest.param(name, marks=TIERS.get(name, pytest.mark.sweep)) for name in MODES}
 DERIVING = [cell for cell in CELLS if cell.values[0] != "numpy"]
 TOLERANCE = {"float32": 3e-6, "float64": 1e-14}
 """Some roundings of numbers below 30."""
@@ -216,7 +216,7 @@ def test_a_process_that_is_set_up_for_an_adapter_is_seen(name: str, key: str, en
     assert found["settings after"][key] != found["settings before"][key]
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_tensorflow_has_one_behaviour_in_a_process() -> None:
     assert "already run operations eagerly" in first("tensorflow")["other behaviour"]
     assert "TF1 behaviour in this process" in first("tensorflow_v1")["other behaviour"]

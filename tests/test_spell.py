@@ -108,7 +108,7 @@ def same(got: Any, expected: Any) -> None:
         np.testing.assert_allclose(np.ravel(one), np.ravel(other), rtol=2e-6, atol=1e-7)  # TF1 computes it in float32
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_tf1_does_at_the_edges_what_the_contract_says(tf1: Any) -> None:
     for name in ("all weights 0", "empty"):
         assert tf1[name][0] == 0
@@ -118,7 +118,7 @@ def test_tf1_does_at_the_edges_what_the_contract_says(tf1: Any) -> None:
     assert tf1["a weight of 0"][0] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", BATCHES)
 def test_tf1_spelled_in_pytorch_is_tf1(tf1: Any, name: str) -> None:
     pytest.importorskip("torch")
@@ -129,7 +129,7 @@ def test_tf1_spelled_in_pytorch_is_tf1(tf1: Any, name: str) -> None:
         same(got, tf1[name])
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", BATCHES)
 def test_tf1_spelled_in_jax_is_tf1_or_nan_where_tf1_raises(tf1: Any, name: str) -> None:
     pytest.importorskip("jax")

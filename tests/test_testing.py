@@ -33,8 +33,11 @@ sys.path.insert(0, str(HERE))  # the losses beside this file
 from numpy_losses_to_compare import by_batch, by_weights, constant, strange  # noqa: E402
 
 LOSSES = "numpy:tests/numpy_losses_to_compare.py"
-SLOW = {"jax", "tensorflow"}
-IN_PROCESSES = [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in ("torch", "jax", "tensorflow")]
+IN_PROCESSES = [
+    "torch",
+    pytest.param("jax", marks=pytest.mark.slow),
+    pytest.param("tensorflow", marks=pytest.mark.sweep),
+]
 
 
 def page_of(assertion: Any, *arguments: Any, **options: Any) -> str:
@@ -208,14 +211,14 @@ def test_the_example_runs_and_leaves_the_process_as_it_was(framework: str) -> No
         assert found["set up"], "a worker's set-up changes something here, or fails"
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_graphs_and_sessions_are_refused_in_a_sentence() -> None:
     for sentence in asked("refused", "tensorflow"):
         assert "`lossvet verify`" in sentence
         assert "\n" not in sentence
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_a_second_keras_backend_is_refused_in_a_sentence() -> None:
     (sentence,) = asked("refused", "keras", KERAS_BACKEND="jax")
     assert "a Keras that computes with jax here" in sentence
