@@ -55,6 +55,11 @@ def padded_and_counted(logits: Any, labels: Any) -> Any:
     return np.where(kept, ce(logits, np.where(kept, labels, 0)), 0).mean()
 
 
+def ignoring_zero(logits: Any, labels: Any) -> Any:
+    """Where a label is 0, nothing that happens to the row shows."""
+    return ((labels != 0) * ce(logits, labels)).mean()
+
+
 def in_half(logits: Any, labels: Any) -> Any:
     return ce(logits.astype(np.float16), labels).mean()
 
@@ -91,6 +96,7 @@ def identified(function: Callable[..., Any]) -> Identified:
         (by_shares_of_rows, {"weights_from": "image_counts", "denominator": "sum"}),
         (padded, {"ignored": "label", "ignored_label": -1.0, "counted": "kept"}),
         (padded_and_counted, {"ignored": "none"}),
+        (ignoring_zero, {"ignored": "label", "ignored_label": 0.0, "counted": "all"}),
         (in_half, {"precision": "float16", "weighting": ()}),
         (inverted, {"weight_scale": "inverted"}),
         (by_confidence, {"weights_from": "prediction", "denominator": "weights"}),

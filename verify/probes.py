@@ -263,12 +263,12 @@ def shifted(domain: Domain) -> list[Probe]:
 
 
 def two_moved(domain: Domain) -> list[Probe]:
-    """Logits, and the same with one, with another and with both of a row moved far up."""
+    """Logits, and the same with one, with another and with both of each row moved far up: some rows may not count."""
     plain = core(domain)[2]
     found = [plain]
     for columns in ([0], [1], [0, 1]):
         x = plain.question.inputs["logits"].copy()
-        x[0, columns] += 4.0
+        x[:, columns] += 4.0
         found.append(replace(another(plain, logits=x), name=f"logits {columns} moved", shows="with some logits moved"))
     return found
 
