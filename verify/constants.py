@@ -99,6 +99,11 @@ def _named(core: Contract, denominator: str, found: Array) -> Contract:
     return core.with_(weighting=weighting, weights_from="constant", constants=rounded, denominator=denominator)
 
 
+def looks_written(contract: Contract) -> bool:
+    """Whether its weights look as if somebody had written them: 0.75 over all elements is 0.0625 over rows of 12."""
+    return _short(np.array(contract["constants"], float))
+
+
 def _as_written(weight: float) -> float:
     short = float(f"{weight:.6g}")
     return short if abs(short - weight) <= 1e-9 * abs(weight) else float(weight)

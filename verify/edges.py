@@ -130,7 +130,8 @@ def _left_out(session: Session, given: Mapping[str, Any], value: Array, contract
     without = asked.answer.value
     if without is None:
         return ""
-    share = 0.75 if contract["denominator"] in ("batch", "elements") else 1.0
+    by_rows = ("batch", "elements", "weights", "nonzero_weights")  # all weights are 1 here
+    share = 0.75 if contract["denominator"] in by_rows else 1.0
     if np.allclose(value, share * without, rtol=1e-9):
         return "zero"
     return "dropped" if np.allclose(value, without, rtol=1e-9) else ""

@@ -118,7 +118,9 @@ def _cores(session: Session, first: Sequence[Asked], seen: Leads) -> Iterator[li
     for step, cores in enumerate(core_search.search(session.domain, first, seen)):
         if step == 3:
             more = session.ask([*probes.weighted(session.domain), *probes.square(session.domain)])
-            yield list(constants.contracts(session.domain, [*first, *more], seen))
+            solved = list(constants.contracts(session.domain, [*first, *more], seen))
+            yield [c for c in solved if constants.looks_written(c)]
+            yield [c for c in solved if not constants.looks_written(c)]
         yield list(dict.fromkeys(core.contract for core in cores))
 
 
