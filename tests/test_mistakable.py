@@ -60,6 +60,12 @@ def ignoring_zero(logits: Any, labels: Any) -> Any:
     return ((labels != 0) * ce(logits, labels)).mean()
 
 
+def with_one_number(logits: Any, labels: Any, pos_weight: Any) -> Any:
+    """No array is a weight of positives, and several columns are given all the same."""
+    assert logits.shape[1] > 1
+    return (float(pos_weight) * labels * bce(-logits, 0) + (1 - labels) * bce(logits, 0)).mean()
+
+
 def in_half(logits: Any, labels: Any) -> Any:
     return ce(logits.astype(np.float16), labels).mean()
 
@@ -97,6 +103,7 @@ def identified(function: Callable[..., Any]) -> Identified:
         (padded, {"ignored": "label", "ignored_label": -1.0, "counted": "kept"}),
         (padded_and_counted, {"ignored": "none"}),
         (ignoring_zero, {"ignored": "label", "ignored_label": 0.0, "counted": "all"}),
+        (with_one_number, {"weighting": ("pos_weight",), "denominator": "elements"}),
         (in_half, {"precision": "float16", "weighting": ()}),
         (inverted, {"weight_scale": "inverted"}),
         (by_confidence, {"weights_from": "prediction", "denominator": "weights"}),

@@ -29,6 +29,8 @@ class Binding(msgspec.Struct, frozen=True):
     """How it takes logits: "nc" as [N, C]; a binary loss "n1" as [N, 1] or "n" as [N]: then it is asked with C = 1."""
     classes: int = 0
     """The one number of classes that it takes; 0 for any."""
+    scalars: tuple[str, ...] = ()
+    """The roles in which it takes a single number, and no array."""
     domain: str = "any"
     """What it takes for logits: "any" numbers, or "probabilities" alone, where it raises or gives NaN for others."""
     dtype: str = "float64"

@@ -104,6 +104,7 @@ class Plan:
             unused=self.unused,
             layout=self.logits_layout,
             classes=self.classes,
+            scalars=tuple(a.role for a in bound if a.layout == "scalar"),
         )
 
 

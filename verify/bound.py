@@ -23,6 +23,7 @@ def domain(binding: Binding, differentiable: bool) -> Domain:
         roles=tuple(dict.fromkeys(("logits", "labels", *binding.roles))),
         labels="sparse" if binding.labels == "sparse" else "dense",
         classes=binding.classes or None,
+        scalars=binding.scalars,
         one_column=binding.layout in ("n1", "n"),
         differentiable=differentiable,
         probabilities=binding.domain == "probabilities",

@@ -16,6 +16,8 @@ def scaled(batch: Batch, w: Node) -> Node:
     if c["gradient_weights"] in ("stopped", "not_differentiable"):
         w = w.stopped()
     count = float(np.prod(w.shape)) if w.shape else 1.0
+    if not w.shape and c["weight_scale"] in ("sum_to_one", "sum_to_classes", "softmaxed"):
+        raise Undefined("a single weight is scaled by no other")
     match c["weight_scale"]:
         case "sum_to_one":
             return w / w.sum()
