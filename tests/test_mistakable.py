@@ -117,6 +117,17 @@ def test_it_is_told_from_its_neighbour(function: Callable[..., Any], told: dict[
     assert {name: found.contract[name] for name in told} == told
 
 
+def test_a_switch_is_no_weight() -> None:
+    def switched(logits: Any, labels: Any, exclusive: bool) -> Any:
+        return (-(labels * log_softmax(logits)).sum(1) if exclusive else bce(logits, labels).sum(1)).mean()
+
+    bound = loss.subjects(adapters.primitives("numpy"), switched).bound
+    assert {b.binding.call for b in bound} == {
+        "switched(logits, labels, exclusive=True)",
+        "switched(logits, labels, exclusive=False)",
+    }
+
+
 def test_a_mean_over_the_positives_is_no_sum() -> None:
     assert identified(over_positives).status == "unexplained"
 

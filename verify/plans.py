@@ -190,6 +190,8 @@ def _among(parameter: Parameter, called: Mapping[str, Argument]) -> tuple[Argume
     if value is not None and required(parameter):
         constant = Constant(name, value, size=value in ("classes", "batch"))
         return (Role(name, "count"), constant) if value == "batch" else (constant,)
+    if required(parameter) and parameter.annotation in (bool, "bool"):  # a switch weighs nothing
+        return (Constant(name, True, "probing"), Constant(name, False, "probing"))
     weighs = suggested in names.CHOICES
     if required(parameter):
         choices = names.CHOICES[suggested if weighs else "unknown"]
