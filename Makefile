@@ -21,7 +21,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "installing into $(VENV): PyTorch, TensorFlow, JAX and tools; this takes some minutes"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[all,lint]'
+	@$(BIN)/pip install --disable-pip-version-check --no-compile --quiet -c constraints.txt -e '.[all,lint]'
 	@touch $@
 
 run: $(INSTALLED)

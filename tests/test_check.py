@@ -342,7 +342,7 @@ def test_weights_that_are_not_taken_make_it_differ(losses: Path) -> None:
 
 
 @needs_torch
-@pytest.mark.slow
+@pytest.mark.sweep
 @pytest.mark.parametrize(("name", "says"), [("sleeps", "no answer within 10 s"), ("dies", "exit code 5")])
 def test_what_hangs_or_dies_costs_its_case_alone(losses: Path, name: str, says: str) -> None:
     found = check(

@@ -93,7 +93,7 @@ def pages(site: Path) -> Mapping[Path, Links]:
 
 
 PUBLISHED = Path(__file__).parents[1] / "reports" / "published"
-EVERY = pytest.mark.parametrize("which", [pytest.param("made here", marks=pytest.mark.slow), "published"])
+EVERY = pytest.mark.parametrize("which", [pytest.param("made here", marks=pytest.mark.sweep), "published"])
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(chosen: P
         assert not [r for pair in references for r in pair if r and not r.startswith("#")], picture
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_the_numbers_are_those_of_the_run(folder: Path) -> None:
     text = " ".join(re.sub(r"<[^>]*>", " ", (folder / "site/index.html").read_text()).split())
     contents = journal.read(folder / "run.jsonl")
@@ -138,7 +138,7 @@ def test_the_numbers_are_those_of_the_run(folder: Path) -> None:
     assert "tensorflow_pos_weight_at_zero" in text
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_the_tables_have_a_line_for_each_cell_and_benchmark(folder: Path) -> None:
     contents = journal.read(folder / "run.jsonl")
     assert contents is not None
@@ -152,13 +152,13 @@ def test_the_tables_have_a_line_for_each_cell_and_benchmark(folder: Path) -> Non
 # The same bytes again ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_a_site_that_was_not_touched_passes(folder: Path) -> None:
     done = lossvet("report", "--check", "site", cwd=folder)
     assert done.stderr.splitlines()[-1] == "site: every byte is what the data give (exit 0)"
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_a_number_on_a_page_that_was_changed_is_found(site: Path) -> None:
     page = site / "index.html"
     text = page.read_text()
@@ -169,7 +169,7 @@ def test_a_number_on_a_page_that_was_changed_is_found(site: Path) -> None:
     assert build.check(site) == [f"index.html:{line} is not what the data give"]
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_a_number_in_a_picture_or_table_that_was_changed_is_found(site: Path) -> None:
     for name in ("matrix.svg", "data/times.csv"):
         (site / name).write_text((site / name).read_text().replace("1", "2", 1))
@@ -179,7 +179,7 @@ def test_a_number_in_a_picture_or_table_that_was_changed_is_found(site: Path) ->
     assert found == ["accuracy.svg", "data/times.csv", "extra.html", "matrix.svg"]
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_a_record_that_was_changed_is_found(site: Path) -> None:
     """With the checksum as it was, and by somebody who mends the checksum as well."""
     path = site / "data" / sources.RUN
@@ -195,7 +195,7 @@ def test_a_record_that_was_changed_is_found(site: Path) -> None:
     assert any(line.startswith("index.html:") for line in build.check(site))
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_other_versions_of_what_draws_are_said(site: Path) -> None:
     (site / "data/made-with.txt").write_text("jinja2 1.0\nmatplotlib 1.0\n")
     with pytest.raises(build.CannotReport, match=r"made with jinja2 1.0, matplotlib 1.0, and here are lossvet "):
@@ -205,7 +205,7 @@ def test_other_versions_of_what_draws_are_said(site: Path) -> None:
 # Incomplete, disturbed -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_what_is_not_complete_is_refused_and_stamped_if_wanted(folder: Path) -> None:
     done = lossvet("report", "--run", "run.jsonl", "--out", "refused", cwd=folder, expect=3)  # and no bench-*.jsonl
     assert "not complete: the run is not of everything" in done.stderr
@@ -217,7 +217,7 @@ def test_what_is_not_complete_is_refused_and_stamped_if_wanted(folder: Path) -> 
         assert "<strong>Partial report.</strong> the run is not of everything" in page.read_text(), page
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_a_run_that_was_cut_short_is_told(folder: Path, tmp_path: Path) -> None:
     lines = (folder / "run.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "run.jsonl").write_bytes(b"".join(lines[: len(lines) // 2]))
@@ -237,7 +237,7 @@ build.write({"index.html": b"new", "big": b"x" * 50_000}, Path(sys.argv[1]))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_a_full_disk_leaves_the_old_site_whole(site: Path) -> None:
     before = {p: p.read_bytes() for p in site.rglob("*") if p.is_file()}
     done = subprocess.run([sys.executable, "-c", LIMITED, str(site)], capture_output=True, text=True)
@@ -283,7 +283,7 @@ def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
         assert (tmp_path / name).read_text() == "years of work"
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_a_site_beside_other_things_is_not_replaced(site: Path) -> None:
     (site / ".git").mkdir()
     with pytest.raises(build.CannotReport, match="holds no site, or more than one"):
@@ -316,7 +316,7 @@ def test_what_became_better_worse_new_and_gone() -> None:
     assert compare.compare(before, before) == []
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_two_runs_on_the_page(folder: Path) -> None:
     words = ("report", "--run", "run.jsonl", "--against", "run.jsonl", "--partial", "--out", "both")
     lossvet(*words, cwd=folder)
@@ -327,7 +327,7 @@ def test_two_runs_on_the_page(folder: Path) -> None:
 # What the facts say --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
     result, _ = run.loaded(folder / "run.jsonl")
     own = facts.spellings(result)
@@ -406,11 +406,14 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 @pytest.mark.parametrize(
     ("which", "name"),
-    [("made here", "index.html"), ("made here", "variants/pos_weight.html"), ("published", "index.html")],
+    [
+        pytest.param("made here", "index.html", marks=pytest.mark.sweep),
+        pytest.param("made here", "variants/pos_weight.html", marks=pytest.mark.sweep),
+        pytest.param("published", "index.html", marks=pytest.mark.slow),
+    ],
 )
 def test_the_page_in_a_browser(chosen: Path, browser: Any, name: str, width: int, scheme: str) -> None:
     """No error, nothing from outside, nothing wider than the window, no violation that axe-core finds."""
@@ -432,7 +435,7 @@ def test_the_page_in_a_browser(chosen: Path, browser: Any, name: str, width: int
     context.close()
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_the_browser_finds_what_is_wrong(folder: Path, browser: Any, tmp_path: Path) -> None:
     """The same looks at a page with an error, a load from outside and an image without words."""
     axe = importlib.import_module(f"{AXE}.sync_playwright").Axe()

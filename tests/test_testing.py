@@ -35,7 +35,7 @@ from numpy_losses_to_compare import by_batch, by_weights, constant, strange  # n
 LOSSES = "numpy:tests/numpy_losses_to_compare.py"
 IN_PROCESSES = [
     "torch",
-    pytest.param("jax", marks=pytest.mark.slow),
+    pytest.param("jax", marks=pytest.mark.sweep),
     pytest.param("tensorflow", marks=pytest.mark.sweep),
 ]
 
