@@ -3,8 +3,8 @@
 # make report run and time everything, and make the site, in .lossvet/report
 # make asv    the same for asv's pages, in .asv/html
 # make test   the tests, but for the slow ones
-# make test-slow   the slow ones (kills, gates, wheels, the browser, self-tests), and the matrix as pytest items
-# make sweep  what takes many minutes: the corpus of verify, every native through check, gates to their end
+# make test-slow   the slow ones (wheels, the browser, self-tests, what is timed), and the matrix
+# make sweep  what takes an hour: the corpus of verify, every native through check, gates to their end, kills
 # make lint   ruff and mypy
 # make install, make clean
 
@@ -49,10 +49,11 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/pytest -n 2 --dist worksteal -m slow tests $(ARGS)
 	$(BIN)/pytest -m clock tests $(ARGS)
-	$(BIN)/pytest src/lossvet/conformance
+	$(BIN)/lossvet run
 
 sweep: $(INSTALLED)
 	$(BIN)/pytest -m sweep tests $(ARGS)
+	$(BIN)/pytest src/lossvet/conformance
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -180,6 +180,7 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.jsonl"))
 
 
+@pytest.mark.sweep
 def test_the_command_shows_the_table_and_shows_it_again(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": plug(tmp_path / "others"), "COLUMNS": "80"}
     asked = ("bench", "--framework", "numpy", "--only", "sparse", "--shapes", "8x10", "--samples", "s.jsonl")

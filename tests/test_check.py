@@ -302,6 +302,7 @@ def test_what_it_is_instead_is_said(losses: Path) -> None:
     assert max(map(len, page.splitlines())) <= 80 or all(str(losses) in x for x in page.splitlines() if len(x) > 80)
 
 
+@pytest.mark.sweep
 @needs_torch
 def test_the_command_of_a_difference_shows_it_again(losses: Path) -> None:
     found = check(f"torch:{losses}::batch", "sparse_class_weight", "weighted_mean")

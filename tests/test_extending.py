@@ -78,6 +78,7 @@ def lossvet(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.sweep
 def test_a_variant_is_one_file(copy: Path) -> None:
     (copy / "lossvet/reference/variants/double_sparse.py").write_text(VARIANT)
     # The other variants would be proven again, which test_golden does.

@@ -169,7 +169,7 @@ def test_all_that_was_measured_is_kept(slower: Done) -> None:
 # A loss that has not changed -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_the_same_loss_is_green(others: Mapping[str, Done]) -> None:
     same = others["same"]
     found = json.loads(same.out)
@@ -185,7 +185,7 @@ def test_the_same_loss_is_green(others: Mapping[str, Done]) -> None:
     assert found["exit"] == same.code
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_the_accuracy_that_is_proposed_can_be_used(others: Mapping[str, Done]) -> None:
     proposed = others["same"].folder / ".lossvet" / "accuracy.txt"
     assert CELL in ratchet.read(proposed, machine.profile())
@@ -194,7 +194,7 @@ def test_the_accuracy_that_is_proposed_can_be_used(others: Mapping[str, Done]) -
 # A loss that is broken -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_a_loss_that_is_broken_is_red_for_each_reason(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert broken.code == 1, broken
@@ -202,7 +202,7 @@ def test_a_loss_that_is_broken_is_red_for_each_reason(others: Mapping[str, Done]
     assert re.fullmatch(reasons, broken.last), broken
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_a_loss_that_means_something_else_goes_no_further(others: Mapping[str, Done]) -> None:
     wrong = others["wrong"]
     assert wrong.code == 1, wrong
@@ -212,14 +212,14 @@ def test_a_loss_that_means_something_else_goes_no_further(others: Mapping[str, D
     assert "pair 1" not in wrong.err
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_a_loss_that_raises_is_named_with_what_it_raised(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert "\nmissing      head: loss/mean: RuntimeError: no : :error::kernel\n" in broken.out, broken
     assert not [line for line in (broken.out + broken.err).splitlines() if line.lstrip().startswith("::")]
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_a_loss_that_is_wrong_is_named_with_the_case(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert "wrong in head, and not in base: sparse/own/numpy/eager/float" in broken.out, broken
@@ -275,7 +275,7 @@ def test_who_was_wrong_before_may_not_become_wronger(base: Verdict | None, head:
     assert gate_accuracy.as_wrong(base, head) is known
 
 
-@pytest.mark.clock
+@pytest.mark.sweep
 def test_a_loss_less_accurate_than_its_baseline_is_named(others: Mapping[str, Done]) -> None:
     """And lines of other recipes are not gone because this gate judges one."""
     broken = others["broken"]

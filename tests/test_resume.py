@@ -91,7 +91,7 @@ def vet(folder: Path, kills: int) -> tuple[dict[str, Any], int]:
     return summary.document(result.summary, result.versions), killer.left
 
 
-@pytest.mark.slow
+@pytest.mark.sweep
 def test_killed_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     print(f"LOSSVET_SEED={SEED}")
     plug_here(tmp_path / "others", monkeypatch)
