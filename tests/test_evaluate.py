@@ -114,6 +114,7 @@ def test_reductions_are_of_the_same_losses(name: str) -> None:
     assert np.array_equal(reference.evaluate(name, x, labels, **params).loss, mean.loss), "the default is mean"
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", variants.names())
 def test_gradients_are_those_of_the_loss(name: str) -> None:
     """Central differences in doubles: coarse, and independent of everything (tests/oracle.py is fine)."""

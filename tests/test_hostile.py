@@ -142,6 +142,7 @@ def benign(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
     return site(BENIGN, tmp_path_factory.mktemp("benign"))
 
 
+@pytest.mark.sweep
 @every
 def test_pictures_are_well_formed(words: str) -> None:
     with figures.settings():
