@@ -14,6 +14,7 @@ from lossvet.verify.bound import domain, identify_bound
 from lossvet.verify.contract import Contract
 from lossvet.verify.differences import differences, shows_on
 from lossvet.verify.direct import Parting
+from lossvet.verify.hexes import arrays
 from lossvet.verify.probes import Domain, Probe
 from lossvet.verify.questions import Answer, Question, Side
 from lossvet.verify.sides import ContractSide, Loss, domain_of
@@ -139,9 +140,13 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
             found, differences=differing, counterexample=example, parts_at=_parts_at(unequal)
         )
     verdict = "same_gradient" if direct.values_only(told) else "different"
+    inputs = arrays(example.inputs)  # what shows one difference is looked for once
+    examples = {
+        d.facet: example if shows_on(a, b, d.facet, inputs) else _shown(d, (a, b), (source, target), shared, unequal)
+        for d in weighty
+    }
     differing = tuple(
-        d if d.edge else msgspec.structs.replace(d, counterexample=_shown(d, (a, b), (source, target), shared, unequal))
-        for d in differing
+        msgspec.structs.replace(d, counterexample=examples[d.facet]) if d.facet in examples else d for d in differing
     )
     return msgspec.structs.replace(found, verdict=verdict, differences=differing, counterexample=example)
 

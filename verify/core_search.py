@@ -93,13 +93,9 @@ def _divided(contract: Contract, asked: Sequence[Asked]) -> Iterator[Contract]:
         yield contract.with_(denominator=name)
 
 
+@np.errstate(all="ignore")
 def _results(contract: Contract, asked: Asked) -> dict[str, Array]:
     """The result by denominator. Raises Undefined where the contract says nothing of the inputs."""
-    with np.errstate(all="ignore"):
-        return _divided_by(contract, asked)
-
-
-def _divided_by(contract: Contract, asked: Asked) -> dict[str, Array]:
     got = asked.answer.value
     assert got is not None
     given = asked.probe.question.inputs

@@ -9,6 +9,7 @@ import numpy as np
 from lossvet.reference.types import Array
 from lossvet.verify import probes
 from lossvet.verify.contract import Contract
+from lossvet.verify.matching import ROUGH
 from lossvet.verify.session import Session
 from lossvet.verify.space import Departure
 
@@ -65,7 +66,7 @@ def _shift(session: Session) -> bool | None:
     if results is None:
         return None
     plain, moved = results
-    exact = max(EXACT, session.rough if session.coarse else 0.0)
+    exact = session.rough if session.rough > ROUGH else EXACT
     with np.errstate(all="ignore"):
         return bool(np.allclose(plain, moved, rtol=exact, atol=1e-9, equal_nan=True))
 
@@ -80,4 +81,6 @@ def _separable(session: Session) -> bool | None:
         rest = abs(both - one - other + plain)
     if not np.isfinite(rest) or scale == 0:
         return None
-    return True if rest <= EXACT * scale else False if rest > SEEN * scale else None
+    if rest <= EXACT * scale:
+        return True
+    return False if rest > SEEN * scale else None

@@ -75,7 +75,8 @@ def probe(plans: Iterable[Plan], made: Callable[[Plan], Subject], enough: int, c
     in no other. The order of the result: the fewest idle arguments, then the fewest partly idle, then that of the
     plans. Where logits or labels matter in some, those in which they do not are left out.
     """
-    plans, errors = list(plans), list[str]()
+    plans = list(plans)
+    errors: list[str] = []
     found: list[Bound] = []
     for classes in dict.fromkeys((3, *OTHER_CLASSES)):
         for plan in plans:

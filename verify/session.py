@@ -20,7 +20,6 @@ class Session:
     asked: list[Asked] = field(default_factory=list)
     precision: str = "float64"
     rough: float = ROUGH
-    coarse: bool = False
     fits: dict[tuple[Contract, str, str], Fit] = field(default_factory=dict)
 
     def fit(self, contract: Contract, one: Asked) -> Fit:
@@ -46,7 +45,7 @@ class Session:
 
     def coarsely(self, rough: float) -> None:
         """Look less closely at every answer, those that are there and those to come."""
-        self.rough, self.coarse = rough, True
+        self.rough = rough
         self.asked = [replace(one, rough=rough) for one in self.asked]
 
     def informative(self) -> list[Asked]:
