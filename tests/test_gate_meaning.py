@@ -25,9 +25,9 @@ from lossvet.reference.types import Reduction
 from lossvet.reports import gates
 from lossvet.verify import accepting, comparing, contract_file, variant_of
 from lossvet.verify.answer import Comparison, Difference, Identified
+from lossvet.verify.batches import Domain
 from lossvet.verify.comparing import Known
 from lossvet.verify.contract import Contract
-from lossvet.verify.probes import Domain
 from lossvet.verify.questions import Answer, Question
 from lossvet.verify.variants import VARIANTS, contract
 

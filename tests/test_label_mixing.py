@@ -10,11 +10,11 @@ import pytest
 
 from lossvet import adapters
 from lossvet.verify import loss, probes, refine
+from lossvet.verify.batches import Domain
 from lossvet.verify.bound import domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.identify import identify
 from lossvet.verify.matching import Asked, applies
-from lossvet.verify.probes import Domain
 from lossvet.verify.sides import ContractSide
 
 

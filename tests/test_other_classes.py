@@ -9,9 +9,9 @@ import pytest
 
 from lossvet import adapters
 from lossvet.verify import loss, probes
+from lossvet.verify.batches import Domain
 from lossvet.verify.bound import domain
 from lossvet.verify.identify import identify
-from lossvet.verify.probes import Domain
 
 
 def smoothed_over_others(logits: Any, labels: Any) -> Any:

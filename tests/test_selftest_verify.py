@@ -16,12 +16,12 @@ from verify_sides import NumpySide, TorchSide
 
 from lossvet.verify import constants, core_search, edges, grading, probes, refine, selftest, space, stages_of_search
 from lossvet.verify.answer import Comparison, Difference, Identified, Status
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.corpus_records import Pair, Record, Selection, pairs, records
 from lossvet.verify.differences import differences
 from lossvet.verify.grading import Grade, PairGrade
 from lossvet.verify.identify import identify
-from lossvet.verify.probes import Domain
 from lossvet.verify.selftest_report import Judged, JudgedPair, Report
 from lossvet.verify.session import Session
 from lossvet.verify.sides import ContractSide

@@ -15,9 +15,9 @@ import pytest
 
 from lossvet import adapters
 from lossvet.adapters import spelling
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.pipeline import evaluate
-from lossvet.verify.probes import Domain
 from lossvet.verify.spell import spelled_and_verified
 from lossvet.verify.spelling.function import shown, written
 from lossvet.verify.spelling.writer import Unspellable

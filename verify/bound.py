@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lossvet.verify.answer import Binding, Identified
+from lossvet.verify.batches import Domain
 from lossvet.verify.identify import identify
-from lossvet.verify.probes import Domain
 from lossvet.verify.questions import Side
 
 STATUSES = ("confirmed", "ambiguous", "unexplained", "cannot_judge")

@@ -15,11 +15,12 @@ import numpy as np
 
 from lossvet.reference.types import Array
 from lossvet.verify import probes
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract, default
 from lossvet.verify.facets import facets
 from lossvet.verify.matching import applies
 from lossvet.verify.pipeline import Meaning, Undefined, evaluate
-from lossvet.verify.probes import Domain, Probe
+from lossvet.verify.probes import Probe
 
 SAME = 1e-11
 """Relative: two evaluations in double of one meaning agree to this, and of two meanings on some probe do not."""

@@ -20,8 +20,8 @@ from lossvet.verify.manners import Late, limited
 from lossvet.verify.messages import Refused
 from lossvet.verify.probing import Bound, sample
 from lossvet.verify.questions import Answer, Question
+from lossvet.verify.raised import described
 from lossvet.verify.sources import SourceError
-from lossvet.verify.subject import described
 from lossvet.verify.worker import Side
 from lossvet.workers import frames, machine, serve
 from lossvet.workers.messages import CASES, Greeting, hello, outcome_message

@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
-from lossvet.verify import canonical, direct, edges, probes, smallest
+from lossvet.verify import batches, canonical, direct, edges, probes, smallest
 from lossvet.verify.answer import Comparison, Counterexample, Difference, Identified
+from lossvet.verify.batches import Domain
 from lossvet.verify.bound import domain, identify_bound
 from lossvet.verify.contract import Contract
 from lossvet.verify.differences import differences, shows_on
 from lossvet.verify.direct import Parting
 from lossvet.verify.hexes import arrays
-from lossvet.verify.probes import Domain, Probe
+from lossvet.verify.probes import Probe
 from lossvet.verify.questions import Answer, Question, Side
 from lossvet.verify.sides import ContractSide, Loss, domain_of
 
@@ -45,7 +46,7 @@ class WithUnits:
         return self.side.ask([self._filled(question) for question in questions])
 
     def _filled(self, question: Question) -> Question:
-        units = probes.unit(self.domain, *question.inputs["logits"].shape)
+        units = batches.unit(self.domain, *question.inputs["logits"].shape)
         missing = {role: unit for role, unit in units.items() if role not in question.inputs}
         return msgspec.structs.replace(question, inputs={**question.inputs, **missing}) if missing else question
 

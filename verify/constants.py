@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from lossvet.reference.types import Array
+from lossvet.verify.batches import Domain, one_hot
 from lossvet.verify.contract import Contract
 from lossvet.verify.leads import Leads
 from lossvet.verify.matching import Asked, applies
 from lossvet.verify.pipeline import Undefined, evaluate
-from lossvet.verify.probes import Domain, one_hot
 from lossvet.verify.space import GAMMA, bases
 
 RESIDUAL = 1e-9

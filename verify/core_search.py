@@ -14,11 +14,11 @@ from itertools import pairwise, product
 import numpy as np
 
 from lossvet.reference.types import Array
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.leads import Leads
 from lossvet.verify.matching import Asked, applies
 from lossvet.verify.pipeline import Undefined, Unreduced
-from lossvet.verify.probes import Domain
 from lossvet.verify.solving import grid, root, round_off
 from lossvet.verify.space import Departure, Number, bases, departures
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lossvet.reference.types import Array
-from lossvet.verify import probes
+from lossvet.verify import batches, probes
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.probes import Probe
@@ -43,7 +43,7 @@ def _once_only(session: Session, contract: Contract) -> bool:
     if not session.domain.differentiable or session.precision != "float64":
         return False
     probe = probes.weighted(session.domain)[0]
-    (asked,) = session.ask([Probe("second derivatives", probes.ask(session.domain, probe.question.inputs, "hessian"))])
+    (asked,) = session.ask([Probe("second derivatives", batches.ask(session.domain, probe.question.inputs, "hessian"))])
     if "hessian" in asked.answer.refused:
         return True
     got, meant = asked.answer.gradients.get("logits"), _along(contract, asked.answer, probe)

@@ -10,10 +10,10 @@ import numpy as np
 from lossvet.reference.types import Array
 from lossvet.verify import canonical
 from lossvet.verify.answer import Difference
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.facets import facets
 from lossvet.verify.pipeline import Undefined, evaluate
-from lossvet.verify.probes import Domain
 from lossvet.verify.sides import domain_of
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lossvet.reference.types import Array
-from lossvet.verify import probes
+from lossvet.verify import batches
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.matching import Asked
 from lossvet.verify.probes import Probe
@@ -51,7 +51,7 @@ def observed(session: Session, contract: Contract) -> dict[str, Setting]:
 def _over_nothing(session: Session, contract: Contract) -> str:
     """What the mean is where all that it divides by is 0."""
     domain = session.domain
-    given = probes.inputs(domain, "simplex", 5, 14)
+    given = batches.inputs(domain, "simplex", 5, 14)
     left_out = contract["ignored"] == "label" and contract["counted"] == "kept"
     if left_out:
         given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
@@ -64,7 +64,7 @@ def _over_nothing(session: Session, contract: Contract) -> str:
             given[role] = np.zeros_like(given[role])
     if contract["denominator"] == "argument":
         given["count"] = np.float64(0.0)
-    (asked,) = session.ask([Probe("nothing to divide by", probes.ask(domain, given), "with a denominator of 0")])
+    (asked,) = session.ask([Probe("nothing to divide by", batches.ask(domain, given), "with a denominator of 0")])
     return _kind(asked)
 
 
@@ -95,7 +95,7 @@ def _invalid(session: Session, contract: Contract) -> str:
 
 def _invalid_one(session: Session, label: int, contract: Contract) -> str:
     domain = session.domain
-    given = probes.inputs(domain, "simplex", 4, 15, plain=True)
+    given = batches.inputs(domain, "simplex", 5, 15, plain=True)
     c = given["logits"].shape[1]
     y = given["labels"].copy()
     y[1] = label if label < 0 else c
@@ -104,7 +104,7 @@ def _invalid_one(session: Session, label: int, contract: Contract) -> str:
     others[1][1], others[2][1] = c - 1, 0
     asked = session.ask(
         [
-            Probe(f"label {label} {n}", probes.ask(domain, {**given, "labels": o}))
+            Probe(f"label {label} {n}", batches.ask(domain, {**given, "labels": o}))
             for n, o in zip(names, others, strict=True)
         ]
     )
@@ -120,27 +120,28 @@ def _invalid_one(session: Session, label: int, contract: Contract) -> str:
 
 
 def _left_out(session: Session, given: Mapping[str, Any], value: Array, contract: Contract) -> str:
-    """Whether the second of four rows is left out: "zero" where it counts, "dropped" where it does not."""
+    """Whether the second row is left out: "zero" where it counts, "dropped" where it does not."""
+    n = len(given["logits"])
     if value.size > 1:
-        return "zero" if value.shape[:1] == (4,) and not np.any(value[1]) else ""
-    rows = [0, 2, 3]
+        return "zero" if value.shape[:1] == (n,) and not np.any(value[1]) else ""
+    rows = [i for i in range(n) if i != 1]
     fewer = {k: np.asarray(v)[rows] if k in ("logits", "labels", "sample_weight", "mask") else v
              for k, v in given.items()}  # fmt: skip
-    (asked,) = session.ask([Probe("without the second row", probes.ask(session.domain, fewer))])
+    (asked,) = session.ask([Probe("without the second row", batches.ask(session.domain, fewer))])
     without = asked.answer.value
     if without is None:
         return ""
     by_rows = ("batch", "elements", "weights", "nonzero_weights")  # all weights are 1 here
-    share = 0.75 if contract["denominator"] in by_rows else 1.0
+    share = len(rows) / n if contract["denominator"] in by_rows else 1.0
     if np.allclose(value, share * without, rtol=1e-9):
         return "zero"
     return "dropped" if np.allclose(value, without, rtol=1e-9) else ""
 
 
 def _all_ignored(session: Session, contract: Contract) -> str:
-    given = probes.inputs(session.domain, "simplex", 5, 14)
+    given = batches.inputs(session.domain, "simplex", 5, 14)
     given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
-    (asked,) = session.ask([Probe("everything ignored", probes.ask(session.domain, given))])
+    (asked,) = session.ask([Probe("everything ignored", batches.ask(session.domain, given))])
     kind = _kind(asked)
     if kind == "zero" and any(g is None for leaf, g in asked.answer.gradients.items() if leaf == "logits"):
         differentiable = any(one.answer.gradients.get("logits") is not None for one in session.informative())
@@ -151,10 +152,10 @@ def _all_ignored(session: Session, contract: Contract) -> str:
 
 
 def _empty(session: Session) -> str:
-    given = probes.inputs(session.domain, "simplex", 4, 16, plain=True)
+    given = batches.inputs(session.domain, "simplex", 5, 16, plain=True)
     rows = ("logits", "labels", "sample_weight", "mask")
     given = {**given, **{k: np.asarray(given[k])[:0] for k in rows if k in given}}
-    (asked,) = session.ask([Probe("an empty batch", probes.ask(session.domain, given))])
+    (asked,) = session.ask([Probe("an empty batch", batches.ask(session.domain, given))])
     kind = _kind(asked)
     return "nan" if kind == "other" else kind.replace("zero_with_nan_gradient", "zero")
 

@@ -9,12 +9,13 @@ from typing import Literal
 
 from lossvet.verify import canonical, differences
 from lossvet.verify.answer import Comparison, Identified
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.corpus_records import Pair, Record
 from lossvet.verify.facets import facets
 from lossvet.verify.matching import applies
 from lossvet.verify.pipeline import Undefined, evaluate
-from lossvet.verify.probes import Domain, fresh
+from lossvet.verify.probes import fresh
 
 Outcome = Literal["confirmed", "ambiguous", "other", "unexplained", "cannot_judge", "wrong"]
 OUTCOMES: dict[Outcome, str] = {

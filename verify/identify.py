@@ -22,10 +22,10 @@ from lossvet.verify import (
     stages_of_search,
 )
 from lossvet.verify.answer import Binding, Identified
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.leads import Leads
 from lossvet.verify.matching import Asked
-from lossvet.verify.probes import Domain
 from lossvet.verify.proving import Found
 from lossvet.verify.questions import Side
 from lossvet.verify.session import Session

@@ -13,9 +13,10 @@ from itertools import product
 import numpy as np
 
 from lossvet.verify import canonical
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.matching import Asked, roughly
-from lossvet.verify.probes import Domain, Probe
+from lossvet.verify.probes import Probe
 from lossvet.verify.solving import numbers, round_off
 from lossvet.verify.space import DENOMINATORS, Number, weightings
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.matching import ROUGH, Asked, Fit, fit
-from lossvet.verify.probes import Domain, Probe
+from lossvet.verify.probes import Probe
 from lossvet.verify.questions import Side
 
 

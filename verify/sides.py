@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lossvet.verify.answer import Binding
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.pipeline import Undefined, evaluate
-from lossvet.verify.probes import Domain
 from lossvet.verify.questions import Answer, Question, Side
 
 

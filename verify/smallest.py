@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from lossvet.verify.answer import Counterexample
+from lossvet.verify.batches import Domain, Inputs, ask, one_hot
 from lossvet.verify.direct import Parting, compared, shown
-from lossvet.verify.probes import Domain, Inputs, Probe, ask, one_hot
+from lossvet.verify.probes import Probe
 from lossvet.verify.questions import Side
 
 SIZES = ((1, 2), (2, 2), (2, 3), (3, 3))

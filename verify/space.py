@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract, Setting
-from lossvet.verify.probes import Domain
 
 Settings = Mapping[str, Setting]
 

@@ -10,10 +10,11 @@ from typing import Any
 from lossvet import adapters
 from lossvet.verify import bound, edges, loss, probes
 from lossvet.verify.answer import Identified
+from lossvet.verify.batches import Domain
 from lossvet.verify.binding import Options
 from lossvet.verify.contract import Contract, default
 from lossvet.verify.options import Options as Said
-from lossvet.verify.probes import Domain, Probe
+from lossvet.verify.probes import Probe
 from lossvet.verify.proving import FRESH
 from lossvet.verify.questions import Side
 from lossvet.verify.remote import Remote

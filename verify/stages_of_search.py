@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lossvet.verify import probes, refine
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
-from lossvet.verify.probes import Domain, Probe
+from lossvet.verify.probes import Probe
 from lossvet.verify.refine import Stage
 
 

@@ -15,31 +15,9 @@ from numpy.typing import NDArray
 from lossvet.adapters.protocol import Primitives, built, mode_of
 from lossvet.verify import calls, layouts
 from lossvet.verify.binding import Plan
-from lossvet.verify.loading import exit_words
-from lossvet.verify.questions import Answer, Question, cotangent, direction
-
-CANNOT_TRACE = ("Tracer", "traced array", "abstract value", "Abstract tracer")
-"""What an exception says after which a loss is run without tracing."""
-IN_PLACE = ("in-place operation", "in place operation")
-NOT_DIFFERENTIABLE = (
-    "is not differentiable",
-    "not implemented",
-    "No gradient defined",
-    "no gradient",
-    "not differentiable",
-)
-"""What an exception says where a loss has no derivative in an argument."""
-NO_MEMORY = (
-    "allocate memory",
-    "Unable to allocate",
-    "RESOURCE_EXHAUSTED",
-    "OOM when allocating",
-    "bad_alloc",
-    "ut of memory",
-)
-"""What an exception says where an allocation failed, whatever its type."""
-LONGEST = 400
-"""Characters of an exception's words that are kept."""
+from lossvet.verify.derived import computation
+from lossvet.verify.questions import Answer, Question, direction
+from lossvet.verify.raised import CANNOT_TRACE, IN_PLACE, described, refusal
 
 
 @dataclass
@@ -234,7 +212,9 @@ class Subject:
         """From tensors by role to outputs by name, as the mode runs it; made once."""
         key = (kind, leaves, sizes if self._sized else None)
         if key not in self._built:
-            self._built[key] = built(self.primitives, self._loss(sizes), self._outputs(kind, leaves), self.mode)
+            self._built[key] = built(
+                self.primitives, self._loss(sizes), computation(self.primitives, kind, leaves), self.mode
+            )
         return self._built[key]
 
     @property
@@ -259,34 +239,6 @@ class Subject:
     def _floats(self) -> tuple[str, ...]:
         return tuple(role for role in self.plan.roles if role != "labels" or self.plan.labels == "dense")
 
-    def _outputs(self, kind: str, leaves: tuple[str, ...]) -> Callable[[Any, Mapping[str, Any]], Mapping[str, Any]]:
-        """What is computed of a loss: a computation of `adapters.protocol`."""
-        p = self.primitives
-
-        def along(value: Any) -> Any:
-            tensor = p.put(cotangent(tuple(int(n) for n in value.shape)), p.dtype(value))
-            return getattr(tensor, "array", tensor)  # within a session's graph an array is meant, not one to be fed
-
-        def compute(loss: Any, tensors: Mapping[str, Any]) -> Mapping[str, Any]:
-            inputs = {role: tensor for role, tensor in tensors.items() if role != "direction"}
-            match kind:
-                case "value":
-                    return {"value": loss(inputs)}
-                case "hessian":
-                    product = p.hvp(loss, inputs, "logits", along, tensors["direction"])
-                    return {"value": loss(inputs), "gradient logits": product}
-                case "forward":
-                    value, tangent = p.jvp(loss, inputs, {"logits": tensors["direction"]})
-                    return {"value": value, "forward": tangent}
-                case "twice":
-                    value, first, second = p.twice(loss, inputs, leaves, along)
-                    passes = {f"first {leaf}": first.get(leaf) for leaf in leaves}
-                    return {"value": value, **passes, **{f"gradient {leaf}": second.get(leaf) for leaf in leaves}}
-            value, gradients = p.vjp(loss, inputs, leaves, along)
-            return {"value": value, **{f"gradient {leaf}": gradients.get(leaf) for leaf in leaves}}
-
-        return compute
-
     @contextlib.contextmanager
     def _watched(self) -> Iterator[None]:
         """Notes what is printed, and keeps it from whoever reads our output."""
@@ -307,22 +259,6 @@ class Subject:
 
 class _Again(Exception):
     """The question is to be asked once more, in another way."""
-
-
-def described(error: BaseException) -> str:
-    """ "TypeError: the first line of what it says"; a SystemExit with its code, a failed allocation as MemoryError."""
-    if isinstance(error, SystemExit):
-        return f"SystemExit: {exit_words(error)}"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    kind = "MemoryError" if any(w in str(error) for w in NO_MEMORY) else type(error).__name__
-    return f"{kind}: {lines[0] if lines else ''}"[:LONGEST].rstrip(": ")
-
-
-def refusal(error: BaseException) -> str:
-    """Why there is no gradient, "not differentiable: ..." where that is what the exception says."""
-    words = described(error)
-    known = any(w in str(error) for w in NOT_DIFFERENTIABLE) or isinstance(error, NotImplementedError)
-    return f"not differentiable: {words}" if known else words
 
 
 def _refusing(value: Answer, gradients: dict[str, Any], refused: dict[str, str]) -> Answer:

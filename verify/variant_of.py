@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from lossvet.reference import variants
 from lossvet.reference.types import Reduction, Variant
 from lossvet.verify.answer import Difference, Identified
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.differences import differences
-from lossvet.verify.probes import Domain
 from lossvet.verify.variants import contract
 
 BESIDE = ("gradient_labels", "gradient_weights", "precision", "zero_denominator", "side_effects")

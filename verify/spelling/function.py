@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lossvet.adapters.spelling import Dialect, dialect
+from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.facets import facets
-from lossvet.verify.probes import Domain
 from lossvet.verify.questions import ROLES
 from lossvet.verify.spelling import labels, probability, reduction, rows
 from lossvet.verify.spelling.writer import Unspellable, Writer

@@ -27,7 +27,7 @@ from lossvet.verify.options import Options as CheckOptions
 from lossvet.verify.options import SideOptions
 from lossvet.verify.probing import Bound, sample
 from lossvet.verify.questions import Question, Side
-from lossvet.verify.subject import NOT_DIFFERENTIABLE
+from lossvet.verify.raised import NOT_DIFFERENTIABLE
 from lossvet.workers.messages import Hello
 
 DTYPES = ("float32", "float64")
