@@ -8,6 +8,7 @@ convention: 0 * inf is 0.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,9 @@ class Number:
 
     def __init__(self, hi: Any, lo: Any = 0.0) -> None:
         self.hi: Array = np.asarray(hi, np.float64)
-        self.lo: Array = np.broadcast_to(np.asarray(lo, np.float64), self.hi.shape)
+        correction: Array = np.asarray(lo, np.float64)
+        same = correction.shape == self.hi.shape  # nearly always; asking costs less than np.broadcast_to
+        self.lo = correction if same else np.broadcast_to(correction, self.hi.shape)
 
     def __add__(self, other: Any) -> Number:
         b = _number(other)
@@ -93,16 +96,18 @@ class Number:
 
 
 def exp(x: Number) -> Number:
-    """e^x to about 100 bits: x is cut to |r| < log(2) / 512, the series of e^r - 1 summed, squared back nine times."""
+    """e^x to about 100 bits: x is cut to |r| < log(2) / 512, the series of e^r - 1 summed, squared back nine times.
+
+    Where t is e^r - 1, e^2r - 1 is t (t + 2).
+    """
     k = np.rint(np.clip(x.hi, -800.0, 800.0) / _LOG2[0])
     r = (x - Number(k) * Number(*_LOG2)) * 2.0**-9
-    term, total = r, r
-    for n in range(2, 12):
-        term = term * r / float(n)
-        total = total + term
+    series = _INVERSE_FACTORIALS[-1] * r
+    for coefficient in _INVERSE_FACTORIALS[-2::-1]:
+        series = (series + coefficient) * r
     for _ in range(9):
-        total = total * 2.0 + total * total
-    power = total + 1.0
+        series = series * (series + 2.0)
+    power = series + 1.0
     with np.errstate(over="ignore", under="ignore"):
         hi, lo = np.ldexp(power.hi, k.astype(int)), np.ldexp(power.lo, k.astype(int))
         plain = np.exp(x.hi)
@@ -161,3 +166,6 @@ def _two_product(a: Any, b: Any) -> tuple[Any, Any]:
 
 def _clean(hi: Any, lo: Any) -> Number:
     return Number(hi, np.where(np.isfinite(hi) & np.isfinite(lo), lo, 0.0))
+
+
+_INVERSE_FACTORIALS = tuple(_ratio(1, math.factorial(n)) for n in range(1, 12))
