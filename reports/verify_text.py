@@ -82,10 +82,10 @@ def _contracts(out: Page, found: Comparison) -> None:
     made = columns(body if listed else [], left=4)
     if made and max(map(len, made)) + 3 > out.width:
         for facet, a, b in listed:
-            out.labelled(facet, a if a == b else f"{a} in old, {b} in new")
+            out.labelled(facet, a if a == b else f"{a} in old, {b} in new", column=FACET)
     else:
         out.raw(made, indent=3)
-    out.say(f"{'otherwise ' if listed else 'both are '}{DEFAULT}", indent=3)
+    out.say(f"{'otherwise as ' if listed else 'both are '}{DEFAULT}", indent=3)
 
 
 def _hedge(side: Identified) -> str:
@@ -206,5 +206,5 @@ def _contract(out: Page, contract: Contract) -> None:
         out.labelled("" if t.facet == before else t.facet, words, column=FACET)
         before = t.facet
     out.labelled(
-        "otherwise" if before else "", f"{'' if before else 'The loss is '}{DEFAULT}.", column=FACET if before else 0
+        "otherwise" if before else "", f"{'As ' if before else 'The loss is '}{DEFAULT}.", column=FACET if before else 0
     )

@@ -81,8 +81,8 @@ def weights(domain: Domain, n: int, c: int, seed: int, y: NDArray[np.int64]) -> 
     """Unequal weights for every role that the domain has, none of them 0, none summing to 1 or to C."""
     rng = np.random.default_rng([seed, n, c, 11])
     made: Inputs = {
-        "class_weight": np.array([0.5, 2.0, 3.25, 1.25, 4.5, 0.75, 2.5, 1.75])[:c] + seed / 8,
-        "pos_weight": np.array([3.0, 0.5, 2.25, 1.5, 0.75, 2.0, 4.0, 1.25])[:c] + seed / 8,
+        "class_weight": np.resize([0.5, 2.0, 3.25, 1.25, 4.5, 0.75, 2.5, 1.75], c) + seed / 8,
+        "pos_weight": np.resize([3.0, 0.5, 2.25, 1.5, 0.75, 2.0, 4.0, 1.25], c) + seed / 8,
         "binary_weights": np.array([0.75, 2.5]) + seed / 8,
         "cost_matrix": (rng.integers(4, 200, (c, c)) / 64.0) * (1 - np.eye(c)) + np.diag(rng.integers(1, 40, c) / 64.0),
         "sample_weight": rng.integers(16, 192, n) / 64.0,

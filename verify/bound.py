@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from lossvet.verify.answer import Binding, Identified
 from lossvet.verify.batches import Domain
 from lossvet.verify.identify import identify
@@ -34,7 +36,10 @@ def domain(binding: Binding, differentiable: bool) -> Domain:
 def identify_bound(
     sides: Sequence[tuple[Side, Binding]], *, spec: str, framework: str, version: str, differentiable: bool = True
 ) -> tuple[Identified, int]:
-    """The first binding that is confirmed, else the first that is ambiguous, else the first; and which one it was."""
+    """The first binding that is confirmed, else the first that is ambiguous, else the first; and which one it was.
+
+    One that leaves an argument out answers for no other: what the argument does is part of the meaning.
+    """
     found: list[Identified] = []
     for side, binding in sides[:MOST]:
         one = identify(
@@ -52,7 +57,24 @@ def identify_bound(
         (i for i in range(len(found)) if found[0].status == "cannot_judge" or _alike(found[0], found[i])),
         key=lambda i: (STATUSES.index(found[i].status), _swapped(found[i])),
     )
-    return found[best], best
+    given = next((i for i in range(best) if _leaves_out(found[best], found[i])), best)
+    if given == best:
+        return found[best], best
+    left_out = ", ".join(f"{name}=None" for name in _more(found[best], found[given]))
+    reason = f"{found[given].reason}; what it is without, --init '{left_out}' tells"
+    return msgspec.structs.replace(found[given], reason=reason), given
+
+
+def _leaves_out(best: Identified, other: Identified) -> bool:
+    """Whether the other binding gives all that the best one does, and more."""
+    return other.status == "unexplained" and bool(_more(best, other)) and not _more(other, best)
+
+
+def _more(one: Identified, other: Identified) -> list[str]:
+    """The parameters that the other binding gives and the one does not."""
+    assert one.binding is not None
+    assert other.binding is not None
+    return [name for name in other.binding.roles.values() if name not in one.binding.roles.values()]
 
 
 def _alike(first: Identified, other: Identified) -> bool:

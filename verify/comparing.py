@@ -193,6 +193,7 @@ def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
         *_ignored_labels(source, target, shared),
         *(probe for kind in sorted(str(k) for k in kinds) for probe in probes.far(shared, kind)),
         *probes.fresh(shared, FRESH, SEED),
+        *probes.crowded(shared),
     ]
     contracts = [c for k in (source, target) if (c := k.identified.contract) is not None]
     probable = any(c["input"] == "probabilities" for c in contracts)
@@ -229,8 +230,13 @@ def _parts_at(unequal: list[Parting]) -> str:
 
 
 def _not_checked(source: Known, target: Known, shared: Domain) -> tuple[str, ...]:
-    found = [f"old: {words}" for words in source.identified.not_checked]
-    found += [f"new: {words}" for words in target.identified.not_checked]
+    sides = (("old", source), ("new", target))
+    found = [
+        f"{name}: {words}"
+        for name, one in sides
+        for words in one.identified.not_checked
+        if words not in edges.NEVER_CHECKED
+    ]
     for one, name in ((source, "old"), (target, "new")):
         only = [role for role in one.domain.weights() if role not in shared.roles]
         if only:
@@ -238,7 +244,7 @@ def _not_checked(source: Known, target: Known, shared: Domain) -> tuple[str, ...
     if shared.labels == "sparse" and "dense" in (source.domain.labels, target.domain.labels):
         found.append("soft labels: one of the two takes classes only")
     dtypes = {one.dtype or one.domain.dtype for one in (source, target)}
-    found += [f"dtypes other than {' and '.join(sorted(dtypes))}", "shapes other than [N, C]"]
+    found += [*edges.NEVER_CHECKED, f"dtypes other than {' and '.join(sorted(dtypes))}", "shapes other than [N, C]"]
     return tuple(found)
 
 

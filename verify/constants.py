@@ -18,6 +18,9 @@ from lossvet.verify.space import GAMMA, bases
 RESIDUAL = 1e-9
 """How far, relative to the results, a solution may be from explaining them."""
 
+WRITTEN = 99
+"""Weights of which only the ratios show were probably written so that one of them is at most so many units."""
+
 
 def contracts(domain: Domain, asked: Sequence[Asked], leads: Leads) -> Iterator[Contract]:
     """Every plain or focal loss with weights by label that explains the results, whatever it is divided by."""
@@ -91,7 +94,8 @@ def _parts(core: Contract, one: Asked) -> tuple[Array, Array, int] | None:
 
 def _named(core: Contract, denominator: str, found: Array) -> Contract:
     if denominator == "weights":  # only their ratios matter: as they were probably written
-        found = next((scaled for scaled in (found / w for w in found if w > 1e-9) if _short(scaled)), found)
+        scales = ((count / w) for w in found if w > 1e-9 for count in range(1, WRITTEN + 1))
+        found = next((found * scale for scale in scales if _short(found * scale)), found)
     rounded = tuple(_as_written(w) if abs(w) > 1e-12 else 0.0 for w in found)
     weighting = "both_sides" if core["family"] == "sigmoid" else "class_weight"
     if np.ptp(found) < 1e-9:

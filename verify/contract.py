@@ -108,7 +108,13 @@ def _ratios(constants: tuple[str, ...] | tuple[float, ...]) -> tuple[float, ...]
     """Weights up to the scale that a mean by weights does not show: the smallest one is 1."""
     weights = [float(w) for w in constants]
     least = min((w for w in weights if w > 0), default=1.0)
-    return tuple(w if least == 1 else float(f"{w / least:.12g}") for w in weights)
+    return tuple(w if least == 1 else _short(w / least) for w in weights)
+
+
+def _short(ratio: float) -> float:
+    """A ratio of weights without its own rounding, where twelve digits say it."""
+    short = float(f"{ratio:.12g}")
+    return short if abs(short - ratio) <= 2.0**-51 * abs(ratio) else ratio
 
 
 @cache

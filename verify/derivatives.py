@@ -28,9 +28,20 @@ def observed(session: Session, contract: Contract) -> dict[str, Setting]:
     for facet, leaves in (("gradient_labels", ("labels",)), ("gradient_weights", WEIGHTS)):
         if contract[facet] == "stopped" and _refused(session, leaves):
             found[facet] = "not_differentiable"
-    if contract["upstream"] == "exact" and contract["gradient_logits"] == "exact" and _once_only(session, contract):
+    if contract["upstream"] != "exact" or contract["gradient_logits"] != "exact":
+        return found
+    if _always_refused(session):
+        found["upstream"] = "none"
+    elif _once_only(session, contract):
         found["upstream"] = "once_only"
     return found
+
+
+def _always_refused(session: Session) -> bool:
+    """Whether no backward pass ever gave a gradient in the logits, each that was asked for having raised."""
+    answers = [one.answer for one in session.informative()]
+    refused = [answer for answer in answers if "logits" in answer.refused]
+    return bool(refused) and all(answer.gradients.get("logits") is None for answer in answers)
 
 
 def _refused(session: Session, leaves: tuple[str, ...]) -> bool:

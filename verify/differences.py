@@ -16,6 +16,9 @@ from lossvet.verify.facets import facets
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.sides import domain_of
 
+LAST_CLASS = 100
+"""A label beyond this is too large for any class: 255 is one that people ignore."""
+
 
 def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Difference, ...]:
     """The facets in which the contracts differ on what both sides can be asked, in the order in which they are told.
@@ -32,17 +35,37 @@ def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Dif
                 continue
         elif not _shows(source, target, name, domain) and not (name == "weighting" and _apart(source, target, domain)):
             continue
-        found.append(_told(source, target, name, edge=name == "ignored" and _refused(source, target)))
+        found.append(_told(source, target, name, edge=_at_an_edge(source, target, name)))
     return tuple(found)
 
 
+def _at_an_edge(source: Contract, target: Contract, name: str) -> bool:
+    """Whether the facet tells only of inputs that one side refuses, or that have no rows."""
+    if name == "zero_denominator":
+        return all(_by_all_rows(contract) for contract in (source, target))
+    return name in ("ignored", "counted") and _refused(source, target)
+
+
+def _by_all_rows(contract: Contract) -> bool:
+    """Whether nothing but an empty batch leaves the mean without anything to divide by."""
+    left_out = contract["ignored"] != "none" and contract["counted"] == "kept"
+    return contract["denominator"] in ("batch", "elements") and not left_out
+
+
 def _refused(source: Contract, target: Contract) -> bool:
-    """Whether the label that one of the two leaves out is one that the other refuses: nobody trains on it unawares."""
-    for one, other in ((source, target), (target, source)):
-        if one["ignored"] == "label" and other["ignored"] == "none":
-            label = f"{one.number('ignored_label'):g}: raises"
-            return label in str(other["invalid_label"]).split(", ")
-    return False
+    """Whether they part only on labels that one of the two refuses: nobody trains on these unawares."""
+    labels = {one.number("ignored_label") for one in (source, target) if one["ignored"] == "label"}
+    outcomes = [{_outcome(one, label) for one in (source, target)} for label in labels]
+    return bool(labels) and all(len(both) == 1 or "raises" in both for both in outcomes)
+
+
+def _outcome(contract: Contract, label: float) -> str:
+    """What is done with a row of this label, in the words of `invalid_label`; "" for a class, and for what is not
+    known."""
+    if contract["ignored"] == "label" and contract.number("ignored_label") == label:
+        return "dropped" if contract["counted"] == "kept" else "zero"
+    told = dict(part.split(": ") for part in str(contract["invalid_label"]).split(", ") if ": " in part)
+    return told.get(f"{label:g}", told.get("too large", "") if label > LAST_CLASS else "")
 
 
 def _apart(source: Contract, target: Contract, domain: Domain) -> bool:

@@ -95,7 +95,7 @@ def parting(probe: Probe, source: Answer, target: Answer, source_moved: Answer, 
                 continue  # a gradient that one side does not have is a facet of the records, and no number
             a_moved, b_moved = source_moved.gradients.get(leaf), target_moved.gradients.get(leaf)
             found.append(_output(f"gradient/{leaf}", a, b, a_moved, b_moved, u, size))
-    ratio, output = max(found)
+    ratio, output = found[0] if found[0][0] > 1 else max(found)
     return Parting(probe, source, target, ratio, output)
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from lossvet.reference.types import Array
 from lossvet.verify import batches
 from lossvet.verify.contract import Contract, Setting
-from lossvet.verify.matching import Asked
-from lossvet.verify.probes import Probe
+from lossvet.verify.matching import Asked, applies
+from lossvet.verify.pipeline import Undefined, evaluate
+from lossvet.verify.probes import ROWS, STRANGE, WEIGHTS, Probe
 
 if TYPE_CHECKING:
     from lossvet.verify.session import Session
@@ -49,21 +50,20 @@ def observed(session: Session, contract: Contract) -> dict[str, Setting]:
 
 
 def _over_nothing(session: Session, contract: Contract) -> str:
-    """What the mean is where all that it divides by is 0."""
+    """What the mean is where all that it divides by is 0: weights, else rows that count, else all rows."""
     domain = session.domain
     given = batches.inputs(domain, "simplex", 5, 14)
-    left_out = contract["ignored"] == "label" and contract["counted"] == "kept"
-    if left_out:
+    if contract["denominator"] == "argument":
+        given["count"] = np.float64(0.0)
+    elif domain.weights() and contract["denominator"] not in ("batch", "elements"):
+        for role in domain.weights():
+            given[role] = np.zeros_like(given[role])
+    elif contract["ignored"] == "label" and contract["counted"] == "kept":
         given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
-    elif contract["denominator"] in ("batch", "elements") or not domain.weights():
+    else:
         n = 1 if contract["label_shift"] == "next_token" else 0
         rows = ("logits", "labels", "sample_weight", "mask")
         given = {role: a[:n] if role in rows else a for role, a in given.items()}
-    elif contract["denominator"] != "argument":
-        for role in domain.weights():
-            given[role] = np.zeros_like(given[role])
-    if contract["denominator"] == "argument":
-        given["count"] = np.float64(0.0)
     (asked,) = session.ask([Probe("nothing to divide by", batches.ask(domain, given), "with a denominator of 0")])
     return _kind(asked)
 
@@ -85,20 +85,24 @@ def _kind(asked: Asked) -> str:
 def _invalid(session: Session, contract: Contract) -> str:
     """What three labels do that are no class: too large, -1 and -100."""
     words = []
-    for name, label in (("too large", 0), ("-1", -1), ("-100", -100)):
-        if contract["ignored"] == "label" and label == contract.number("ignored_label"):
+    ignored = int(contract.number("ignored_label")) if contract["ignored"] == "label" else None
+    for name, label in (("too large", None), ("-1", -1), ("-100", -100)):
+        if label is not None and label == ignored:
             words.append(f"{name}: {'dropped' if contract['counted'] == 'kept' else 'zero'}")
-            continue
-        words.append(f"{name}: {_invalid_one(session, label, contract)}")
+        else:
+            words.append(f"{name}: {_invalid_one(session, label, contract, ignored)}")
     return ", ".join(words)
 
 
-def _invalid_one(session: Session, label: int, contract: Contract) -> str:
+def _invalid_one(session: Session, label: int | None, contract: Contract, ignored: int | None) -> str:
+    """What one label does; None is one too large. No other row has the label that is ignored."""
     domain = session.domain
     given = batches.inputs(domain, "simplex", 5, 15, plain=True)
     c = given["logits"].shape[1]
     y = given["labels"].copy()
-    y[1] = label if label < 0 else c
+    y[y == ignored] = c - 1 if ignored != c - 1 else 0
+    y[1] = c if label is None else label
+    given["labels"] = y
     names = ("invalid", "as the last", "as the first")
     others = [y.copy(), y.copy(), y.copy()]
     others[1][1], others[2][1] = c - 1, 0
@@ -113,8 +117,9 @@ def _invalid_one(session: Session, label: int, contract: Contract) -> str:
         return "raises"
     if np.isnan(answer.value).any():
         return "nan"
-    for one, word in ((asked[1], "wraps" if label < 0 else "clamped"), (asked[2], "as_class_zero")):
-        if one.answer.value is not None and np.allclose(one.answer.value, answer.value, rtol=1e-9):
+    classes = ((asked[1], c - 1, "clamped" if label is None else "wraps"), (asked[2], 0, "as_class_zero"))
+    for one, known, word in classes:
+        if known != ignored and one.answer.value is not None and np.allclose(one.answer.value, answer.value, rtol=1e-9):
             return word
     return _left_out(session, given, answer.value, contract) or "finite_wrong"
 
@@ -160,9 +165,16 @@ def _empty(session: Session) -> str:
     return "nan" if kind == "other" else kind.replace("zero_with_nan_gradient", "zero")
 
 
+NEVER_CHECKED = (
+    f"batches of more than {ROWS} rows, weights beyond {WEIGHTS[1]:.0f}",
+    f"labels to leave out other than {', '.join(map(str, (*STRANGE, 0)))}",
+)
+"""What no loss is asked with, in words."""
+
+
 def not_checked(session: Session) -> tuple[str, ...]:
     """What no answer covers, in words."""
-    found = []
+    found = list(NEVER_CHECKED)
     if not session.domain.differentiable:
         found.append("gradients: the framework has none")
     raised = {one.probe.shows or one.probe.name: one.answer.error for one in session.asked if one.answer.error}
@@ -170,6 +182,21 @@ def not_checked(session: Session) -> tuple[str, ...]:
         f"inputs {shows}: it raises {error.splitlines()[0][:100]}" for shows, error in raised.items() if "soft" in shows
     ]
     return tuple(found)
+
+
+def not_a_number(session: Session, contract: Contract) -> tuple[str, ...]:
+    """A warning where the side gave NaN throughout and the contract, which it explains elsewhere, has numbers."""
+    for one in session.asked:
+        value = one.answer.value
+        if value is None or not value.size or one.answer.answered or not applies(contract, one.probe.question.inputs):
+            continue
+        try:
+            meant = evaluate(contract, one.probe.question.inputs).value
+        except Undefined:
+            continue
+        if np.isfinite(meant).all():
+            return (f"gives NaN {one.probe.shows}",)
+    return ()
 
 
 def side_effects(notes: Iterable[str]) -> str:

@@ -67,13 +67,15 @@ def identify(
         learnt=tuple(learnt),
         needed=found.needed,
         not_checked=edges.not_checked(session),
-        warnings=edges.warnings(session),
+        warnings=edges.warnings(session) + (edges.not_a_number(session, candidates[0]) if candidates else ()),
         reason=found.reason,
     )
 
 
 def _swallowed(session: Session, contract: Contract) -> bool:
     """Whether weights are taken and not used."""
+    if "after_mean" in contract.weighting:
+        return False  # whatever weights there are multiply the mean
     unused = set(session.domain.weights()) - set(domain_of(contract).roles)
     return bool(unused) and contract["arguments"] == "as_named"
 

@@ -1,4 +1,4 @@
-"""The text of --source-init: arguments as they would be written in a call, read and never evaluated."""
+"""The text of --init: arguments as they would be written in a call, read and never evaluated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lossvet.verify.sources import SourceError, near
 
 EXPECTED = "expected literals and @roles, as in 'weight=@class_weight, reduction=\"sum\"'"
 ANY_WEIGHT = "weights"
-"""Weights of a kind that is to be found out: what a caller may say for a role, after the @ and in --source-bind."""
+"""Weights of a kind that is to be found out: what a caller may say for a role, after the @ and in --bind."""
 IGNORE_INDEX = "ignore_index"
 """After the @: the label that is left out, which is -100."""
 

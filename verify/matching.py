@@ -150,7 +150,7 @@ def fit(contract: Contract, asked: Asked, gradients: bool = True, dtype: str = "
     assert got is not None
     assert meant.bound is not None
     found = [Fit(_ratio(got, meant.value, meant.bound), "loss")]
-    if not np.isfinite(meant.value).all():
+    if not np.isfinite(meant.value).all() or not found[0].fits:
         return found[0]  # where the result is infinite or undefined, its gradient is a convention
     for leaf in leaves:
         got_gradient, expected = spared(contract, asked, leaf, answer.gradients[leaf], meant.gradients.get(leaf))

@@ -87,13 +87,14 @@ def unbound(shape: Shape, why: str = "") -> SourceError:
     return SourceError(
         "binding",
         f"{shape.text()} cannot be called as a loss{f': {why}' if why else ''}. Its parameters, and what their names "
-        f"suggest: {says}. Say what they are by --source-bind ROLE=PARAMETER (as in logits=prediction), give other "
-        "arguments by --source-init 'gamma=2.0', and add --labels dense or sparse or --classes N if it takes no others",
+        f"suggest: {says}. Say what they are by --bind ROLE=PARAMETER (as in logits=prediction), give other arguments "
+        "by --init 'gamma=2.0', and add --labels dense or sparse or --classes N if it takes no others; of verify these "
+        "options begin with --source- or --target-, for OLD or NEW",
     )
 
 
 def _given(shape: Shape, options: Options) -> tuple[Shape, dict[str, Argument]]:
-    """What --source-bind says, by parameter; the shape, with the parameters of **kwargs that it names."""
+    """What --bind says, by parameter; the shape, with the parameters of **kwargs that it names."""
     found: dict[str, Argument] = {}
     for said, parameter in options.bind.items():
         shape = _with(shape, parameter, "binding")

@@ -125,6 +125,26 @@ def fresh(domain: Domain, count: int, seed: int) -> list[Probe]:
     return found
 
 
+ROWS, CLASSES = 73, 20
+"""Of the largest probe: what is done to the hardest eight rows, in chunks or with the ten likeliest classes shows."""
+WEIGHTS = 2.0**-10, 2.0**10
+"""The least and the largest weight of the largest probe: what is done to weights beyond some number shows."""
+
+
+def crowded(domain: Domain) -> list[Probe]:
+    """Many rows, many classes and weights far apart."""
+    found = []
+    for seed, kind in ((23, "logits"), (24, "simplex")):
+        given = inputs(domain, kind, ROWS, seed, c=domain.classes or (1 if domain.one_column else CLASSES))
+        rng, (least, most) = np.random.default_rng(seed), np.log2(WEIGHTS).astype(int)
+        for role in ("class_weight", "pos_weight", "binary_weights", "sample_weight"):
+            if role in given:
+                given[role] = np.asarray(2.0 ** rng.integers(least, most + 1, np.shape(given[role])))
+        c = given["logits"].shape[1]
+        found.append(Probe(f"fresh and crowded, {kind}", ask(domain, given), f"with {ROWS} rows of {c} classes"))
+    return found
+
+
 def shifted(domain: Domain) -> list[Probe]:
     """Logits, and the same with a constant added to every row."""
     plain = core(domain)[2]
@@ -183,12 +203,16 @@ def _extreme(kind: str, c: int, y: int, gap: float, likely: bool) -> NDArray[np.
     return row
 
 
+STRANGE = (-100, -1, 255)
+"""Labels that are no class, by which rows are left out."""
+
+
 def strange_labels(domain: Domain) -> list[Probe]:
     """Labels that are no class, and are often those of rows to leave out."""
     if domain.labels != "sparse":
         return []
     found = []
-    for label in (-100, -1, 255):
+    for label in STRANGE:
         given = inputs(domain, "simplex", 5, 13)
         y = given["labels"].copy()
         y[[1, 3]] = label

@@ -52,12 +52,15 @@ def proven(session: Session, candidates: list[Contract], seed: int) -> Found:
         return unexplained(session, candidates)
     if session.precision != session.domain.dtype:
         exact = [c.with_(precision=_computed_in(session)) for c in exact]
-    fresh = [one for one in session.ask(probes.fresh(session.domain, FRESH, seed)) if one.answer.answered]
+    wanted = [*probes.fresh(session.domain, FRESH, seed), *probes.crowded(session.domain)]
+    fresh = [one for one in session.ask(wanted) if one.answer.answered]
     held = [c for c in exact if session.explains(c, fresh)]
     if not held:
         return unexplained(session, exact)
     if len(fresh) < FRESH // 4:
-        return Found("cannot_judge", reason=f"{len(fresh)} of {FRESH} fresh probes were answered; the others raised")
+        return Found(
+            "cannot_judge", reason=f"{len(fresh)} of {len(wanted)} fresh probes were answered; the others raised"
+        )
     meanings, needed = canonical.meanings(held, session.domain)
     largest = max((session.fit(meanings[0], one).ratio for one in (*tried, *fresh)), default=0.0)
     status: Status = "confirmed" if len(meanings) == 1 else "ambiguous"

@@ -6,8 +6,8 @@ the stage knows take its place: they change few facets, and those which the stag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -44,8 +44,6 @@ class Stage:
     """Whether gradients have to be explained as well, roughly."""
     last: Alternatives | None = None
     """What is tried where none of these explains the answers: it says less."""
-    otherwise: Mapping[str, Setting] = field(default_factory=dict)
-    """What is said of a candidate that no alternative can save on the new probes alone."""
     fewest: bool = False
     """Whether only alternatives with the fewest departures are kept: the others say less, and so explain more."""
     prefer: bool = False
@@ -60,7 +58,7 @@ def refined(
         if alternatives is not None and (found := _replaced(domain, candidates, stage, alternatives, new, before)):
             # what leaves elements open explains more by saying less: it counts only where nothing else explains them
             return [contract for contract in found if not canonical.leaves_open(contract)] or found
-    return [candidate.with_(stage.otherwise) for candidate in candidates] if stage.otherwise else []
+    return []
 
 
 def _replaced(
@@ -125,6 +123,13 @@ def clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[
             yield contract.with_(clip=kind, clip_epsilon=value)
 
 
+def naive_logarithm(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """A logarithm that is finite on moderate logits only: told where a result is infinite or NaN, of nothing less."""
+    values = [one.answer.value for one in new if one.answer.value is not None]
+    if not all(np.isfinite(value).all() for value in values):
+        yield contract.with_(log="broken_max")
+
+
 def soft_labels(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """What only labels that are no classes can show."""
     weighting = set(contract.weighting)
@@ -171,6 +176,8 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
     into_labels = [g for one in new if (g := one.answer.gradients.get("labels")) is not None]
     if contract["family"] == "softmax" and not all(np.isfinite(g).all() for g in into_labels):
         choices["offset"] = (contract.value("offset"), "label_entropy")  # whose derivative is infinite at 0
+    if contract["modulation"] != "none":
+        choices["gradient_logits"] = (*choices["gradient_logits"], "factor_stopped")
     if contract["weights_from"] == "prediction":
         choices["gradient_logits"] = ("through_weights", "exact", "stopped")
     if contract["label_mixing"] == "other":
@@ -183,8 +190,12 @@ def gradients(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Itera
 
 def hard_labels_alone(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """What explains hard labels, and says nothing of others nor of the gradient in labels."""
-    if domain.labels == "dense":
-        yield from gradients(domain, contract.with_(label_mixing="other"), new)
+    if domain.labels != "dense":
+        return
+    told = contract.with_(label_mixing="other")
+    if "pos_weight_on_hard_labels" in told.weighting:  # which is told by labels that are not
+        told = told.with_(weighting=tuple(set(told.weighting) - {"pos_weight_on_hard_labels"} | {"pos_weight"}))
+    yield from gradients(domain, told, new)
 
 
 def ignored(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:

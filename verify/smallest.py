@@ -36,9 +36,8 @@ def counterexample(
         if shown_by_loss:
             return counted(_simplified(source, target, domain, shown_by_loss[0], shows))
         gradient_only = gradient_only or next(iter(partings), None)
-    return counted(
-        _simplified(source, target, domain, gradient_only if gradient_only and found.output != "loss" else found, shows)
-    )
+    known = gradient_only if gradient_only and found.output != "loss" else found
+    return counted(_simplified(source, target, domain, _fewer(source, target, domain, known, shows), shows))
 
 
 def _finite(p: Parting) -> bool:
@@ -101,6 +100,39 @@ def _weights(n: int, c: int) -> dict[str, Any]:
         "mask": np.array([1.0, 0.0, 1.0])[:n],
         "count": np.asarray(2.0),
     }
+
+
+def _fewer(source: Side, target: Side, domain: Domain, found: Parting, shows: Shows) -> Parting:
+    """With the first 1, 2, 4... rows alone, and no classes but theirs, where the sides still part on these."""
+    rows = len(found.probe.question.inputs["logits"])
+    counts = [2**k for k in range(rows.bit_length()) if 2**k < rows]
+    candidates = [
+        Probe(f"{n} rows", ask(domain, given))
+        for n in counts
+        for given in cut(domain, found.probe.question.inputs, n)
+        if shows(given)
+    ]
+    partings = compared(source, target, candidates) if rows > SIZES[-1][0] else []
+    return next((p for p in partings if p.informative and not p.equal and clear(p)), found)
+
+
+def cut(domain: Domain, inputs: Inputs, n: int) -> Iterator[Inputs]:
+    """The first n rows: with the classes that their labels name alone, where any number will do, then with all."""
+    rows = ("logits", "labels", "sample_weight", "mask")
+    first = {role: np.asarray(a)[:n] if role in rows else a for role, a in inputs.items()}
+    y, c = first["labels"], first["logits"].shape[1]
+    named = np.unique(y if y.ndim == 1 else np.flatnonzero(y.any(0)))
+    if domain.classes is None and not domain.one_column and 2 <= len(named) < c:
+        fewer = dict(first)
+        for role, array in first.items():
+            if role == "labels" and y.ndim == 1:
+                fewer[role] = np.searchsorted(named, y)
+            elif role == "cost_matrix":
+                fewer[role] = array[np.ix_(named, named)]
+            elif role not in ("sample_weight", "mask", "binary_weights", "count") and np.ndim(array):
+                fewer[role] = array[..., named]
+        yield fewer
+    yield first
 
 
 def _simplified(source: Side, target: Side, domain: Domain, found: Parting, shows: Shows) -> Parting:

@@ -98,7 +98,7 @@ def verified(spelled: Spelled, contract: Contract, domain: Domain, side: Side) -
 def _kept(contract: Contract) -> Contract:
     """What the code is to mean: without what nobody would write on purpose."""
     return contract.with_(
-        {name: default(name) for name in NOT_KEPT if contract[name] not in (default(name), "stopped")}
+        {name: default(name) for name in NOT_KEPT if contract[name] not in (default(name), "stopped", "factor_stopped")}
     )
 
 

@@ -49,7 +49,7 @@ STAGES = (
         fewest=True,
         last=refine.hard_labels_alone,
     ),
-    Stage("far logits", _far, refine.clips, otherwise={"log": "broken_max"}),
+    Stage("far logits", _far, refine.clips, last=refine.naive_logarithm),
     Stage(
         "labels that are no class", lambda d, c: probes.strange_labels(d), refine.ignored, gradients=True, prefer=True
     ),

@@ -28,6 +28,16 @@ FACET = Facet(
             change="Detach the logits: `loss(x.detach(), y)`.",
         ),
         Value(
+            name="factor_stopped",
+            says="stops the gradient in the modulating factor, which counts as a constant there",
+            training=(
+                "Rows that are predicted well fade as in the focal loss, and none is pushed further for lowering its "
+                "factor: the gradient of a row is the factor times p - t. The focal loss pushes rows of middling "
+                "confidence harder; beyond that the model learns the same."
+            ),
+            change="Detach the factor alone: `((1 - p_y) ** gamma).detach() * loss`.",
+        ),
+        Value(
             name="through_weights",
             says="lets the gradient pass through weights that depend on the predictions",
             training=(

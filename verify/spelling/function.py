@@ -15,7 +15,7 @@ from lossvet.verify.spelling import labels, probability, reduction, rows
 from lossvet.verify.spelling.writer import Unspellable, Writer
 
 ONLY = {
-    "gradient_logits": ("exact", "stopped", "normalised_labels_only", "wrong_at_zero", "filtered"),
+    "gradient_logits": ("exact", "stopped", "factor_stopped", "normalised_labels_only", "wrong_at_zero", "filtered"),
     "broadcast": ("aligned", "outer"),
     "ignored": ("none", "label"),
     "upstream": ("exact",),

@@ -64,7 +64,12 @@ def _focal(w: Writer) -> str:
     q = "(1 - p)" if by_p else f"(-{w.op('expm1', x='log_p')})"
     if by_p and w.sparse and c["smoothing"] == "none":
         q = f"(1 - {w.op('pick', x='p', y='labels')})"
-    return f"{q} ** {c.number('gamma')!r}"
+    return _factor(w, f"{q} ** {c.number('gamma')!r}")
+
+
+def _factor(w: Writer, power: str) -> str:
+    """The modulating factor, as a constant where the contract stops its gradient."""
+    return w.op("stop", x=power) if w.contract["gradient_logits"] == "factor_stopped" else power
 
 
 def _log_complement(w: Writer) -> str:
@@ -81,7 +86,8 @@ def _binary(w: Writer) -> str:
     c, t = w.contract, labels.smoothed(w)
     positive, negative = f"{t} * log_p", f"(1 - {t}) * log_q"
     if c["modulation"] == "focal":
-        positive, negative = (f"{x} ** {c.number('gamma')!r} * {y}" for x, y in (("q", positive), ("p", negative)))
+        of_positives, of_negatives = (_factor(w, f"{x} ** {c.number('gamma')!r}") for x in ("q", "p"))
+        positive, negative = f"{of_positives} * {positive}", f"{of_negatives} * {negative}"
     if "pos_weight" in c.weighting:
         positive = f"{weights.of_positives(w)} * {positive}"
     if "neg_weight" in c.weighting:

@@ -12,8 +12,8 @@ from lossvet.verify.tape import Node
 def apply(batch: Batch) -> None:
     """Sets p, log_p and, of a sigmoid, log_q."""
     x = _mapped(batch, batch.x)
-    if batch.contract["gradient_logits"] == "stopped" and batch.contract["modulation"] == "none":
-        x = x.stopped()  # of a focal loss it is the modulating factor that is stopped
+    if batch.contract["gradient_logits"] == "stopped":
+        x = x.stopped()
     batch.mapped = x
     if batch.binary:
         _sigmoid(batch, x)

@@ -70,7 +70,7 @@ def _log_complement(batch: Batch) -> Node:
 def _factor(batch: Batch, p: Node) -> Node:
     """The modulating factor of a focal loss, p^gamma."""
     found = p.power(batch.contract.number("gamma"))
-    return found.stopped() if batch.contract["gradient_logits"] == "stopped" else found
+    return found.stopped() if batch.contract["gradient_logits"] == "factor_stopped" else found
 
 
 def _binary(batch: Batch) -> Node:
