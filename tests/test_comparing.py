@@ -67,6 +67,32 @@ def odder(x, y):
     return odd(x, y) + 0.001 * np.sin(x).sum()
 
 
+def by_rows(logits, labels):
+    assert ((labels >= 0) & (labels < logits.shape[1])).all()
+    return -log_softmax(logits)[np.arange(len(labels)), labels].mean()
+
+
+def counting_ignored(logits, labels):
+    assert (labels[labels != -100] >= 0).all()
+    kept = labels != -100
+    return -(kept * log_softmax(logits)[np.arange(len(labels)), np.where(kept, labels, 0)]).mean()
+
+
+def at_least_one_row(logits, labels):
+    assert ((labels >= 0) & (labels < logits.shape[1])).all()
+    return -log_softmax(logits)[np.arange(len(labels)), labels].sum() / max(len(labels), 1)
+
+
+def leaving_out_negatives(logits, labels):
+    kept = labels >= 0
+    return by_rows(logits[kept], labels[kept])
+
+
+def leaving_out_minus_one(logits, labels):
+    kept = labels != -1
+    return by_rows(logits[kept], labels[kept])
+
+
 def dead(logits, labels):
     return 1.25
 
@@ -111,6 +137,25 @@ def test_another_denominator_is_named_with_both_values_and_shown_by_a_small_inpu
 
 def test_a_safe_division_is_a_difference_of_its_own():
     assert weighty(compared(by_weights, safe)) == [("zero_denominator", "nan", "zero")]
+
+
+@pytest.mark.parametrize(
+    ("new", "edges"),
+    [
+        (counting_ignored, {"counted", "ignored", "invalid_label", "all_ignored", "zero_denominator"}),
+        (at_least_one_row, {"zero_denominator", "empty_batch"}),
+    ],
+)
+def test_what_shows_on_labels_that_one_side_refuses_or_without_rows_is_an_edge(new: Loss, edges: set[str]):
+    found = compared(by_rows, new)
+    assert (found.verdict, weighty(found)) == ("same", [])
+    assert {d.facet for d in found.differences} <= edges
+    assert found.differences
+
+
+def test_two_that_leave_out_the_same_labels_but_for_one_that_raises_are_the_same():
+    found = compared(leaving_out_negatives, leaving_out_minus_one)
+    assert (found.verdict, weighty(found)) == ("same", [])
 
 
 def test_a_constant_is_named():

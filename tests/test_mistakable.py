@@ -12,7 +12,7 @@ import pytest
 from lossvet import adapters
 from lossvet.verify import comparing, loss
 from lossvet.verify.answer import Identified
-from lossvet.verify.bound import domain
+from lossvet.verify.bound import domain, identify_bound
 from lossvet.verify.contract import Contract
 from lossvet.verify.identify import identify
 from lossvet.verify.sides import ContractSide, domain_of
@@ -91,6 +91,23 @@ def capped(logits: Any, labels: Any) -> Any:
     return (ce(x, labels) + 1e-3 * lse**2).mean()
 
 
+def of_clipped_logits(logits: Any, labels: Any) -> Any:
+    return ce(np.clip(logits, -10, 10), labels).mean()
+
+
+def of_the_hardest_eight(logits: Any, labels: Any) -> Any:
+    return np.sort(ce(logits, labels))[-8:].mean()
+
+
+def of_capped_weights(logits: Any, labels: Any, class_weight: Any) -> Any:
+    return (np.minimum(class_weight, 10)[labels] * ce(logits, labels)).mean()
+
+
+def per_row_that_costs(logits: Any, labels: Any) -> Any:
+    losses = ce(logits, labels)
+    return losses.sum() / max((losses > 1e-12).sum(), 1)
+
+
 def identified(function: Callable[..., Any]) -> Identified:
     bound = loss.subjects(adapters.primitives("numpy"), function).bound[0]
     return identify(bound.subject, domain(bound.binding, differentiable=False))
@@ -106,6 +123,7 @@ def identified(function: Callable[..., Any]) -> Identified:
         (with_one_number, {"weighting": ("pos_weight",), "denominator": "elements"}),
         (in_half, {"precision": "float16", "weighting": ()}),
         (inverted, {"weight_scale": "inverted"}),
+        (constants, {"weights_from": "constant", "denominator": "weights"}),
         (by_confidence, {"weights_from": "prediction", "denominator": "weights"}),
         pytest.param(capped, {"cap": 5.0, "z_scale": 1e-3}, marks=pytest.mark.slow),
     ],
@@ -130,6 +148,67 @@ def test_a_switch_is_no_weight() -> None:
 
 def test_a_mean_over_the_positives_is_no_sum() -> None:
     assert identified(over_positives).status == "unexplained"
+
+
+@pytest.mark.parametrize(
+    ("function", "where"),
+    [
+        (of_clipped_logits, "a label that is unlikely, 20 away"),
+        (per_row_that_costs, "a label that is likely, 40 away"),
+        (of_the_hardest_eight, "73 rows of 20 classes"),
+        (of_capped_weights, "73 rows of 20 classes"),
+    ],
+)
+def test_what_changes_beyond_a_threshold_is_not_taken_for_what_it_is_below(
+    function: Callable[..., Any], where: str
+) -> None:
+    found = identified(function)
+    assert (found.status, where in found.reason) == ("unexplained", True), found.reason
+
+
+def test_an_argument_that_is_not_explained_is_not_left_out_in_silence() -> None:
+    def partly_weighted(logits: Any, labels: Any, weight: Any = None) -> Any:
+        w = 1.0 if weight is None else weight[labels]
+        return 0.9 * (w * ce(logits, labels)).mean() - 0.1 * log_softmax(logits).mean()
+
+    bound = loss.subjects(adapters.primitives("numpy"), partly_weighted).bound
+    sides = [(one.subject, one.binding) for one in bound]
+    found, which = identify_bound(sides, spec="", framework="numpy", version="", differentiable=False)
+    assert (found.status, bound[which].binding.roles["class_weight"]) == ("unexplained", "weight")
+    assert "--init 'weight=None'" in found.reason
+    without = identify(bound[-1].subject, domain(bound[-1].binding, differentiable=False)).contract
+    assert without is not None
+    assert without["smoothing"] == "over_classes"
+
+
+def of_torch(function: Callable[..., Any]) -> Contract:
+    bound = loss.subjects(adapters.primitives("torch"), function).bound[0]
+    found = identify(bound.subject, domain(bound.binding, differentiable=True)).contract
+    assert found is not None
+    return found
+
+
+def test_a_backward_pass_that_always_raises_is_none() -> None:
+    pytest.importorskip("torch")
+
+    def changing_what_it_needs(logits: Any, labels: Any) -> Any:
+        e = logits.exp()
+        loss = -(e / e.sum(1, keepdim=True)).log().gather(1, labels[:, None]).mean()
+        e += 1
+        return loss
+
+    assert of_torch(changing_what_it_needs)["upstream"] == "none"
+
+
+def test_a_factor_whose_gradient_is_stopped_leaves_the_logits_theirs() -> None:
+    pytest.importorskip("torch")
+
+    def focal(logits: Any, labels: Any) -> Any:
+        loss = -logits.log_softmax(1).gather(1, labels[:, None])[:, 0]
+        return ((1 - (-loss).exp()).detach() ** 2 * loss).mean()
+
+    found = of_torch(focal)
+    assert (found["modulation"], found["gradient_logits"]) == ("focal", "factor_stopped")
 
 
 def test_weights_in_the_code_are_told_up_to_the_scale_that_a_mean_by_weights_does_not_show() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lossvet.reference.types import Array
 from lossvet.verify.batches import Domain, one_hot
-from lossvet.verify.contract import Contract
+from lossvet.verify.contract import UNITS, Contract
 from lossvet.verify.leads import Leads
 from lossvet.verify.matching import Asked, applies
 from lossvet.verify.pipeline import Undefined, evaluate
@@ -17,9 +17,6 @@ from lossvet.verify.space import GAMMA, bases
 
 RESIDUAL = 1e-9
 """How far, relative to the results, a solution may be from explaining them."""
-
-WRITTEN = 99
-"""Weights of which only the ratios show were probably written so that one of them is at most so many units."""
 
 
 def contracts(domain: Domain, asked: Sequence[Asked], leads: Leads) -> Iterator[Contract]:
@@ -94,7 +91,7 @@ def _parts(core: Contract, one: Asked) -> tuple[Array, Array, int] | None:
 
 def _named(core: Contract, denominator: str, found: Array) -> Contract:
     if denominator == "weights":  # only their ratios matter: as they were probably written
-        scales = ((count / w) for w in found if w > 1e-9 for count in range(1, WRITTEN + 1))
+        scales = ((count / w) for w in found if w > 1e-9 for count in range(1, UNITS + 1))
         found = next((found * scale for scale in scales if _short(found * scale)), found)
     rounded = tuple(_as_written(w) if abs(w) > 1e-12 else 0.0 for w in found)
     weighting = "both_sides" if core["family"] == "sigmoid" else "class_weight"

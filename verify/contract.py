@@ -104,17 +104,22 @@ def _one_spelling(given: dict[str, Setting]) -> dict[str, Setting]:
     return {**given, "weighting": tuple(sorted(str(name) for name in weighting))}
 
 
+UNITS = 99
+"""Weights of which only the ratios matter were probably written with the smallest of them at most so many units."""
+
+
 def _ratios(constants: tuple[str, ...] | tuple[float, ...]) -> tuple[float, ...]:
     """Weights up to the scale that a mean by weights does not show: the smallest one is 1."""
     weights = [float(w) for w in constants]
     least = min((w for w in weights if w > 0), default=1.0)
-    return tuple(w if least == 1 else _short(w / least) for w in weights)
-
-
-def _short(ratio: float) -> float:
-    """A ratio of weights without its own rounding, where twelve digits say it."""
-    short = float(f"{ratio:.12g}")
-    return short if abs(short - ratio) <= 2.0**-51 * abs(ratio) else ratio
+    if least == 1:
+        return tuple(weights)
+    for units in range(1, UNITS + 1):  # 3, 7 and 11 are 0.3, 0.7 and 1.1, whose own ratios are rounded otherwise
+        counted = [w / least * units for w in weights]
+        written = [float(f"{w:.6g}") for w in counted]
+        if all(abs(a - b) <= 1e-12 * abs(a) for a, b in zip(counted, written, strict=True)):
+            return tuple(w / units for w in written)
+    return tuple(w / least for w in weights)
 
 
 @cache

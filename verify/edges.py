@@ -53,17 +53,18 @@ def _over_nothing(session: Session, contract: Contract) -> str:
     """What the mean is where all that it divides by is 0: weights, else rows that count, else all rows."""
     domain = session.domain
     given = batches.inputs(domain, "simplex", 5, 14)
-    if contract["denominator"] == "argument":
-        given["count"] = np.float64(0.0)
-    elif domain.weights() and contract["denominator"] not in ("batch", "elements"):
+    by_argument = contract["denominator"] == "argument"  # which counts rows, and is 0 where none counts
+    if domain.weights() and contract["denominator"] not in ("batch", "elements", "argument"):
         for role in domain.weights():
             given[role] = np.zeros_like(given[role])
     elif contract["ignored"] == "label" and contract["counted"] == "kept":
         given["labels"] = np.full_like(given["labels"], int(contract.number("ignored_label")))
-    else:
+    elif not by_argument:
         n = 1 if contract["label_shift"] == "next_token" else 0
         rows = ("logits", "labels", "sample_weight", "mask")
         given = {role: a[:n] if role in rows else a for role, a in given.items()}
+    if by_argument:
+        given["count"] = np.float64(0.0)
     (asked,) = session.ask([Probe("nothing to divide by", batches.ask(domain, given), "with a denominator of 0")])
     return _kind(asked)
 

@@ -152,10 +152,12 @@ def fit(contract: Contract, asked: Asked, gradients: bool = True, dtype: str = "
     found = [Fit(_ratio(got, meant.value, meant.bound), "loss")]
     if not np.isfinite(meant.value).all() or not found[0].fits:
         return found[0]  # where the result is infinite or undefined, its gradient is a convention
+    # a maximum of the whole batch that is differentiated gathers the rounding of every row in one element
+    gathered = len(question.inputs["logits"]) if contract["log"] == "broken_max" else 1
     for leaf in leaves:
         got_gradient, expected = spared(contract, asked, leaf, answer.gradients[leaf], meant.gradients.get(leaf))
         ratio = _gradient_ratio(got_gradient, expected, (meant.gradient_bounds or {}).get(leaf))
-        found.append(Fit(ratio, f"gradient/{leaf}"))
+        found.append(Fit(ratio / gathered, f"gradient/{leaf}"))
     return max(found, key=lambda one: one.ratio)
 
 

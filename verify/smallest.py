@@ -121,12 +121,13 @@ def cut(domain: Domain, inputs: Inputs, n: int) -> Iterator[Inputs]:
     rows = ("logits", "labels", "sample_weight", "mask")
     first = {role: np.asarray(a)[:n] if role in rows else a for role, a in inputs.items()}
     y, c = first["labels"], first["logits"].shape[1]
-    named = np.unique(y if y.ndim == 1 else np.flatnonzero(y.any(0)))
+    known = (y >= 0) & (y < c) if y.ndim == 1 else np.ones(len(y), bool)
+    named = np.unique(y[known] if y.ndim == 1 else np.flatnonzero(y.any(0)))
     if domain.classes is None and not domain.one_column and 2 <= len(named) < c:
         fewer = dict(first)
         for role, array in first.items():
             if role == "labels" and y.ndim == 1:
-                fewer[role] = np.searchsorted(named, y)
+                fewer[role] = np.where(known, np.searchsorted(named, y), y)  # what is no class stays none
             elif role == "cost_matrix":
                 fewer[role] = array[np.ix_(named, named)]
             elif role not in ("sample_weight", "mask", "binary_weights", "count") and np.ndim(array):

@@ -145,3 +145,22 @@ def item_loss(preds, labels):
 def reproducible_ce(logits, onehot):
     torch.manual_seed(0)
     return -(onehot * F.log_softmax(logits, dim=1)).sum(1).mean()
+
+
+class _OneGradientForTwoInputs(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, logits, labels):
+        logp = F.log_softmax(logits, 1)
+        ctx.save_for_backward(logp, labels)
+        return -logp.gather(1, labels[:, None]).mean()
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        logp, labels = ctx.saved_tensors
+        p = logp.exp()
+        p[torch.arange(len(labels)), labels] -= 1
+        return grad_output * p / len(labels)
+
+
+def backward_raises(logits, labels):
+    return _OneGradientForTwoInputs.apply(logits, labels)
