@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lossvet.reference.spread import spread
 from lossvet.reference.types import Array
 
 _SPLIT = 134217729.0  # 2^27 + 1 cuts a double into two halves of 26 bits
@@ -28,9 +29,7 @@ class Number:
 
     def __init__(self, hi: Any, lo: Any = 0.0) -> None:
         self.hi: Array = np.asarray(hi, np.float64)
-        correction: Array = np.asarray(lo, np.float64)
-        same = correction.shape == self.hi.shape  # nearly always; asking costs less than np.broadcast_to
-        self.lo = correction if same else np.broadcast_to(correction, self.hi.shape)
+        self.lo = spread(lo, self.hi.shape)
 
     def __add__(self, other: Any) -> Number:
         b = _number(other)

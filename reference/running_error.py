@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lossvet.reference.spread import spread
 from lossvet.reference.types import Array
 
 
@@ -21,8 +22,8 @@ class Number:
     def __init__(self, arithmetic: Any, v: Any, e: Any, k: Any) -> None:
         self.arithmetic = arithmetic
         self.v: Array = np.asarray(v, np.float64)
-        self.e: Array = np.broadcast_to(e, (len(arithmetic.profiles), *self.v.shape))
-        self.k: Array = np.broadcast_to(np.asarray(k, np.float64), self.v.shape)
+        self.e: Array = spread(e, (len(arithmetic.profiles), *self.v.shape))
+        self.k: Array = spread(k, self.v.shape)
 
     def __add__(self, other: Any) -> Number:
         b = self._like(other)
