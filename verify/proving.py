@@ -113,7 +113,9 @@ def _finer(session: Session, candidate: Contract, tried: Sequence[Asked]) -> lis
 def unexplained(session: Session, nearest: Sequence[Contract]) -> Found:
     tried = session.informative()
     if not nearest:
-        return Found("unexplained", reason="no contract comes near its results, even with weights of 1")
+        fixed = session.domain.classes or session.domain.one_column
+        hint = "" if fixed else "; if it is written for one number of classes, --classes says for which"
+        return Found("unexplained", reason=f"no contract comes near its results, even with weights of 1{hint}")
     misses = {c: [one for one in tried if not session.fit(c, one).fits] for c in list(nearest)[:20]}
     contract = min(misses, key=lambda c: len(misses[c]))
     if not misses[contract]:

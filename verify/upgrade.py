@@ -104,6 +104,8 @@ def _loss(folder: Path, name: str) -> tuple[str, str]:
     except SourceError as error:
         raised = re.search(r"it raised at first: (.*?)\. Its parameters", str(error))
         return "does not run", raised[1] if raised else str(error).replace(f"{folder}/", "")
+    if found.verdict == "equal_on_probes":
+        return found.verdict, f"no contract describes it; equal on {found.tried + found.fresh} probes"
     facets = "; ".join(f"{d.facet}: {d.source} -> {d.target}" for d in found.differences)
     return found.verdict, facets or found.reason.replace(f"{folder}/", "")
 
@@ -128,8 +130,8 @@ PAGE = """# What tf_upgrade_v2 does to TF1 losses
 
 TensorFlow installs `tf_upgrade_v2`, which converts TF1 code. Here it was given the TF1 code of each loss, as scripts
 have it, and each result was judged: `lossvet verify` compares the TF1 loss in a session with the converted loss in
-TF2, and whole programs were run before and after. {version}. `python -m lossvet.verify.upgrade docs` makes this page
-anew.
+TF2, and whole programs were run before and after. This page was made with {version}; `python -m
+lossvet.verify.upgrade docs` makes it anew.
 
 {counts} The converter reported issues that require attention for {warned} of them.
 

@@ -97,14 +97,14 @@ def loss(logits, labels, class_weight):
 """,
     "smooth_sample": """
 def loss(logits, labels, class_weight):
-    smoothed = 0.9 * labels + 0.1 / 3
+    smoothed = 0.9 * labels + 0.1 / tf.cast(tf.shape(labels)[1], labels.dtype)
     weights = tf.reduce_sum(class_weight * smoothed, axis=1)
     losses = tf.nn.softmax_cross_entropy_with_logits_v2(labels=smoothed, logits=logits)
     return tf.reduce_sum(weights * losses) / tf.reduce_sum(weights)
 """,
     "smooth_terms": """
 def loss(logits, labels, class_weight):
-    smoothed = 0.9 * labels + 0.1 / 3
+    smoothed = 0.9 * labels + 0.1 / tf.cast(tf.shape(labels)[1], labels.dtype)
     log_p = tf.nn.log_softmax(logits, axis=-1)
     return -tf.reduce_mean(tf.reduce_sum(class_weight * smoothed * log_p, reduction_indices=1))
 """,
