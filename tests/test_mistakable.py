@@ -66,6 +66,18 @@ def with_one_number(logits: Any, labels: Any, pos_weight: Any) -> Any:
     return (float(pos_weight) * labels * bce(-logits, 0) + (1 - labels) * bce(logits, 0)).mean()
 
 
+def ignoring_250(logits: Any, labels: Any, ignore_index: int = 250) -> Any:
+    assert (labels[labels != ignore_index] < logits.shape[1]).all()
+    kept = labels != ignore_index
+    return ce(logits[kept], labels[kept]).mean()
+
+
+def ignoring_minus_two(logits: Any, labels: Any) -> Any:
+    kept = labels != -2
+    assert (labels[kept] >= 0).all()
+    return ce(logits[kept], labels[kept]).mean()
+
+
 def in_half(logits: Any, labels: Any) -> Any:
     return ce(logits.astype(np.float16), labels).mean()
 
@@ -122,6 +134,8 @@ def identified(function: Callable[..., Any]) -> Identified:
         (ignoring_zero, {"ignored": "label", "ignored_label": 0.0, "counted": "all"}),
         (with_one_number, {"weighting": ("pos_weight",), "denominator": "elements"}),
         (in_half, {"precision": "float16", "weighting": ()}),
+        (ignoring_250, {"ignored": "label", "ignored_label": 250.0}),
+        (ignoring_minus_two, {"ignored": "label", "ignored_label": -2.0}),
         (inverted, {"weight_scale": "inverted"}),
         (constants, {"weights_from": "constant", "denominator": "weights"}),
         (by_confidence, {"weights_from": "prediction", "denominator": "weights"}),

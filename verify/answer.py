@@ -35,6 +35,8 @@ class Binding(msgspec.Struct, frozen=True):
     """What it takes for logits: "any" numbers, or "probabilities" alone, where it raises or gives NaN for others."""
     dtype: str = "float64"
     """The widest dtype in which it can be called: "float64", or "float32"."""
+    strange_labels: tuple[int, ...] = ()
+    """Labels that are no class and that its code or its arguments name."""
 
 
 class Identified(msgspec.Struct, frozen=True):

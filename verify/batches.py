@@ -23,7 +23,8 @@ class Domain:
 
     `scalars` names the roles that want one number where an array could stand; `one_column`, that logits are [N, 1].
     `differentiable` says whether it may have gradients at all; none of NumPy's functions has one. `probabilities`, that
-    it refuses anything but rows in (0, 1) that sum to 1 in place of logits; `dtype`, in which it is asked.
+    it refuses anything but rows in (0, 1) that sum to 1 in place of logits; `dtype`, in which it is asked;
+    `strange_labels`, labels beside the usual ones that are no class and that it may leave out.
     """
 
     roles: tuple[str, ...]
@@ -34,6 +35,7 @@ class Domain:
     differentiable: bool = True
     probabilities: bool = False
     dtype: str = "float64"
+    strange_labels: tuple[int, ...] = ()
 
     def weights(self) -> tuple[str, ...]:
         return tuple(role for role in self.roles if role not in ("logits", "labels"))

@@ -68,6 +68,7 @@ class Plan:
     unused: tuple[str, ...] = ()
     classes: int = 0
     """The one C that it takes, 0 for any."""
+    strange_labels: tuple[int, ...] = ()
 
     @property
     def all(self) -> tuple[Argument, ...]:
@@ -102,6 +103,7 @@ class Plan:
             how={a.role: a.how for a in bound},
             labels=self.labels,
             unused=self.unused,
+            strange_labels=self.strange_labels,
             layout=self.logits_layout,
             classes=self.classes,
             scalars=tuple(a.role for a in bound if a.layout == "scalar"),

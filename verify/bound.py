@@ -30,6 +30,7 @@ def domain(binding: Binding, differentiable: bool) -> Domain:
         differentiable=differentiable,
         probabilities=binding.domain == "probabilities",
         dtype=binding.dtype,
+        strange_labels=binding.strange_labels,
     )
 
 

@@ -172,4 +172,6 @@ def common(a: Domain, b: Domain) -> Domain:
     """What both sides can be asked: roles that both take, labels as classes where one takes only those."""
     roles = tuple(role for role in a.roles if role in b.roles)
     labels = "dense" if a.labels == b.labels == "dense" else "sparse"
-    return replace(a, roles=roles, labels=labels, differentiable=a.differentiable and b.differentiable)  # type: ignore[arg-type]  # one of the two kinds
+    strange = tuple(dict.fromkeys((*a.strange_labels, *b.strange_labels)))
+    both = replace(a, roles=roles, differentiable=a.differentiable and b.differentiable, strange_labels=strange)
+    return replace(both, labels=labels)  # type: ignore[arg-type]  # one of the two kinds

@@ -11,6 +11,8 @@ from typing import Any
 from lossvet.adapters.protocol import Primitives, mode_of
 from lossvet.verify import plans, probing, signatures
 from lossvet.verify.binding import Options, Plan
+from lossvet.verify.init_text import parse_init
+from lossvet.verify.named_labels import named_labels
 from lossvet.verify.probing import Probed
 from lossvet.verify.sources import SourceError
 from lossvet.verify.subject import Subject
@@ -44,7 +46,8 @@ def subjects(
         return Subject(primitives, function, plan, options.mode, guard=guard)
 
     compiles = mode_of(primitives, made(Plan(name, (), "sparse")).mode).compiles
-    chosen = choose(plans.plans(shape, options))
+    strange = named_labels(function, parse_init(options.init))
+    chosen = [replace(plan, strange_labels=strange) for plan in choose(plans.plans(shape, options))]
     probed = probing.probe(chosen, made, ENOUGH_COMPILED if compiles else ENOUGH, compiles)
     if probed.bound:
         return replace(probed, notes=(*probed.notes, *probing.square(probed.bound[0], made)))

@@ -212,7 +212,7 @@ def strange_labels(domain: Domain) -> list[Probe]:
     if domain.labels != "sparse":
         return []
     found = []
-    for label in STRANGE:
+    for label in (*STRANGE, *domain.strange_labels):
         given = inputs(domain, "simplex", 5, 13)
         y = given["labels"].copy()
         y[[1, 3]] = label
