@@ -1,6 +1,6 @@
 """tf_upgrade_v2, which TensorFlow installs, as a subject: does converted code still mean what the TF1 code meant?
 
-    python -m lossvet.verify.upgrade docs           write docs/tf_upgrade_v2.json and .md; it takes some minutes
+    python -m lossvet.verify.upgrade docs           write docs/tf_upgrade_v2.md and the table; it takes some minutes
     python -m lossvet.verify.upgrade docs sparse    judge some losses again, or those still missing
 
 Every loss and program of `upgrade_scripts` is converted in one go. A loss is then verified, TF1's against the converted
@@ -19,37 +19,17 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
-import msgspec
-
-from lossvet.verify import verify
+from lossvet.verify import upgrade_table, verify
 from lossvet.verify.options import Options
 from lossvet.verify.sources import SourceError
 from lossvet.verify.upgrade_scripts import LOSSES, PROGRAMS
+from lossvet.verify.upgrade_table import Row, Table
 
 TF2, TF1 = "import tensorflow as tf\n", "import tensorflow.compat.v1 as tf\n"
 """What a script of 2018 imports, and what gives it TF1's API today."""
 CONVERTER = "tf_upgrade_v2"
 LIMIT = 600.0
 """Seconds for the converter, and for a program."""
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One loss or program. `verdict` is verify's ("same", "different"...), for a program "same" or "different" too;
-    "does not run" where the converted code raises. `changed` are the lines that the converter wrote, `warned` whether
-    it reported an issue that requires attention."""
-
-    name: str
-    verdict: str
-    why: str
-    changed: tuple[str, ...]
-    warned: bool
-
-
-class Table(msgspec.Struct, frozen=True):
-    """What `docs/tf_upgrade_v2.json` holds."""
-
-    version: str
-    rows: tuple[Row, ...]
 
 
 def converted(folder: Path, names: Iterable[str]) -> dict[str, bool]:
@@ -141,35 +121,20 @@ lossvet.verify.upgrade docs` makes it anew.
 """
 
 
-def page(rows: Iterable[Row], of: str) -> str:
+def page(table: Table) -> str:
     """The table as a page of Markdown."""
-    rows = tuple(rows)
-    kinds = dict.fromkeys(row.verdict for row in rows)
-    counts = ", ".join(f"{kind} {sum(row.verdict == kind for row in rows)}" for kind in kinds)
     lines = []
-    for row in rows:
+    for row in table.rows:
         changed = "<br>".join(f"`{line}`".replace("|", "\\|") for line in row.changed) or "nothing"
         lines.append(f"| {row.name} | {row.verdict} | {row.why.replace('|', '/')} | {changed} |")
-    return PAGE.format(
-        version=of,
-        counts=f"Of {len(rows)} losses and programs: {counts}.",
-        warned=sum(row.warned for row in rows),
-        rows="\n".join(lines),
-    )
+    return PAGE.format(version=table.version, counts=table.counts(), warned=table.warned, rows="\n".join(lines))
 
 
-def read(folder: Path) -> Table:
-    """The table of a folder, empty where there is none, or one of another version of TensorFlow."""
+def known() -> Table:
+    """The table that there is; an empty one where it is of another version of TensorFlow."""
     of = f"TensorFlow {version(packages_distributions()['tensorflow'][0])}"
-    path = folder / f"{CONVERTER}.json"
-    found = msgspec.json.decode(path.read_bytes(), type=Table) if path.exists() else Table(of, ())
+    found = upgrade_table.read()
     return found if found.version == of else Table(of, ())
-
-
-def write(folder: Path, table: Table) -> None:
-    """The table and its page."""
-    (folder / f"{CONVERTER}.json").write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")
-    (folder / f"{CONVERTER}.md").write_text(page(table.rows, table.version))
 
 
 def main(arguments: list[str]) -> None:
@@ -177,9 +142,11 @@ def main(arguments: list[str]) -> None:
     order = [*LOSSES, *PROGRAMS]
     for row in judged(wanted or order):  # written as they come: an interrupted table can be gone on with by name
         print(f"{row.name}: {row.verdict} {row.why}", file=sys.stderr, flush=True)
-        table = read(Path(folder))
-        rows = [row, *(r for r in table.rows if r.name != row.name)]
-        write(Path(folder), Table(table.version, tuple(sorted(rows, key=lambda r: order.index(r.name)))))
+        before = known()
+        rows = [row, *(r for r in before.rows if r.name != row.name)]
+        table = Table(before.version, tuple(sorted(rows, key=lambda r: order.index(r.name))))
+        upgrade_table.write(table)
+        (Path(folder) / f"{CONVERTER}.md").write_text(page(table))
 
 
 if __name__ == "__main__":

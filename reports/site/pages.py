@@ -21,6 +21,7 @@ from lossvet.reports.site import facts, rosetta, timings
 from lossvet.reports.site.compare import Changed
 from lossvet.reports.site.facts import Spelling
 from lossvet.reports.site.sources import Sources
+from lossvet.verify import upgrade_table
 from lossvet.workers.messages import Hello
 
 TITLES = {name: language.title for name, language in rosetta.LANGUAGES.items()}
@@ -59,6 +60,7 @@ def index(
         "speed": timings.timings(sources),
         "rosetta": {v: {f: lines(own.get(f, [])) for f in result.greetings} for v, own in spelled.items()},
         "reductions": {TITLES[f]: rosetta.reductions(f) for f in TITLES if f in result.greetings},
+        "upgraded": upgrade_table.read(),
         "formulas": {name: variants.load(name).formula for name in spelled},
         "changes": changes,
         "method": method(sources, raw),
