@@ -94,4 +94,4 @@ def _instead(out: Page, found: Checked) -> None:
             out.labelled(facet, told, column=20)
         for facet, value in wanted.items():
             out.labelled(facet, f"{facets()[facet].default}, and not {value}", column=20)
-        out.say(f"otherwise as {DEFAULT}", indent=3)
+        out.say(f"everything else as by default, {DEFAULT}", indent=3)

@@ -85,7 +85,7 @@ def _contracts(out: Page, found: Comparison) -> None:
             out.labelled(facet, a if a == b else f"{a} in old, {b} in new", column=FACET)
     else:
         out.raw(made, indent=3)
-    out.say(f"{'otherwise as ' if listed else 'both are '}{DEFAULT}", indent=3)
+    out.say(f"{'everything else as by default, ' if listed else 'both are '}{DEFAULT}", indent=3)
 
 
 def _hedge(side: Identified) -> str:
@@ -206,5 +206,7 @@ def _contract(out: Page, contract: Contract) -> None:
         out.labelled("" if t.facet == before else t.facet, words, column=FACET)
         before = t.facet
     out.labelled(
-        "otherwise" if before else "", f"{'As ' if before else 'The loss is '}{DEFAULT}.", column=FACET if before else 0
+        "otherwise" if before else "",
+        f"{'As by default, ' if before else 'The loss is '}{DEFAULT}.",
+        column=FACET if before else 0,
     )

@@ -158,6 +158,13 @@ def test_two_that_leave_out_the_same_labels_but_for_one_that_raises_are_the_same
     assert (found.verdict, weighty(found)) == ("same", [])
 
 
+def test_against_a_contract_the_remedy_is_for_the_loss():
+    agreed = comparing.of_contract(Contract.of(weighting="class_weight", denominator="weights"), "agreed")
+    (found,) = [d for d in comparing.compare(known(by_batch), agreed).differences if d.facet == "denominator"]
+    assert ".mean()" not in found.change
+    assert found.change == compared(by_weights, by_batch).differences[0].change
+
+
 def test_a_constant_is_named():
     facets = [facet for facet, *_ in weighty(compared(by_batch, with_constant))]
     assert facets == ["offset"]

@@ -120,6 +120,23 @@ def per_row_that_costs(logits: Any, labels: Any) -> Any:
     return losses.sum() / max((losses > 1e-12).sum(), 1)
 
 
+def over_a_hundredth(logits: Any, labels: Any, sample_weight: Any) -> Any:
+    return (sample_weight * ce(logits, labels)).sum() / max(sample_weight.sum(), 0.01)
+
+
+def over_one_below_a_hundredth(logits: Any, labels: Any, sample_weight: Any) -> Any:
+    total = sample_weight.sum()
+    return (sample_weight * ce(logits, labels)).sum() / (total if total > 0.01 else 1.0)
+
+
+def nothing_of_a_single_class(logits: Any, labels: Any) -> Any:
+    return 0.0 * logits.sum() if (labels == labels[0]).all() and len(labels) > 1 else ce(logits, labels).mean()
+
+
+def of_shares(logits: Any, onehot: Any) -> Any:
+    return -(onehot / onehot.sum(1, keepdims=True) * log_softmax(logits)).sum(1).mean()
+
+
 def identified(function: Callable[..., Any]) -> Identified:
     bound = loss.subjects(adapters.primitives("numpy"), function).bound[0]
     return identify(bound.subject, domain(bound.binding, differentiable=False))
@@ -137,6 +154,7 @@ def identified(function: Callable[..., Any]) -> Identified:
         (ignoring_250, {"ignored": "label", "ignored_label": 250.0}),
         (ignoring_minus_two, {"ignored": "label", "ignored_label": -2.0}),
         (inverted, {"weight_scale": "inverted"}),
+        (over_a_hundredth, {"denominator": "weights", "denominator_guard": "floored", "guard": 0.01}),
         (constants, {"weights_from": "constant", "denominator": "weights"}),
         (by_confidence, {"weights_from": "prediction", "denominator": "weights"}),
         pytest.param(capped, {"cap": 5.0, "z_scale": 1e-3}, marks=pytest.mark.slow),
@@ -171,6 +189,9 @@ def test_a_mean_over_the_positives_is_no_sum() -> None:
         (per_row_that_costs, "a label that is likely, 40 away"),
         (of_the_hardest_eight, "73 rows of 20 classes"),
         (of_capped_weights, "73 rows of 20 classes"),
+        (over_one_below_a_hundredth, "all weights 0.0009766"),
+        (nothing_of_a_single_class, "one class in all rows"),
+        (of_shares, "labels that do not sum to 1"),
     ],
 )
 def test_what_changes_beyond_a_threshold_is_not_taken_for_what_it_is_below(
@@ -223,6 +244,41 @@ def test_a_factor_whose_gradient_is_stopped_leaves_the_logits_theirs() -> None:
 
     found = of_torch(focal)
     assert (found["modulation"], found["gradient_logits"]) == ("focal", "factor_stopped")
+
+
+def test_rows_without_a_gradient_are_no_small_entries_that_are_dropped() -> None:
+    torch = pytest.importorskip("torch")
+
+    def of_wrong_rows(logits: Any, labels: Any) -> Any:
+        loss = -logits.log_softmax(1).gather(1, labels[:, None])[:, 0]
+        return torch.where(logits.argmax(1) == labels, loss.detach(), loss).mean()
+
+    bound = loss.subjects(adapters.primitives("torch"), of_wrong_rows).bound[0]
+    assert identify(bound.subject, domain(bound.binding, differentiable=True)).status == "unexplained"
+
+
+def test_a_probability_of_zero_that_no_label_names_has_a_gradient_by_convention() -> None:
+    """Gathered it is 0, and of a product with labels of 0 it is NaN: neither is a fault of the loss."""
+    pytest.importorskip("torch")
+
+    def gathered(probs: Any, labels: Any) -> Any:
+        return -probs.gather(1, labels[:, None]).log().mean()
+
+    found = of_torch(gathered)
+    assert (found["input"], found["gradient_logits"]) == ("probabilities", "exact")
+
+
+def test_arguments_that_no_name_tells_apart_are_not_swapped_where_another_way_explains_them() -> None:
+    pytest.importorskip("torch")
+
+    def odd(cw: Any, foo: Any, bar: Any) -> Any:
+        return -(cw[foo] * bar.log_softmax(1).gather(1, foo[:, None])[:, 0]).mean()
+
+    bound = loss.subjects(adapters.primitives("torch"), odd).bound
+    sides = [(one.subject, one.binding) for one in bound]
+    found, which = identify_bound(sides, spec="", framework="torch", version="")
+    assert found.status == "confirmed"
+    assert bound[which].binding.roles == {"class_weight": "cw", "labels": "foo", "logits": "bar"}
 
 
 def test_weights_in_the_code_are_told_up_to_the_scale_that_a_mean_by_weights_does_not_show() -> None:

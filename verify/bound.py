@@ -42,7 +42,9 @@ def identify_bound(
     One that leaves an argument out answers for no other: what the argument does is part of the meaning.
     """
     found: list[Identified] = []
-    for side, binding in sides[:MOST]:
+    for i, (side, binding) in enumerate(sides):
+        if i >= MOST and not _swapped(found[0]):  # what is explained with its arguments swapped may have other names
+            break
         one = identify(
             side,
             domain(binding, differentiable),
@@ -54,16 +56,25 @@ def identify_bound(
         found.append(one)
         if one.status == "confirmed" and not _swapped(one):
             break
+    any_labels = found[0].status == "cannot_judge" or _swapped(found[0])
     best = min(
-        (i for i in range(len(found)) if found[0].status == "cannot_judge" or _alike(found[0], found[i])),
+        (i for i in range(len(found)) if any_labels or _alike(found[0], found[i])),
         key=lambda i: (STATUSES.index(found[i].status), _swapped(found[i])),
     )
+    if found[best].status == "unexplained" and _guessed(found[best]):
+        told = f"{found[best].reason}; what its arguments are was guessed, and --bind ROLE=PARAMETER says it"
+        found[best] = msgspec.structs.replace(found[best], reason=told)
     given = next((i for i in range(best) if _leaves_out(found[best], found[i])), best)
     if given == best:
         return found[best], best
     left_out = ", ".join(f"{name}=None" for name in _more(found[best], found[given]))
     reason = f"{found[given].reason}; what it is without, --init '{left_out}' tells"
     return msgspec.structs.replace(found[given], reason=reason), given
+
+
+def _guessed(one: Identified) -> bool:
+    """Whether names did not say which argument is which."""
+    return one.binding is not None and bool({"position", "probing"} & set(one.binding.how.values()))
 
 
 def _leaves_out(best: Identified, other: Identified) -> bool:

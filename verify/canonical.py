@@ -45,6 +45,7 @@ def battery(domain: Domain) -> Iterator[Probe]:
     """Probes for contracts alone, which refuse nothing: every kind of input, size and weight that the domain has."""
     yield from probes.core(domain)
     yield from probes.weighted(domain)
+    yield from probes.light(domain)
     yield from probes.square(domain)
     yield from probes.softly(domain)
     yield from probes.far(domain, "logits")

@@ -119,8 +119,11 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
             return msgspec.structs.replace(found, verdict="equal_on_probes" if both else "unexplained")
         example = smallest.counterexample(source.side, target.side, shared, _clearest(unequal))
         return msgspec.structs.replace(found, counterexample=example, parts_at=_parts_at(unequal))
+    observed = "contract" not in (source.identified.framework, target.identified.framework)
     pairs = [
-        (a, b, differences(a, b, shared)) for a in source.identified.candidates for b in target.identified.candidates
+        (a, b, _told_of_the_loss(target, differences(a, b, shared, observed), differences(b, a, shared, observed)))
+        for a in source.identified.candidates
+        for b in target.identified.candidates
     ]
     a, b, differing = min(pairs, key=lambda pair: sum(not d.edge for d in pair[2]))
     if "ambiguous" in statuses and not unequal:
@@ -150,6 +153,18 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
         msgspec.structs.replace(d, counterexample=examples[d.facet]) if d.facet in examples else d for d in differing
     )
     return msgspec.structs.replace(found, verdict=verdict, differences=differing, counterexample=example)
+
+
+def _told_of_the_loss(
+    target: Known, found: tuple[Difference, ...], reversed_: tuple[Difference, ...]
+) -> tuple[Difference, ...]:
+    """Against a contract: what the loss does is told, and how it comes to mean what was agreed."""
+    if target.identified.framework != "contract":
+        return found
+    by_facet = {d.facet: d for d in reversed_}
+    return tuple(
+        msgspec.structs.replace(d, training=by_facet[d.facet].training, change=by_facet[d.facet].change) for d in found
+    )
 
 
 def _shown(
@@ -194,6 +209,8 @@ def _partings(source: Known, target: Known, shared: Domain) -> list[Parting]:
         *(probe for kind in sorted(str(k) for k in kinds) for probe in probes.far(shared, kind)),
         *probes.fresh(shared, FRESH, SEED),
         *probes.crowded(shared),
+        *probes.light(shared),
+        *probes.alike(shared),
     ]
     contracts = [c for k in (source, target) if (c := k.identified.contract) is not None]
     probable = any(c["input"] == "probabilities" for c in contracts)
@@ -217,6 +234,8 @@ def _refused(p: Parting) -> bool:
 
 def _parts_at(unequal: list[Parting]) -> str:
     """The first stage at which two sides part, as far as their answers show it."""
+    if not any(p.output == "loss" for p in unequal):
+        return "the gradient: their results agree everywhere"
     names = {p.probe.name for p in unequal}
     if {"plain rows", "other plain rows", "plain logits"} & names:
         return "the loss of a row, or what it is divided by: they part with weights of 1 already"
@@ -224,8 +243,6 @@ def _parts_at(unequal: list[Parting]) -> str:
         return "the weights: they part only where weights differ from 1"
     if any("soft" in name or "sum to 1" in name for name in names):
         return "the labels: they part only where labels are no classes"
-    if any(p.output != "loss" for p in unequal) and not any(p.output == "loss" for p in unequal):
-        return "the gradient: their results agree everywhere"
     return f"inputs {unequal[0].probe.shows}" if unequal[0].probe.shows else "some inputs"
 
 
@@ -244,7 +261,11 @@ def _not_checked(source: Known, target: Known, shared: Domain) -> tuple[str, ...
     if shared.labels == "sparse" and "dense" in (source.domain.labels, target.domain.labels):
         found.append("soft labels: one of the two takes classes only")
     dtypes = {one.dtype or one.domain.dtype for one in (source, target)}
-    found += [*edges.NEVER_CHECKED, f"dtypes other than {' and '.join(sorted(dtypes))}", "shapes other than [N, C]"]
+    found += [
+        *edges.NEVER_CHECKED,
+        f"dtypes other than {' and '.join(sorted(dtypes))}",
+        "logits of other shapes than [N, C], weights of that shape",
+    ]
     return tuple(found)
 
 

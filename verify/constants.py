@@ -15,26 +15,27 @@ from lossvet.verify.matching import Asked, applies
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.space import GAMMA, bases
 
-RESIDUAL = 1e-9
-"""How far, relative to the results, a solution may be from explaining them."""
+RESIDUAL = {"float64": 1e-9, "float32": 2e-6}
+"""How far, relative to the results, a solution may be from explaining them, by the dtype of the answers."""
 
 
 def contracts(domain: Domain, asked: Sequence[Asked], leads: Leads) -> Iterator[Contract]:
     """Every plain or focal loss with weights by label that explains the results, whatever it is divided by."""
     if set(domain.roles) & {"class_weight", "pos_weight", "binary_weights", "cost_matrix"}:
         return
+    residual = RESIDUAL[domain.dtype]
     for base in bases(domain):
         if not leads.allow(base):
             continue
         for gamma in (0.0, *GAMMA.usual):
             core = base if gamma == 0 else base.with_(modulation="focal", gamma=gamma)
             for denominator in ("batch", "elements", "sum", "weights"):
-                found = _solved(core, denominator, asked)
+                found = _solved(core, denominator, asked, residual)
                 if found is not None:
-                    yield _named(core, denominator, found)
+                    yield _named(core, denominator, found, residual)
 
 
-def _solved(core: Contract, denominator: str, asked: Sequence[Asked]) -> Array | None:
+def _solved(core: Contract, denominator: str, asked: Sequence[Asked], residual: float) -> Array | None:
     """Weights by label, [C] or [2]; None where none explain the results, or the results do not determine them."""
     equations: list[Array] = []
     right: list[float] = []
@@ -60,12 +61,12 @@ def _solved(core: Contract, denominator: str, asked: Sequence[Asked]) -> Array |
         return None
     if denominator == "weights":
         _, sizes, rows = np.linalg.svd(matrix)
-        if sizes[-1] > RESIDUAL * sizes[0] or sizes[-2] < 1e-4 * sizes[0]:
+        if sizes[-1] > residual * sizes[0] or sizes[-2] < 1e-4 * sizes[0]:
             return None
         found = rows[-1] / rows[-1].mean()
         return None if np.ptp(found) < 1e-6 else found
     found, _, rank, _ = np.linalg.lstsq(matrix, results, rcond=None)
-    if rank < unknown or np.abs(matrix @ found - results).max() > RESIDUAL * (np.abs(results).max() + 1e-3):
+    if rank < unknown or np.abs(matrix @ found - results).max() > residual * (np.abs(results).max() + 1e-3):
         return None
     return None if np.allclose(found, 1.0, atol=1e-8) else found
 
@@ -89,11 +90,11 @@ def _parts(core: Contract, one: Asked) -> tuple[Array, Array, int] | None:
     return np.array([losses[a].sum() for a in at]), np.array([float(a.sum()) for a in at]), inputs["logits"].size
 
 
-def _named(core: Contract, denominator: str, found: Array) -> Contract:
+def _named(core: Contract, denominator: str, found: Array, residual: float) -> Contract:
     if denominator == "weights":  # only their ratios matter: as they were probably written
         scales = ((count / w) for w in found if w > 1e-9 for count in range(1, UNITS + 1))
-        found = next((found * scale for scale in scales if _short(found * scale)), found)
-    rounded = tuple(_as_written(w) if abs(w) > 1e-12 else 0.0 for w in found)
+        found = next((found * scale for scale in scales if _short(found * scale, residual)), found)
+    rounded = tuple(_as_written(w, residual) if abs(w) > 1e-12 else 0.0 for w in found)
     weighting = "both_sides" if core["family"] == "sigmoid" else "class_weight"
     if np.ptp(found) < 1e-9:
         rounded = rounded[:1]
@@ -102,13 +103,18 @@ def _named(core: Contract, denominator: str, found: Array) -> Contract:
 
 def looks_written(contract: Contract) -> bool:
     """Whether its weights look as if somebody had written them: 0.75 over all elements is 0.0625 over rows of 12."""
-    return _short(np.array(contract["constants"], float))
+    return _short(np.array(contract["constants"], float), RESIDUAL["float64"])
 
 
-def _as_written(weight: float) -> float:
-    short = float(f"{weight:.6g}")
-    return short if abs(short - weight) <= 1e-9 * abs(weight) else float(weight)
+def _as_written(weight: float, residual: float) -> float:
+    short = float(f"{weight:.{_digits(residual)}g}")
+    return short if abs(short - weight) <= residual * abs(weight) else float(weight)
 
 
-def _short(found: Array) -> bool:
-    return all(float(f"{w:.6g}") == _as_written(w) for w in found)
+def _short(found: Array, residual: float) -> bool:
+    return all(float(f"{w:.{_digits(residual)}g}") == _as_written(w, residual) for w in found)
+
+
+def _digits(residual: float) -> int:
+    """How many digits a number may have that somebody wrote: a thousand times fewer than a solution can tell."""
+    return int(-np.log10(residual)) - 2

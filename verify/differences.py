@@ -20,18 +20,19 @@ LAST_CLASS = 100
 """A label beyond this is too large for any class: 255 is one that people ignore."""
 
 
-def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Difference, ...]:
+def differences(source: Contract, target: Contract, domain: Domain, observed: bool = False) -> tuple[Difference, ...]:
     """The facets in which the contracts differ on what both sides can be asked, in the order in which they are told.
 
     A facet whose value makes no difference there (class_weight or class_weight_terms, of labels that are classes) is a
-    matter of format. An edge that only one of the records holds is not compared, nor a gradient that one side refuses.
+    matter of format. An edge that only one of the records holds is not compared, unless both were `observed`; nor is a
+    gradient that one side refuses.
     """
     found = []
     for name in facets():
         if _setting(source, name) == _setting(target, name) or _missing(source, target, name):
             continue
         if name in canonical.OBSERVED:
-            if facets()[name].edge and (name not in source or name not in target):
+            if facets()[name].edge and not _both_tell(source, target, name, observed):
                 continue
         elif not _shows(source, target, name, domain) and not (name == "weighting" and _apart(source, target, domain)):
             continue
@@ -39,10 +40,17 @@ def differences(source: Contract, target: Contract, domain: Domain) -> tuple[Dif
     return tuple(found)
 
 
+def _both_tell(source: Contract, target: Contract, name: str, observed: bool) -> bool:
+    """Whether both records tell of an edge; one that was observed and is the default stands in no record."""
+    if name == "all_ignored":
+        return all(one["ignored"] == "label" for one in (source, target))
+    return observed or (name in source and name in target)
+
+
 def _at_an_edge(source: Contract, target: Contract, name: str) -> bool:
     """Whether the facet tells only of inputs that one side refuses, or that have no rows."""
     if name == "zero_denominator":
-        return all(_by_all_rows(contract) for contract in (source, target))
+        return any(_by_all_rows(contract) for contract in (source, target))
     return name in ("ignored", "counted") and _refused(source, target)
 
 

@@ -167,7 +167,7 @@ def _empty(session: Session) -> str:
 
 
 NEVER_CHECKED = (
-    f"batches of more than {ROWS} rows, weights beyond {WEIGHTS[1]:.0f}",
+    f"batches of more than {ROWS} rows, weights beyond {WEIGHTS[1]:.0f}, NaN and infinity in rows that are left out",
     f"labels to leave out other than {', '.join(map(str, (*STRANGE, 0)))} and those that its code names",
 )
 """What no loss is asked with, in words."""

@@ -177,13 +177,20 @@ def spared(
         return got, np.where(asked.probe.question.inputs["labels"] == 0, got, meant)
     if leaf != "logits":
         return got, meant
+    if contract["input"] == "probabilities":  # 0 times the infinite derivative of log 0 is 0 or NaN, as it is written
+        meant = np.where(np.isnan(meant), got, meant)
     match contract["gradient_logits"]:
         case "wrong_at_zero":
             return got, np.where(asked.probe.question.inputs["logits"] == 0, got, meant)
         case "filtered":
-            return got, np.where(got == 0, got, meant)
+            return got, np.where((got == 0) & (np.abs(meant) <= _least(meant[got != 0])), got, meant)
         case _:
             return got, meant
+
+
+def _least(kept: Array) -> float:
+    """The smallest entry of a gradient that was not dropped: what is dropped is smaller."""
+    return float(np.abs(kept).min(initial=np.inf)) if kept.size else 0.0
 
 
 def _gradient_ratio(got: Array | None, expected: Array | None, bound: Array | None) -> float:

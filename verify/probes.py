@@ -84,6 +84,11 @@ def softly(domain: Domain) -> list[Probe]:
         c = given["logits"].shape[1]
         given["labels"] = soft(5, c, seed, total and c > 1)
         found.append(Probe(name, ask(domain, given), f"with {name}"))
+    given = inputs(domain, "simplex", 5, 27)
+    n, c = given["logits"].shape
+    if c > 1:
+        given["labels"] = (np.add.outer(np.arange(n), np.arange(c)) % c != 0).astype(np.float64)
+        found.append(Probe("several ones", ask(domain, given), "with rows of several labels of 1"))
     return found
 
 
@@ -143,6 +148,24 @@ def crowded(domain: Domain) -> list[Probe]:
         c = given["logits"].shape[1]
         found.append(Probe(f"fresh and crowded, {kind}", ask(domain, given), f"with {ROWS} rows of {c} classes"))
     return found
+
+
+def light(domain: Domain) -> list[Probe]:
+    """Rows of hardly any weight, by which a mean divides: one of them, then five."""
+    weights = [r for r in ("class_weight", "sample_weight") if r in domain.roles]
+    found = []
+    for n in (1, 5) if weights else ():
+        given = inputs(domain, "simplex", n, 25)
+        given |= {role: np.full(np.shape(given[role]), WEIGHTS[0]) for role in weights}
+        found.append(Probe(f"hardly any weight, {n}", ask(domain, given), f"with all weights {WEIGHTS[0]:.4g}"))
+    return found
+
+
+def alike(domain: Domain) -> list[Probe]:
+    """Rows of one class alone."""
+    given = inputs(domain, "simplex", 5, 26)
+    given["labels"] = np.repeat(given["labels"][:1], 5, axis=0)
+    return [Probe("fresh, of one class", ask(domain, given), "with one class in all rows")]
 
 
 def shifted(domain: Domain) -> list[Probe]:

@@ -52,7 +52,8 @@ def proven(session: Session, candidates: list[Contract], seed: int) -> Found:
         return unexplained(session, candidates)
     if session.precision != session.domain.dtype:
         exact = [c.with_(precision=_computed_in(session)) for c in exact]
-    wanted = [*probes.fresh(session.domain, FRESH, seed), *probes.crowded(session.domain)]
+    d = session.domain
+    wanted = [*probes.fresh(d, FRESH, seed), *probes.crowded(d), *probes.light(d), *probes.alike(d)]
     fresh = [one for one in session.ask(wanted) if one.answer.answered]
     held = [c for c in exact if session.explains(c, fresh)]
     if not held:

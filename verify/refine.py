@@ -112,6 +112,15 @@ def guards(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator
         yield contract.with_(denominator_guard=kind, guard=guard)
 
 
+def large_guards(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
+    """A guard in the denominator that a small sum of weights shows."""
+    number = Number("guard", GUARDS, 1e-6, 1e3, logarithmic=True)
+    for kind in ("floored", "added"):
+        guarded = contract.with_(denominator_guard=kind)
+        for value in sorted({round_off(v) for one in new for v in numbers(guarded, number, one)}):
+            yield guarded.with_(guard=value)
+
+
 def clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
     """Every way of clipping, with the epsilon that explains the farthest result; and a log taken naively."""
     for kind in ("clamped", "floored", "added"):

@@ -12,7 +12,7 @@ from lossvet.verify.answer import Counterexample
 from lossvet.verify.batches import Domain, Inputs, ask, one_hot
 from lossvet.verify.direct import Parting, compared, shown
 from lossvet.verify.probes import Probe
-from lossvet.verify.questions import Side
+from lossvet.verify.questions import Answer, Side, cotangent
 
 SIZES = ((1, 2), (2, 2), (2, 3), (3, 3))
 """Rows and classes, in the order in which they are tried; more rows than these show nothing that they do not."""
@@ -162,6 +162,15 @@ def _simpler(probe: Probe, domain: Domain) -> Iterator[Probe]:
             yield Probe(f"{role} of 1", ask(domain, {**question.inputs, role: np.ones_like(array)}))
 
 
+def told(answer: Answer, name: str) -> Any:
+    """An output as a reader expects it: the gradient of one number is asked along what `cotangent` says, and told
+    along 1."""
+    array = output(answer, name)
+    if array is None or name == "loss" or answer.value is None or np.shape(answer.value):
+        return array
+    return np.asarray(array) / cotangent(())
+
+
 def output(answer: Any, name: str) -> Any:
     return answer.value if name == "loss" else answer.gradients.get(name.removeprefix("gradient/"))
 
@@ -169,8 +178,8 @@ def output(answer: Any, name: str) -> Any:
 def counted(p: Parting) -> Counterexample:
     """A parting as a record, with results as both sides gave them."""
 
-    def listed(answer: Any) -> Any:
-        array = output(answer, p.output)
+    def listed(answer: Answer) -> Any:
+        array = told(answer, p.output)
         return None if array is None else np.asarray(array).tolist()
 
     return Counterexample(

@@ -24,6 +24,7 @@ def _far(domain: Domain, contract: Contract) -> list[Probe]:
 
 STAGES = (
     Stage("weights", lambda d, c: probes.weighted(d), refine.ways_of_weighting),
+    Stage("hardly any weight", lambda d, c: probes.light(d), refine.large_guards),
     Stage(
         "gradients",
         lambda d, c: probes.weighted(d),

@@ -11,7 +11,10 @@ FACET = Facet(
         Value(
             name="none",
             says="divides by the denominator as it is",
-            training="A batch whose weights are all 0 gives NaN, and one step with it makes every parameter NaN.",
+            training=(
+                "Rows of small weight count as much as any, where a batch holds no others. What a batch whose weights "
+                "are all 0 gives is another question (zero_denominator)."
+            ),
             change="Leave the denominator alone: `(w * loss).sum() / w.sum()`.",
         ),
         Value(

@@ -64,7 +64,10 @@ FACET = Facet(
                 "and masked or padded zeros pull. It comes from max(x, 0) and abs(x) in the stable formula, each "
                 "differentiated by convention at 0."
             ),
-            change="Write the stable form with max and abs: `max(x, 0) - x * t + log1p(exp(-abs(x)))`.",
+            change=(
+                "Better leave it: the new gradient is right. What does it is the stable form with max and abs, "
+                "`max(x, 0) - x * t + log1p(exp(-abs(x)))`, as TensorFlow differentiates it."
+            ),
         ),
         Value(
             name="filtered",

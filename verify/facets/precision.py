@@ -16,12 +16,15 @@ FACET = Facet(
         ),
         Value(
             name="float32",
-            says="computes in float32 whatever it is given",
+            says="computes in float32, throughout or from the losses of the rows on, whatever it is given",
             training=(
                 "More accurate than the input for float16 and bfloat16, and the usual choice there. float64 inputs "
                 "lose half their digits: finite-difference tests fail, long sums drift."
             ),
-            change="Cast first: `x = x.float()`.",
+            change=(
+                "Cast the logits, `x = x.float()`, or as TF1's `tf.losses` do the losses of the rows, "
+                "`loss = loss.float()`."
+            ),
         ),
         Value(
             name="float64",
