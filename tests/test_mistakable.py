@@ -15,7 +15,7 @@ from lossvet.verify.answer import Identified
 from lossvet.verify.bound import domain, identify_bound
 from lossvet.verify.contract import Contract
 from lossvet.verify.identify import identify
-from lossvet.verify.sides import ContractSide, domain_of
+from lossvet.verify.sides import Bound, ContractSide, domain_of
 
 
 def log_softmax(x: Any) -> Any:
@@ -208,12 +208,15 @@ def test_an_argument_that_is_not_explained_is_not_left_out_in_silence() -> None:
 
     bound = loss.subjects(adapters.primitives("numpy"), partly_weighted).bound
     sides = [(one.subject, one.binding) for one in bound]
-    found, which = identify_bound(sides, spec="", framework="numpy", version="", differentiable=False)
-    assert (found.status, bound[which].binding.roles["class_weight"]) == ("unexplained", "weight")
-    assert "--init 'weight=None'" in found.reason
-    without = identify(bound[-1].subject, domain(bound[-1].binding, differentiable=False)).contract
-    assert without is not None
-    assert without["smoothing"] == "over_classes"
+    best = identify_bound(sides, spec="", framework="numpy", version="", differentiable=False)
+    assert best.identified.contract is not None
+    assert best.identified.contract["smoothing"] == "over_classes"
+    assert "told without weight: with it, no contract explains the loss" in best.identified.warnings
+    smoothed = Contract.of(smoothing="over_classes", smoothing_alpha=0.1)
+    known = comparing.of_loss(Bound("", "numpy", "", False, tuple(sides)))
+    assert comparing.compare(known, comparing.of_contract(smoothed, "")).verdict == "same"
+    weighted = smoothed.with_(weighting="class_weight", smoothing_order="after")
+    assert comparing.compare(known, comparing.of_contract(weighted, "")).verdict == "unexplained"
 
 
 def of_torch(function: Callable[..., Any]) -> Contract:
@@ -276,9 +279,9 @@ def test_arguments_that_no_name_tells_apart_are_not_swapped_where_another_way_ex
 
     bound = loss.subjects(adapters.primitives("torch"), odd).bound
     sides = [(one.subject, one.binding) for one in bound]
-    found, which = identify_bound(sides, spec="", framework="torch", version="")
-    assert found.status == "confirmed"
-    assert bound[which].binding.roles == {"class_weight": "cw", "labels": "foo", "logits": "bar"}
+    best = identify_bound(sides, spec="", framework="torch", version="")
+    assert best.identified.status == "confirmed"
+    assert bound[best.which].binding.roles == {"class_weight": "cw", "labels": "foo", "logits": "bar"}
 
 
 def test_weights_in_the_code_are_told_up_to_the_scale_that_a_mean_by_weights_does_not_show() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -34,13 +35,23 @@ def domain(binding: Binding, differentiable: bool) -> Domain:
     )
 
 
+@dataclass(frozen=True)
+class Best:
+    """What one of the bindings is, and `which` of them.
+
+    `fuller` is another one that gives more arguments, and that no contract explains: of what these do the answer says
+    nothing.
+    """
+
+    identified: Identified
+    which: int
+    fuller: Best | None = None
+
+
 def identify_bound(
     sides: Sequence[tuple[Side, Binding]], *, spec: str, framework: str, version: str, differentiable: bool = True
-) -> tuple[Identified, int]:
-    """The first binding that is confirmed, else the first that is ambiguous, else the first; and which one it was.
-
-    One that leaves an argument out answers for no other: what the argument does is part of the meaning.
-    """
+) -> Best:
+    """The first binding that is confirmed, else the first that is ambiguous, else the first."""
     found: list[Identified] = []
     for i, (side, binding) in enumerate(sides):
         if i >= MOST and not _swapped(found[0]):  # what is explained with its arguments swapped may have other names
@@ -64,12 +75,12 @@ def identify_bound(
     if found[best].status == "unexplained" and _guessed(found[best]):
         told = f"{found[best].reason}; what its arguments are was guessed, and --bind ROLE=PARAMETER says it"
         found[best] = msgspec.structs.replace(found[best], reason=told)
-    given = next((i for i in range(best) if _leaves_out(found[best], found[i])), best)
-    if given == best:
-        return found[best], best
-    left_out = ", ".join(f"{name}=None" for name in _more(found[best], found[given]))
-    reason = f"{found[given].reason}; what it is without, --init '{left_out}' tells"
-    return msgspec.structs.replace(found[given], reason=reason), given
+    fuller = next((i for i in range(best) if _leaves_out(found[best], found[i])), None)
+    if fuller is None:
+        return Best(found[best], best)
+    names = " and ".join(_more(found[best], found[fuller]))
+    warned = (*found[best].warnings, f"told without {names}: with it, no contract explains the loss")
+    return Best(msgspec.structs.replace(found[best], warnings=warned), best, Best(found[fuller], fuller))
 
 
 def _guessed(one: Identified) -> bool:

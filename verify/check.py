@@ -119,14 +119,13 @@ def _instead(remote: Answering) -> Identified | None:
     except SourceError:
         return None
     sides = [(side, way.binding) for way, side in remote.sides()]
-    found, _ = identify_bound(
+    return identify_bound(
         sides,
         spec=remote.spec,
         framework=remote.framework,
         version=remote.version,
         differentiable=remote.differentiable,
-    )
-    return found
+    ).identified
 
 
 def again(spec: str, variant: str, reduction: str, options: Options) -> tuple[str, ...]:

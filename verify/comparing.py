@@ -11,7 +11,7 @@ import msgspec
 from lossvet.verify import batches, canonical, direct, edges, probes, smallest
 from lossvet.verify.answer import Comparison, Counterexample, Difference, Identified
 from lossvet.verify.batches import Domain
-from lossvet.verify.bound import domain, identify_bound
+from lossvet.verify.bound import Best, domain, identify_bound
 from lossvet.verify.contract import Contract
 from lossvet.verify.differences import differences, shows_on
 from lossvet.verify.direct import Parting
@@ -33,6 +33,8 @@ class Known:
     identified: Identified
     dtype: str = ""
     """In which it is compared, where that is not its own."""
+    fuller: Known | None = None
+    """The same loss with more arguments, which no contract explains."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,29 @@ class WithUnits:
 def of_loss(loss: Loss, dtype: str = "") -> Known:
     """A loss, identified in its own dtype; `dtype` is that in which it is to be compared, where that is another one."""
     ways = list(loss.ways())
-    found, which = identify_bound(
+    best = identify_bound(
         ways, spec=loss.spec, framework=loss.framework, version=loss.version, differentiable=loss.differentiable
     )
-    notes = tuple(dict.fromkeys((*loss.notes, *found.warnings)))
-    told = edges.side_effects(notes)
-    contracts = tuple(contract.with_(side_effects=told) for contract in found.candidates)
-    found = msgspec.structs.replace(found, warnings=notes, candidates=contracts)
-    side, binding = ways[which]
-    return Known(side, domain(binding, loss.differentiable), found, dtype)
+
+    def known(best: Best) -> Known:
+        found = best.identified
+        notes = tuple(dict.fromkeys((*loss.notes, *found.warnings)))
+        told = edges.side_effects(notes)
+        contracts = tuple(contract.with_(side_effects=told) for contract in found.candidates)
+        found = msgspec.structs.replace(found, warnings=notes, candidates=contracts)
+        side, binding = ways[best.which]
+        fuller = None if best.fuller is None else known(best.fuller)
+        return Known(side, domain(binding, loss.differentiable), found, dtype, fuller)
+
+    return known(best)
+
+
+def _as_full_as(one: Known, other: Known) -> Known:
+    """With the arguments that no contract explains, where the other loss takes such too."""
+    if one.fuller is None:
+        return one
+    more = set(one.fuller.domain.weights()) - set(one.domain.weights())
+    return one.fuller if more & set(other.domain.weights()) else one
 
 
 def of_contract(contract: Contract, spec: str) -> Known:
@@ -73,6 +89,7 @@ def of_contract(contract: Contract, spec: str) -> Known:
 
 def compare(source: Known, target: Known) -> Comparison:
     """Do both mean the same? Records first, then answers, which have the last word."""
+    source, target = _as_full_as(source, target), _as_full_as(target, source)
     for one, name in ((source, "old"), (target, "new")):
         if one.identified.status == "cannot_judge":
             return Comparison("cannot_judge", source.identified, target.identified,

@@ -189,8 +189,9 @@ def spared(
 
 
 def _least(kept: Array) -> float:
-    """The smallest entry of a gradient that was not dropped: what is dropped is smaller."""
-    return float(np.abs(kept).min(initial=np.inf)) if kept.size else 0.0
+    """The smallest entry of a gradient that was not dropped, than which what is dropped is smaller; infinite where none
+    was kept."""
+    return float(np.abs(kept).min(initial=np.inf))
 
 
 def _gradient_ratio(got: Array | None, expected: Array | None, bound: Array | None) -> float:
