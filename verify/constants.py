@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,24 +15,33 @@ from lossvet.verify.matching import Asked, applies
 from lossvet.verify.pipeline import Undefined, evaluate
 from lossvet.verify.space import GAMMA, bases
 
-RESIDUAL = {"float64": 1e-9, "float32": 2e-6}
-"""How far, relative to the results, a solution may be from explaining them, by the dtype of the answers."""
+
+class Accuracy(NamedTuple):
+    """How far, relative to the results, a solution may be from explaining them, and how many digits a weight may have
+    that somebody wrote: few enough that no other number comes so close to one by chance."""
+
+    residual: float
+    digits: int
+
+
+ACCURACY = {"float64": Accuracy(1e-9, 6), "float32": Accuracy(2e-6, 3)}
+"""By the dtype of the answers."""
 
 
 def contracts(domain: Domain, asked: Sequence[Asked], leads: Leads) -> Iterator[Contract]:
     """Every plain or focal loss with weights by label that explains the results, whatever it is divided by."""
     if set(domain.roles) & {"class_weight", "pos_weight", "binary_weights", "cost_matrix"}:
         return
-    residual = RESIDUAL[domain.dtype]
+    accuracy = ACCURACY[domain.dtype]
     for base in bases(domain):
         if not leads.allow(base):
             continue
         for gamma in (0.0, *GAMMA.usual):
             core = base if gamma == 0 else base.with_(modulation="focal", gamma=gamma)
             for denominator in ("batch", "elements", "sum", "weights"):
-                found = _solved(core, denominator, asked, residual)
+                found = _solved(core, denominator, asked, accuracy.residual)
                 if found is not None:
-                    yield _named(core, denominator, found, residual)
+                    yield _named(core, denominator, found, accuracy)
 
 
 def _solved(core: Contract, denominator: str, asked: Sequence[Asked], residual: float) -> Array | None:
@@ -90,11 +99,11 @@ def _parts(core: Contract, one: Asked) -> tuple[Array, Array, int] | None:
     return np.array([losses[a].sum() for a in at]), np.array([float(a.sum()) for a in at]), inputs["logits"].size
 
 
-def _named(core: Contract, denominator: str, found: Array, residual: float) -> Contract:
+def _named(core: Contract, denominator: str, found: Array, accuracy: Accuracy) -> Contract:
     if denominator == "weights":  # only their ratios matter: as they were probably written
         scales = ((count / w) for w in found if w > 1e-9 for count in range(1, UNITS + 1))
-        found = next((found * scale for scale in scales if _short(found * scale, residual)), found)
-    rounded = tuple(_as_written(w, residual) if abs(w) > 1e-12 else 0.0 for w in found)
+        found = next((found * scale for scale in scales if _short(found * scale, accuracy)), found)
+    rounded = tuple(_as_written(w, accuracy) if abs(w) > 1e-12 else 0.0 for w in found)
     weighting = "both_sides" if core["family"] == "sigmoid" else "class_weight"
     if np.ptp(found) < 1e-9:
         rounded = rounded[:1]
@@ -103,18 +112,13 @@ def _named(core: Contract, denominator: str, found: Array, residual: float) -> C
 
 def looks_written(contract: Contract) -> bool:
     """Whether its weights look as if somebody had written them: 0.75 over all elements is 0.0625 over rows of 12."""
-    return _short(np.array(contract["constants"], float), RESIDUAL["float64"])
+    return _short(np.array(contract["constants"], float), ACCURACY["float64"])
 
 
-def _as_written(weight: float, residual: float) -> float:
-    short = float(f"{weight:.{_digits(residual)}g}")
-    return short if abs(short - weight) <= residual * abs(weight) else float(weight)
+def _as_written(weight: float, accuracy: Accuracy) -> float:
+    short = float(f"{weight:.{accuracy.digits}g}")
+    return short if abs(short - weight) <= accuracy.residual * abs(weight) else float(weight)
 
 
-def _short(found: Array, residual: float) -> bool:
-    return all(float(f"{w:.{_digits(residual)}g}") == _as_written(w, residual) for w in found)
-
-
-def _digits(residual: float) -> int:
-    """How many digits a number may have that somebody wrote: a thousand times fewer than a solution can tell."""
-    return int(-np.log10(residual)) - 2
+def _short(found: Array, accuracy: Accuracy) -> bool:
+    return all(float(f"{w:.{accuracy.digits}g}") == _as_written(w, accuracy) for w in found)
