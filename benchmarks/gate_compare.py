@@ -23,7 +23,7 @@ from lossvet.reference.types import Reduction
 from lossvet.verify import accepting, comparing, variant_of
 from lossvet.verify.accepting import Accept
 from lossvet.verify.answer import Comparison, Difference, Identified
-from lossvet.verify.comparing import Known
+from lossvet.verify.known import Known, of_loss
 from lossvet.verify.own_recipe import OwnRecipe
 from lossvet.verify.remote import Remote
 from lossvet.verify.sources import FileSource, SourceError
@@ -66,7 +66,7 @@ class Identifying:
             remotes = {name: stack.enter_context(self._remote(name, caches[name], empty)) for name in NAMES}
             self._load(remotes)
             self._distinct(remotes)
-            known = {name: comparing.of_loss(RemoteLoss(remotes[name], self._spec(name))) for name in NAMES}
+            known = {name: of_loss(RemoteLoss(remotes[name], self._spec(name))) for name in NAMES}
             base, head = (known[name] for name in NAMES)
             for name in NAMES:
                 if (binding := known[name].identified.binding) is not None:

@@ -11,9 +11,9 @@ import msgspec
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.verify import contract_file
 from lossvet.verify.answer import Comparison, Difference
-from lossvet.verify.comparing import Known
 from lossvet.verify.contract import Contract
 from lossvet.verify.differences import differences
+from lossvet.verify.known import Known
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from lossvet.benchmarks.gate_report import Difference
 from lossvet.benchmarks.ratchet import GROWN, ULP
 from lossvet.reference.types import Array
 from lossvet.verify import canonical, probes
-from lossvet.verify.comparing import FRESH, SEED, Known
+from lossvet.verify.comparing import FRESH, SEED
+from lossvet.verify.known import Known
 from lossvet.verify.questions import Answer, Question
 
 UNIT = 2.0**-24

@@ -13,8 +13,8 @@ import pytest
 from lossvet import adapters
 from lossvet.verify import comparing, loss
 from lossvet.verify.answer import Comparison
-from lossvet.verify.comparing import Known
 from lossvet.verify.contract import Contract
+from lossvet.verify.known import Known, of_contract, of_loss
 from lossvet.verify.options import Options
 from lossvet.verify.sides import Bound
 from lossvet.verify.verify import compare
@@ -102,7 +102,7 @@ def known(function: Loss) -> Known:
     """A function of NumPy, identified."""
     probed = loss.subjects(adapters.primitives("numpy"), function)
     ways = tuple((bound.subject, bound.binding) for bound in probed.bound)
-    return comparing.of_loss(Bound(function.__name__, "numpy", np.__version__, False, ways))
+    return of_loss(Bound(function.__name__, "numpy", np.__version__, False, ways))
 
 
 def compared(old: Loss, new: Loss) -> Comparison:
@@ -159,7 +159,7 @@ def test_two_that_leave_out_the_same_labels_but_for_one_that_raises_are_the_same
 
 
 def test_against_a_contract_the_remedy_is_for_the_loss():
-    agreed = comparing.of_contract(Contract.of(weighting="class_weight", denominator="weights"), "agreed")
+    agreed = of_contract(Contract.of(weighting="class_weight", denominator="weights"), "agreed")
     (found,) = [d for d in comparing.compare(known(by_batch), agreed).differences if d.facet == "denominator"]
     assert ".mean()" not in found.change
     assert found.change == compared(by_weights, by_batch).differences[0].change
@@ -200,7 +200,7 @@ def test_nan_on_both_sides_cannot_be_judged(tmp_path: Path):
 
 
 def test_two_losses_without_a_gradient_cannot_be_judged():
-    without = comparing.of_contract(Contract.of(upstream="none"), "a contract without a gradient")
+    without = of_contract(Contract.of(upstream="none"), "a contract without a gradient")
     assert comparing.compare(without, without).verdict == "cannot_judge"
 
 
@@ -211,6 +211,6 @@ def test_the_same_function_twice_cannot_be_judged():
 
 
 def test_a_contract_is_the_same_as_a_loss_that_means_it_and_as_no_other():
-    meant = comparing.of_contract(Contract.of(weighting="class_weight", denominator="weights"), "contract")
+    meant = of_contract(Contract.of(weighting="class_weight", denominator="weights"), "contract")
     assert comparing.compare(known(by_weights), meant).verdict == "same"
     assert comparing.compare(known(by_batch), meant).verdict == "different"

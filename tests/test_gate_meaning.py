@@ -26,8 +26,8 @@ from lossvet.reports import gates
 from lossvet.verify import accepting, comparing, contract_file, variant_of
 from lossvet.verify.answer import Comparison, Difference, Identified
 from lossvet.verify.batches import Domain
-from lossvet.verify.comparing import Known
 from lossvet.verify.contract import Contract
+from lossvet.verify.known import Known, of_contract
 from lossvet.verify.questions import Answer, Question
 from lossvet.verify.variants import VARIANTS, contract
 
@@ -37,7 +37,7 @@ CHANGE = "denominator: weights -> batch"
 
 
 def known(meant: Contract) -> Known:
-    found = comparing.of_contract(meant, "torch:mylib:loss")
+    found = of_contract(meant, "torch:mylib:loss")
     return Known(found.side, SPARSE, found.identified)
 
 
@@ -176,13 +176,13 @@ def test_every_variant_is_read_back_under_every_reduction(name: str) -> None:
     domain = Domain(("logits", "labels", *sorted(roles)), labels)  # type: ignore[arg-type]  # one of the two
     for reduction in variant.reductions:
         meant = contract(name, reduction)
-        found = variant_of.readings(comparing.of_contract(meant, "").identified, domain)
+        found = variant_of.readings(of_contract(meant, "").identified, domain)
         assert (name, reduction) in found, f"{name}/{reduction} is read as {found}"
 
 
 def test_what_is_no_variant_is_none() -> None:
     focal = contract("sparse").with_({"modulation": "focal", "gamma": 2.0})
-    assert variant_of.readings(comparing.of_contract(focal, "").identified, SPARSE) == ()
+    assert variant_of.readings(of_contract(focal, "").identified, SPARSE) == ()
 
 
 # Direct accuracy -----------------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ class Rounded:
     """A contract that answers in float32 with a relative error."""
 
     def __init__(self, meant: Contract, error: float) -> None:
-        self.exact, self.error = comparing.of_contract(meant, "").side, error
+        self.exact, self.error = of_contract(meant, "").side, error
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
         answers = self.exact.ask(questions)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from lossvet.verify import comparing
 from lossvet.verify.answer import Identified
 from lossvet.verify.binding import Options
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.facets import facets
+from lossvet.verify.known import of_loss
 from lossvet.verify.remote import Remote
 from lossvet.verify.verify import RemoteLoss
 
@@ -72,7 +72,7 @@ def identified(loss: Loss, workers: dict[str, Remote]) -> Identified:
         remote = workers[loss.framework].another(spec, options)
     else:
         remote = workers[loss.framework] = Remote(spec, options, limit=60, import_limit=IMPORT_LIMIT)
-    return comparing.of_loss(RemoteLoss(remote.load(), spec), "").identified
+    return of_loss(RemoteLoss(remote.load(), spec), "").identified
 
 
 def meaning(contract: Contract, edges: set[str]) -> dict[str, Setting]:
@@ -188,7 +188,7 @@ def test_a_position_of_minus_1_trains_class_0(workers: dict[str, Remote], tmp_pa
         workers["torch"].another(spec, options)
     else:
         workers["torch"] = Remote(spec, options, limit=60, import_limit=IMPORT_LIMIT)
-    found = comparing.of_loss(RemoteLoss(workers["torch"].load(), spec), "").identified
+    found = of_loss(RemoteLoss(workers["torch"].load(), spec), "").identified
     assert found.status == "confirmed", found.reason
     assert "-1: as_class_zero" in str(found.candidates[0]["invalid_label"])
 

@@ -15,6 +15,7 @@ from lossvet.verify.answer import Identified
 from lossvet.verify.bound import domain, identify_bound
 from lossvet.verify.contract import Contract
 from lossvet.verify.identify import identify
+from lossvet.verify.known import Known, of_contract, of_loss
 from lossvet.verify.sides import Bound, ContractSide, domain_of
 
 
@@ -208,12 +209,12 @@ def test_an_argument_that_is_not_explained_is_not_left_out_in_silence() -> None:
 
     bound = loss.subjects(adapters.primitives("numpy"), partly_weighted).bound
     sides = [(one.subject, one.binding) for one in bound]
-    known = comparing.of_loss(Bound("", "numpy", "", False, tuple(sides)))
+    known = of_loss(Bound("", "numpy", "", False, tuple(sides)))
     assert "told without weight: with it, no contract explains the loss" in known.identified.warnings
     smoothed = Contract.of(smoothing="over_classes", smoothing_alpha=0.1)
-    assert comparing.compare(known, comparing.of_contract(smoothed, "")).verdict == "same"
+    assert comparing.compare(known, of_contract(smoothed, "")).verdict == "same"
     weighted = smoothed.with_(weighting="class_weight", smoothing_order="after")
-    assert comparing.compare(known, comparing.of_contract(weighted, "")).verdict == "unexplained"
+    assert comparing.compare(known, of_contract(weighted, "")).verdict == "unexplained"
 
 
 def of_torch(function: Callable[..., Any]) -> Contract:
@@ -293,7 +294,7 @@ def test_two_losses_that_take_other_weights_are_never_the_same() -> None:
     positives, elements = (
         Contract.of(family="sigmoid", weighting=name, denominator="elements") for name in ("pos_weight", "class_weight")
     )
-    found = comparing.compare(*(comparing.of_contract(c, c["weighting"][0]) for c in (positives, elements)))  # type: ignore[index]  # a tuple of names
+    found = comparing.compare(*(of_contract(c, c["weighting"][0]) for c in (positives, elements)))  # type: ignore[index]  # a tuple of names
     assert found.verdict == "different"
     assert [d.facet for d in found.differences if not d.edge] == ["weighting"]
 
@@ -304,9 +305,9 @@ def test_each_difference_has_an_input_that_shows_it_by_itself() -> None:
     new = Contract.of(ignored="label", ignored_label=-100.0, logits_map="scaled", temperature=2.0)
     sides = []
     for contract in (old, new):
-        known = comparing.of_contract(contract, "a contract")
+        known = of_contract(contract, "a contract")
         asked = domain_of(contract)
-        sides.append(comparing.Known(ContractSide(contract), replace(asked, labels="sparse"), known.identified))
+        sides.append(Known(ContractSide(contract), replace(asked, labels="sparse"), known.identified))
     found = {d.facet: d.counterexample for d in comparing.compare(*sides).differences if not d.edge}
     assert set(found) == {"counted", "logits_map"}
     assert found["counted"] is not None

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from lossvet.verify import comparing, grading
 from lossvet.verify.binding import Options
 from lossvet.verify.bound import domain
-from lossvet.verify.comparing import Known
 from lossvet.verify.corpus_records import Pair, Record, Selection
 from lossvet.verify.grading import Grade, PairGrade
+from lossvet.verify.known import Known, of_loss
 from lossvet.verify.remote import Remote, RemoteSide
 from lossvet.verify.selftest_report import Judged, JudgedPair, Report, told, told_pair
 from lossvet.verify.sources import SourceError
@@ -84,7 +84,7 @@ def _loss(remote: Remote, record: Record) -> Judged:
     start = time.monotonic()
     try:
         remote.another(record.spec, Options(init=record.init)).load()
-        known = comparing.of_loss(RemoteLoss(remote, record.spec))
+        known = of_loss(RemoteLoss(remote, record.spec))
         assert isinstance(known.side, RemoteSide), "it is in a worker"
         found, way = known.identified, known.side.which
         grade = grading.of_loss(record, found, known.domain)

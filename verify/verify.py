@@ -11,8 +11,8 @@ import msgspec
 
 from lossvet.verify import comparing, contract_file, sources
 from lossvet.verify.answer import Binding, Comparison, Identified
-from lossvet.verify.comparing import Known
 from lossvet.verify.effect import NoEffect, effect
+from lossvet.verify.known import Known, of_contract, of_loss
 from lossvet.verify.opened import of_variant, remote
 from lossvet.verify.options import Options, SideOptions
 from lossvet.verify.questions import Side
@@ -100,9 +100,9 @@ def _opened(stack: ExitStack, spec: str, options: Options, side: SideOptions) ->
     source = sources.parse(spec)
     match source:
         case VariantSource(variant, settings):
-            return comparing.of_contract(of_variant(variant, dict(settings)), spec)
+            return of_contract(of_variant(variant, dict(settings)), spec)
         case ContractSource(path):
-            return comparing.of_contract(contract_file.read(Path(path)).contract, spec)
+            return of_contract(contract_file.read(Path(path)).contract, spec)
         case _:
             return RemoteLoss(stack.enter_context(remote(spec, side, options)), spec)
 
@@ -111,7 +111,7 @@ def _known(one: Opened, side: SideOptions) -> Known:
     if isinstance(one, Known):
         return one
     one.remote.load()
-    return comparing.of_loss(one, side.dtype)
+    return of_loss(one, side.dtype)
 
 
 def _one_object(source: str, target: str, options: Options) -> bool:

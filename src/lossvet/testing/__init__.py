@@ -22,8 +22,8 @@ from lossvet.testing.asking import Options, known, spec
 from lossvet.testing.undisturbed import undisturbed
 from lossvet.verify import accepting, comparing, contract_file
 from lossvet.verify.answer import Comparison, Identified
-from lossvet.verify.comparing import Known
 from lossvet.verify.contract import Contract
+from lossvet.verify.known import Known, of_contract
 from lossvet.verify.sources import SourceError
 
 __all__ = ["assert_conforms", "assert_contract", "assert_same_loss"]
@@ -167,7 +167,7 @@ def assert_contract(
     meant, name = _contract(contract)
     options = Options(bind or {}, init, mode, framework, labels, classes)
     with undisturbed():
-        found = comparing.compare(_known(loss, options), comparing.of_contract(meant, name))
+        found = comparing.compare(_known(loss, options), of_contract(meant, name))
     _settle(found, accepts, strict_edges)
 
 

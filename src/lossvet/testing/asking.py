@@ -15,8 +15,8 @@ from lossvet.adapters import global_state
 from lossvet.adapters.protocol import Primitives
 from lossvet.reference.types import Variant
 from lossvet.testing import frameworks
-from lossvet.verify import binding, comparing, fitting, loss, probing
-from lossvet.verify.comparing import Known
+from lossvet.verify import binding, fitting, loss, probing
+from lossvet.verify.known import Known, of_loss
 from lossvet.verify.options import bindings
 from lossvet.verify.probing import Probed
 from lossvet.verify.sides import Bound
@@ -125,7 +125,7 @@ def known(function: Function, options: Options) -> Known:
     """The function, identified. Raises as `found` does."""
     one = found(function, options)
     called = tuple((bound.subject, bound.binding) for bound in one.probed.bound)
-    return comparing.of_loss(Bound(one.spec, one.primitives.name, one.version, one.differentiable, called, one.notes))
+    return of_loss(Bound(one.spec, one.primitives.name, one.version, one.differentiable, called, one.notes))
 
 
 def with_signature(function: Function) -> Function:
