@@ -245,7 +245,7 @@ SLOW_MUTANTS = (
     ("weights_squared", "mean"),
 )
 MUTANTS_CHECKED = (
-    ("sparse_sign", "none"),
+    pytest.param("sparse_sign", "none", marks=pytest.mark.slow),
     ("sigmoid_clamped", "mean"),
     *(pytest.param(name, reduction, marks=pytest.mark.sweep) for name, reduction in SLOW_MUTANTS),
 )

@@ -46,8 +46,16 @@ def one_hot_inside(logits: Any, labels: Any) -> Any:
     ("function", "expected"),
     [
         (focal_of_elements, {"modulation": "focal", "constants": [0.75, 0.25], "label_mixing": "interpolated"}),
-        (focal_of_terms, {"modulation": "focal", "constants": [0.75, 0.25], "label_mixing": None}),
-        (weights_by_comparison, {"modulation": None, "constants": [0.5, 2.5], "label_mixing": "other"}),
+        pytest.param(
+            focal_of_terms,
+            {"modulation": "focal", "constants": [0.75, 0.25], "label_mixing": None},
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            weights_by_comparison,
+            {"modulation": None, "constants": [0.5, 2.5], "label_mixing": "other"},
+            marks=pytest.mark.slow,
+        ),
         (one_hot_inside, {"family": "sigmoid", "denominator": "elements", "label_mixing": None}),
     ],
 )

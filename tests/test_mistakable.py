@@ -202,6 +202,7 @@ def test_what_changes_beyond_a_threshold_is_not_taken_for_what_it_is_below(
     assert (found.status, where in found.reason) == ("unexplained", True), found.reason
 
 
+@pytest.mark.slow
 def test_an_argument_that_is_not_explained_is_not_left_out_in_silence() -> None:
     def partly_weighted(logits: Any, labels: Any, weight: Any = None) -> Any:
         w = 1.0 if weight is None else weight[labels]
