@@ -211,7 +211,7 @@ def test_an_argument_that_is_not_explained_is_not_left_out_in_silence() -> None:
     bound = loss.subjects(adapters.primitives("numpy"), partly_weighted).bound
     sides = [(one.subject, one.binding) for one in bound]
     known = of_loss(Bound("", "numpy", "", False, tuple(sides)))
-    assert "told without weight: with it, no contract explains the loss" in known.identified.warnings
+    assert "identified without weight: with it, no contract explains the loss" in known.identified.warnings
     smoothed = Contract.of(smoothing="over_classes", smoothing_alpha=0.1)
     assert comparing.compare(known, of_contract(smoothed, "")).verdict == "same"
     weighted = smoothed.with_(weighting="class_weight", smoothing_order="after")

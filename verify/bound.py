@@ -39,8 +39,7 @@ def domain(binding: Binding, differentiable: bool) -> Domain:
 class Best:
     """What one of the bindings is, and `which` of them.
 
-    `fuller` is another one that gives more arguments, and that no contract explains: of what these do the answer says
-    nothing.
+    `fuller` is another one that gives more arguments, and that no contract explains: the answer does not cover them.
     """
 
     identified: Identified
@@ -73,13 +72,13 @@ def identify_bound(
         key=lambda i: (STATUSES.index(found[i].status), _swapped(found[i])),
     )
     if found[best].status == "unexplained" and _guessed(found[best]):
-        told = f"{found[best].reason}; what its arguments are was guessed, and --bind ROLE=PARAMETER says it"
-        found[best] = msgspec.structs.replace(found[best], reason=told)
+        reason = f"{found[best].reason}; the roles of its arguments were guessed: --bind ROLE=PARAMETER sets them"
+        found[best] = msgspec.structs.replace(found[best], reason=reason)
     fuller = next((i for i in range(best) if _leaves_out(found[best], found[i])), None)
     if fuller is None:
         return Best(found[best], best)
     names = " and ".join(_more(found[best], found[fuller]))
-    warned = (*found[best].warnings, f"told without {names}: with it, no contract explains the loss")
+    warned = (*found[best].warnings, f"identified without {names}: with it, no contract explains the loss")
     return Best(msgspec.structs.replace(found[best], warnings=warned), best, Best(found[fuller], fuller))
 
 

@@ -67,11 +67,13 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
         return msgspec.structs.replace(found, counterexample=example, parts_at=_parts_at(unequal))
     observed = "contract" not in (source.identified.framework, target.identified.framework)
     pairs = [
-        (a, b, _told_of_the_loss(target, differences(a, b, shared, observed), differences(b, a, shared, observed)))
+        (a, b, differences(a, b, shared, observed))
         for a in source.identified.candidates
         for b in target.identified.candidates
     ]
     a, b, differing = min(pairs, key=lambda pair: sum(not d.edge for d in pair[2]))
+    if target.identified.framework == "contract":
+        differing = _of_the_loss(differing, differences(b, a, shared, observed))
     if "ambiguous" in statuses and not unequal:
         matched = all(any(not _weighty(d) for a, b, d in pairs if a == one) for one in source.identified.candidates)
         matched = matched and all(
@@ -101,15 +103,15 @@ def _judged(found: Comparison, source: Known, target: Known, shared: Domain, tol
     return msgspec.structs.replace(found, verdict=verdict, differences=differing, counterexample=example)
 
 
-def _told_of_the_loss(
-    target: Known, found: tuple[Difference, ...], reversed_: tuple[Difference, ...]
-) -> tuple[Difference, ...]:
-    """Against a contract: what the loss does is told, and how it comes to mean what was agreed."""
-    if target.identified.framework != "contract":
-        return found
-    by_facet = {d.facet: d for d in reversed_}
+def _of_the_loss(differing: tuple[Difference, ...], backwards: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """The differences from a contract with what the loss does in training, and how to make it mean what was agreed.
+
+    `backwards` are the same differences from the contract's side.
+    """
+    by_facet = {d.facet: d for d in backwards}
     return tuple(
-        msgspec.structs.replace(d, training=by_facet[d.facet].training, change=by_facet[d.facet].change) for d in found
+        msgspec.structs.replace(d, training=by_facet[d.facet].training, change=by_facet[d.facet].change)
+        for d in differing
     )
 
 

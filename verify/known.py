@@ -52,17 +52,17 @@ def of_loss(loss: Loss, dtype: str = "") -> Known:
         ways, spec=loss.spec, framework=loss.framework, version=loss.version, differentiable=loss.differentiable
     )
 
-    def known(best: Best) -> Known:
+    def of_best(best: Best) -> Known:
         found = best.identified
         notes = tuple(dict.fromkeys((*loss.notes, *found.warnings)))
-        told = edges.side_effects(notes)
-        contracts = tuple(contract.with_(side_effects=told) for contract in found.candidates)
+        side_effects = edges.side_effects(notes)
+        contracts = tuple(contract.with_(side_effects=side_effects) for contract in found.candidates)
         found = msgspec.structs.replace(found, warnings=notes, candidates=contracts)
         side, binding = ways[best.which]
-        fuller = None if best.fuller is None else known(best.fuller)
+        fuller = None if best.fuller is None else of_best(best.fuller)
         return Known(side, domain(binding, loss.differentiable), found, dtype, fuller)
 
-    return known(best)
+    return of_best(best)
 
 
 def as_full_as(one: Known, other: Known) -> Known:

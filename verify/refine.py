@@ -133,7 +133,7 @@ def clips(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[
 
 
 def naive_logarithm(domain: Domain, contract: Contract, new: Sequence[Asked]) -> Iterator[Contract]:
-    """A logarithm that is finite on moderate logits only: told where a result is infinite or NaN, of nothing less."""
+    """A logarithm that is finite on moderate logits only; proposed only where a result is infinite or NaN."""
     values = [one.answer.value for one in new if one.answer.value is not None]
     if not all(np.isfinite(value).all() for value in values):
         yield contract.with_(log="broken_max")
@@ -202,7 +202,7 @@ def hard_labels_alone(domain: Domain, contract: Contract, new: Sequence[Asked]) 
     if domain.labels != "dense":
         return
     told = contract.with_(label_mixing="other")
-    if "pos_weight_on_hard_labels" in told.weighting:  # which is told by labels that are not
+    if "pos_weight_on_hard_labels" in told.weighting:  # only soft labels distinguish it from pos_weight
         told = told.with_(weighting=tuple(set(told.weighting) - {"pos_weight_on_hard_labels"} | {"pos_weight"}))
     yield from gradients(domain, told, new)
 

@@ -191,7 +191,7 @@ def _same(now: Any, then: Any) -> bool:
 
 
 def _output(answer: Answer, leaf: str) -> Any:
-    found = smallest.told(answer, f"gradient/{leaf}" if leaf else "loss")
+    found = smallest.reported(answer, f"gradient/{leaf}" if leaf else "loss")
     return None if found is None else np.asarray(found, dtype=np.float64).tolist()
 
 

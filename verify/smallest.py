@@ -103,17 +103,17 @@ def _weights(n: int, c: int) -> dict[str, Any]:
 
 
 def _fewer(source: Side, target: Side, domain: Domain, found: Parting, shows: Shows) -> Parting:
-    """With the first 1, 2, 4... rows alone, and no classes but theirs, where the sides still part on these."""
+    """With the first 1, 2, 4... rows alone, and no classes but theirs, where the sides still part on these: one after
+    the other, as each is a shape of its own, which JAX compiles."""
     rows = len(found.probe.question.inputs["logits"])
-    counts = [2**k for k in range(rows.bit_length()) if 2**k < rows]
-    candidates = [
-        Probe(f"{n} rows", ask(domain, given))
-        for n in counts
-        for given in cut(domain, found.probe.question.inputs, n)
-        if shows(given)
-    ]
-    partings = compared(source, target, candidates) if rows > SIZES[-1][0] else []
-    return next((p for p in partings if p.informative and not p.equal and clear(p)), found)
+    if rows <= SIZES[-1][0]:
+        return found
+    for n in (2**k for k in range(rows.bit_length()) if 2**k < rows):
+        for given in filter(shows, cut(domain, found.probe.question.inputs, n)):
+            (parting,) = compared(source, target, [Probe(f"{n} rows", ask(domain, given))])
+            if parting.informative and not parting.equal and clear(parting):
+                return parting
+    return found
 
 
 def cut(domain: Domain, inputs: Inputs, n: int) -> Iterator[Inputs]:
@@ -162,9 +162,9 @@ def _simpler(probe: Probe, domain: Domain) -> Iterator[Probe]:
             yield Probe(f"{role} of 1", ask(domain, {**question.inputs, role: np.ones_like(array)}))
 
 
-def told(answer: Answer, name: str) -> Any:
-    """An output as a reader expects it: the gradient of one number is asked along what `cotangent` says, and told
-    along 1."""
+def reported(answer: Answer, name: str) -> Any:
+    """An output as it is reported: where the loss is a single number, its gradient for an upstream gradient of 1, and
+    not for the one that `cotangent` asks with."""
     array = output(answer, name)
     if array is None or name == "loss" or answer.value is None or np.shape(answer.value):
         return array
@@ -179,7 +179,7 @@ def counted(p: Parting) -> Counterexample:
     """A parting as a record, with results as both sides gave them."""
 
     def listed(answer: Answer) -> Any:
-        array = told(answer, p.output)
+        array = reported(answer, p.output)
         return None if array is None else np.asarray(array).tolist()
 
     return Counterexample(

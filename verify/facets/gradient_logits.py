@@ -65,8 +65,8 @@ FACET = Facet(
                 "differentiated by convention at 0."
             ),
             change=(
-                "Better leave it: the new gradient is right. What does it is the stable form with max and abs, "
-                "`max(x, 0) - x * t + log1p(exp(-abs(x)))`, as TensorFlow differentiates it."
+                "Better not: an exact gradient is worth keeping. The stable form with max and abs has this fault where "
+                "a framework differentiates it term by term: `max(x, 0) - x * t + log1p(exp(-abs(x)))`."
             ),
         ),
         Value(
