@@ -46,7 +46,7 @@ class NumpyPrimitives:
     def dtype(self, tensor: Any) -> str:
         return np.asarray(tensor).dtype.name
 
-    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
+    def compile(self, function: Function, mode: str, like: Tensors | None = None, quickly: bool = False) -> Function:
         mode_of(self, mode)
         return function
 

@@ -90,11 +90,14 @@ class Primitives(Protocol):
     def dtype(self, tensor: Any) -> str:
         """The name of the dtype of a tensor: "float32", "bfloat16", "int64", "bool"..."""
 
-    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
+    def compile(self, function: Function, mode: str, like: Tensors | None = None, quickly: bool = False) -> Function:
         """The function as the mode runs it; itself in an eager mode. Raises ValueError where there is no such mode.
 
         What is compiled is made for the shapes that it meets, as users have it. Where `like` is given, it is called
         only with tensors of these names, dtypes, ranks and this device, and has lengths left open as far as it can.
+
+        `quickly`: it is called a few times, so that compiling it should cost little, and it may then be slow. The
+        operations stay what they are.
         """
 
     def vjp(
@@ -157,16 +160,23 @@ def mode_of(primitives: Primitives, name: str | None = None) -> Mode:
     return found
 
 
-def built(primitives: Primitives, function: Function, computation: Computation, mode: str | None = None) -> Function:
+def built(
+    primitives: Primitives,
+    function: Function,
+    computation: Computation,
+    mode: str | None = None,
+    quickly: bool = False,
+) -> Function:
     """The computation with this function, as the mode runs it: what is compiled is compiled once, for many calls.
 
     Where derivatives are taken around compiled functions, `function` alone is compiled; else all of the computation is.
+    `quickly` as in `Primitives.compile`.
     """
     how = mode_of(primitives, mode)
     if how.around:
-        compiled = primitives.compile(function, how.name)
+        compiled = primitives.compile(function, how.name, quickly=quickly)
         return lambda tensors: computation(compiled, tensors)
-    return primitives.compile(lambda tensors: computation(function, tensors), how.name)
+    return primitives.compile(lambda tensors: computation(function, tensors), how.name, quickly=quickly)
 
 
 def run(

@@ -36,7 +36,7 @@ class TensorFlowPrimitives:
     def dtype(self, tensor: Any) -> str:
         return str(tensor.dtype.name)
 
-    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
+    def compile(self, function: Function, mode: str, like: Tensors | None = None, quickly: bool = False) -> Function:
         if mode_of(self, mode).eager:
             return function
         compiled = self.tf.function(function, jit_compile=mode == "xla", autograph=self.autograph)

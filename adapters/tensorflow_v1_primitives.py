@@ -40,7 +40,7 @@ class TensorFlowV1Primitives:
     def dtype(self, tensor: Any) -> str:
         return str(tensor.dtype.name)
 
-    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
+    def compile(self, function: Function, mode: str, like: Tensors | None = None, quickly: bool = False) -> Function:
         mode_of(self, mode)
         if like is None:
             return Graphs(self.tf, function, self.threads)

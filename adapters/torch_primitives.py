@@ -49,7 +49,7 @@ class TorchPrimitives:
     def dtype(self, tensor: Any) -> str:
         return str(tensor.dtype).removeprefix("torch.")
 
-    def compile(self, function: Function, mode: str, like: Tensors | None = None) -> Function:
+    def compile(self, function: Function, mode: str, like: Tensors | None = None, quickly: bool = False) -> Function:
         """PyTorch counts recompilations by code object, and after eight runs eagerly: each function has its own."""
         if not mode_of(self, mode).compiles:
             return function

@@ -112,6 +112,8 @@ def first(name: str) -> dict[str, Any]:
         found["raises"] = failing(p)
     if name == "torch":
         found["refused"] = refused(p)
+    if name == "jax":
+        found |= quickly(p)
     if name.startswith("tensorflow"):
         found["other behaviour"] = other_behaviour(name)
     try:
@@ -172,6 +174,33 @@ def apart(p: Primitives, rows: Any) -> Any:
     value, into = p.vjp(p.compile(rows, p.modes[0].name), tensors, ("logits",), tensors["cotangent"])
     p.wait((value, into))
     return p.read(into["logits"])
+
+
+def quickly(p: Primitives) -> dict[str, Any]:
+    """The gradient and a logarithm of e^800 as JAX compiles them, as it does so quickly, and as a version would that
+    does not know the options for that; and whether these are used."""
+    from lossvet.adapters import jax_primitives
+
+    rows, tensors = LOSSES["jax"][0], {key: p.put(array, "float64") for key, array in ARRAYS.items()}
+    far = {"x": p.put(np.array(800.0))}
+
+    def computed(quick: bool) -> tuple[Any, float]:
+        def gradient(t: Tensors) -> Any:
+            return p.vjp(rows, t, ("logits",), t["cotangent"])[1]["logits"]
+
+        def naive(t: Tensors) -> Any:
+            return p.jax.numpy.log(p.jax.numpy.exp(t["x"]))
+
+        both = [p.compile(f, "jit", quickly=quick)(t) for f, t in ((gradient, tensors), (naive, far))]
+        return p.read(both[0]), float(both[1])
+
+    found = {"as users have it": computed(False), "quickly": computed(True), "quick options": dict(p._quick)}
+    jax_primitives.QUICK["xla_no_such_option"] = 1
+    try:
+        p = adapters.primitives("jax")
+        return {**found, "unknown": computed(True), "unknown options": dict(p._quick)}
+    finally:
+        del jax_primitives.QUICK["xla_no_such_option"]
 
 
 def failing(p: Primitives) -> str:

@@ -194,6 +194,17 @@ def test_a_derivative_that_pytorch_refuses_raises() -> None:
     assert "not differentiable" in first("torch")["refused"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["as users have it", "quickly", "unknown"])
+def test_what_jax_compiles_quickly_computes_the_same(how: str) -> None:
+    found = first("jax")
+    gradient, far = found[how]
+    close(gradient, BY_HAND["gradient logits"], "float64")
+    assert far == found["as users have it"][1], "what is rewritten in the graph is rewritten in both"
+    assert found["quick options"], "this version of JAX knows them"
+    assert not found["unknown options"], "and one that does not is left alone"
+
+
 # The process of the caller --------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from lossvet.verify.contract import Contract
 from lossvet.verify.options import Options, SideOptions
 from lossvet.verify.questions import Question
 from lossvet.verify.sources import SourceError
+from lossvet.verify.verify import compare
 
 OLD, NEW = "torch:old/losses.py::weighted_ce", "jax:new.losses:weighted_ce"
 
@@ -442,6 +444,16 @@ def test_contracts_and_variants_are_sides_too(engine: Engine) -> None:
     assert float(old.value) == pytest.approx(answers.EXAMPLE.source)
     assert float(new.value) == pytest.approx(answers.EXAMPLE.target)
     assert old.gradients["logits"] is not None
+
+
+def test_where_the_old_loss_is_refused_nobody_waits_for_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\n\n\ndef loss(logits, labels):\n    time.sleep(600)\n")
+    (tmp_path / "none.py").write_text("")
+    none, slow = (f"numpy:{tmp_path / name}.py::loss" for name in ("none", "slow"))
+    start = time.monotonic()
+    with pytest.raises(SourceError, match="loss"):
+        compare(none, slow, Options(timeout=300.0))
+    assert time.monotonic() - start < 120, "a call of the new one is given 300 s"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def _side(stack: ExitStack, spec: str, side: SideOptions, options: Options) -> S
     return stack.enter_context(remote(spec, side, options))
 
 
-def remote(spec: str, side: SideOptions, options: Options) -> Remote:
+def remote(spec: str, side: SideOptions, options: Options, stopped: Callable[[], bool] = lambda: False) -> Remote:
     """The worker of a function, which has begun to start. Raises SourceError for what is no function."""
     return Remote(
         spec,
@@ -50,6 +50,7 @@ def remote(spec: str, side: SideOptions, options: Options) -> Remote:
         python=side.python or sys.executable,
         folder=side.search[0] if side.search else ".",
         limit=options.timeout,
+        stopped=stopped,
     )
 
 

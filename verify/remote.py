@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -53,6 +53,8 @@ class Remote:
     cache: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the worker's environment has beside ours."""
+    stopped: Callable[[], bool] = lambda: False
+    """Asked while something is waited for: once it says so, `process.Stopped` is raised."""
     module: ClassVar[str] = "lossvet.verify.worker"
     """Whose service the worker is."""
 
@@ -63,7 +65,9 @@ class Remote:
         self.version = self.interpreter = ""
         self.file = ""
         where = client.Side(self.python, self.environment)
-        self._client: Client[Any, Any] = Client(self.framework, where, self.module, cache=self.cache)
+        self._client: Client[Any, Any] = Client(
+            self.framework, where, self.module, cache=self.cache, stopped=self.stopped
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -24,6 +24,8 @@ from lossvet.verify.raised import CANNOT_TRACE, IN_PLACE, described, refusal
 class Subject:
     """One way of calling one loss. `mode` as `adapters.protocol` has them; `integers` is the dtype of integer labels.
 
+    In a mode that was asked for by name, a loss is compiled as users have it; else in the quickest way there is.
+
     `guard` is entered around every call into the loss: a worker limits its time there.
     """
 
@@ -36,9 +38,11 @@ class Subject:
     _built: dict[Any, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict, repr=False)
     _notes: dict[str, None] = field(default_factory=dict, repr=False)
     _copied: bool = False
+    _quickly: bool = False
     _copies: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        self._quickly = not self.mode
         chosen = self.mode or next((m.name for m in self.primitives.modes if m.for_strangers), None)
         self.mode = mode_of(self.primitives, chosen).name
 
@@ -213,7 +217,11 @@ class Subject:
         key = (kind, leaves, sizes if self._sized else None)
         if key not in self._built:
             self._built[key] = built(
-                self.primitives, self._loss(sizes), computation(self.primitives, kind, leaves), self.mode
+                self.primitives,
+                self._loss(sizes),
+                computation(self.primitives, kind, leaves),
+                self.mode,
+                quickly=self._quickly,
             )
         return self._built[key]
 

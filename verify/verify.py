@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,14 +56,17 @@ def compare(source: str, target: str, options: Options, progress: Progress = lam
     if _one_object(source, target, options):
         return _cannot_judge(source, target, "both sides are the same function, in the same mode and dtype")
     with ExitStack() as stack:
-        opened = [
-            _opened(stack, spec, options, side) for spec, side in ((source, options.source), (target, options.target))
-        ]
+        stopped = threading.Event()
+        both = ((source, options.source), (target, options.target))
+        opened = [_opened(stack, spec, options, side, stopped.is_set) for spec, side in both]
+        threads = stack.enter_context(ThreadPoolExecutor(len(both)))
+        stack.callback(stopped.set)  # before the threads are waited for: after an error there is no use in theirs
+        progress("identifying both losses")
+        begun = [threads.submit(_known, one, side) for one, (_, side) in zip(opened, both, strict=True)]
         sides: list[Known] = []
-        for name, one, side in zip(("old", "new"), opened, (options.source, options.target), strict=True):
-            progress(f"identifying the {name} loss")
+        for name, begun_one in zip(("old", "new"), begun, strict=True):
             try:
-                sides.append(_known(one, side))
+                sides.append(begun_one.result())
             except SourceError as error:
                 if error.kind != "nan":
                     raise
@@ -95,8 +100,10 @@ def opened(spec: str, options: Options, stack: ExitStack) -> Known:
 Opened = RemoteLoss | Known
 
 
-def _opened(stack: ExitStack, spec: str, options: Options, side: SideOptions) -> Opened:
-    """A side that has begun to start; `_known` waits for it."""
+def _opened(
+    stack: ExitStack, spec: str, options: Options, side: SideOptions, stopped: Callable[[], bool] = lambda: False
+) -> Opened:
+    """A side that has begun to start; `_known` waits for it, until `stopped` says that nobody needs it."""
     source = sources.parse(spec)
     match source:
         case VariantSource(variant, settings):
@@ -104,7 +111,7 @@ def _opened(stack: ExitStack, spec: str, options: Options, side: SideOptions) ->
         case ContractSource(path):
             return of_contract(contract_file.read(Path(path)).contract, spec)
         case _:
-            return RemoteLoss(stack.enter_context(remote(spec, side, options)), spec)
+            return RemoteLoss(stack.enter_context(remote(spec, side, options, stopped)), spec)
 
 
 def _known(one: Opened, side: SideOptions) -> Known:
