@@ -1,7 +1,7 @@
 """Accuracy held: what a cell reaches on the fixed cases is written in a reviewed file, and may not become worse.
 
 A line is "CELL CLASS ULP": the accuracy class of its worst output, and the largest error of its unreduced losses of
-class R, in ulp ("-" where there is none). Lines hold for the platform in the heading above them, "[PROFILE]".
+relative accuracy, in ulp ("-" where there is none). Lines hold for the platform in the heading above them, "[PROFILE]".
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ def compare(before: Mapping[str, Reached], now: Mapping[str, Reached]) -> list[W
 
 def _worse(before: Reached, now: Reached) -> str:
     if CLASSES.index(now.accuracy) > CLASSES.index(before.accuracy):
-        return f"its accuracy class falls from {before.accuracy} to {now.accuracy}"
+        return f"its accuracy falls from {before.accuracy} to {now.accuracy}"
     if before.ulp is not None and now.ulp is None:
-        return "not one of its unreduced losses is of class R any more"
+        return "not one of its unreduced losses is of relative accuracy any more"
     if before.ulp is not None and now.ulp is not None and now.ulp > max(GROWN * before.ulp, before.ulp + ULP):
         return f"its largest error grows from {before.ulp:.3g} to {now.ulp:.3g} ulp"
     return ""

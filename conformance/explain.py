@@ -31,9 +31,18 @@ REDUCTIONS = {
 }
 
 CLASSES = {
-    "R": "Relative: the error is small beside the result, however small the result is. The tail of the loss is kept.",
-    "S": "Stable under shift: the error is small beside the spread of the logits, whatever is added to all of them.",
-    "W": "Weakly stable: the error is small beside the logits themselves. What every sound kernel keeps, and the gate.",
+    "relative": "The error is small compared to the result, however small that is. Tails of the loss keep digits.",
+    "shift-invariant": "The error is small compared to the spread of the logits, whatever is added to all of them.",
+    "absolute": "The error is small compared to the logits themselves. Every sound kernel is at least as good as this.",
+}
+
+ACCOUNTS = {
+    "uninformative": "A check that agrees and could not have failed: its result is empty; or undefined throughout, and "
+    "any answer would do; or its bound is so wide that a wrong answer of 0 would agree. It is not counted among those "
+    "that agree.",
+    "lost": "An element within its bound without one right bit: its error is at least half of the exact value, as "
+    "where 0 stands for a loss of 1e-8. The bound allows it, since the terms that were added are large. It counts only "
+    "where nothing cancels by nature, so that another way of computing keeps the digits, and nothing underflows.",
 }
 
 EXAMPLE_PARAMS = {
@@ -63,7 +72,8 @@ def _topics() -> dict[str, Callable[[], str]]:
     """Every name that can be explained, and how."""
     return {
         **{name: partial(_titled, name, "a reduction", text) for name, text in REDUCTIONS.items()},
-        **{name: partial(_titled, name, "an accuracy class", text) for name, text in CLASSES.items()},
+        **{name: partial(_titled, name, "an accuracy", text) for name, text in CLASSES.items()},
+        **{name: partial(_titled, name, "in the totals of a run", text) for name, text in ACCOUNTS.items()},
         **{verdict.__name__.lower(): partial(_verdict, verdict) for verdict in VERDICTS},
         **{deviation.id: partial(_deviation, deviation) for deviation in Ledger.read().deviations},
         **{name: partial(_titled, name, "a hazard", f"{h.why}\n\n{h.example}") for name, h in HAZARDS.items()},

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lossvet.adapters.types import Measured, Missing, Outcome, Raised
-from lossvet.conformance.types import Absent, AccuracyClass, Agrees, Cell, Differs, Errored, Verdict
+from lossvet.conformance.types import Absent, AccuracyClass, Agrees, Cell, Differs, Errored, Lost, Verdict
 from lossvet.conformance.ulp import ulp_errors
 from lossvet.reference.bounds import Bound
 from lossvet.reference.output import parse
@@ -30,12 +31,20 @@ def expected(case: Case, cell: Cell, output: str) -> str:
     return "any" if documented == "nan" and parse(output).kind != "loss" else documented
 
 
-def judge(outcome: Outcome, golden: Array, bound: Bound, dtype: str, expected: str = "nan") -> Verdict:
+def judge(
+    outcome: Outcome,
+    golden: Array,
+    bound: Bound,
+    dtype: str,
+    expected: str = "nan",
+    uncancelled: NDArray[np.bool_] | None = None,
+) -> Verdict:
     """The verdict on one output of one case.
 
     `golden` is float64 with NaN where the mathematics is undefined, `bound` has its shape, `dtype` is that of the cell.
     An answer agrees where it has golden's shape and the cell's dtype, is within the bound in every element, infinite
-    where golden is, and as `expected` where golden is undefined.
+    where golden is, and as `expected` where golden is undefined. Elements that are `uncancelled`
+    (`reference.cancelling`) can be lost.
     """
     match outcome:
         case Missing(reason):
@@ -43,22 +52,23 @@ def judge(outcome: Outcome, golden: Array, bound: Bound, dtype: str, expected: s
         case Raised(error, message):
             undefined = np.isnan(golden)
             if expected in ("raises", "may_raise") and undefined.any():
-                return Agrees(0.0, 0.0, 0.0, "R", 0.0, (f"raises {error}",))
+                any_answer = "any answer would do" if expected == "may_raise" else ""
+                return Agrees(0.0, 0.0, 0.0, "relative", 0.0, (f"raises {error}",), uninformative=any_answer)
             return Errored(error, message)
         case Measured(value):
-            return _judge_value(value, golden, bound, dtype, expected)
+            return _judge_value(value, golden, bound, dtype, expected, uncancelled)
 
 
-def _judge_value(value: Any, golden: Array, bound: Bound, dtype: str, expected: str) -> Verdict:
+def _judge_value(value: Any, golden: Array, bound: Bound, dtype: str, expected: str, uncancelled: Any) -> Verdict:
     if value.shape != golden.shape:
         return Differs(f"has shape {list(value.shape)}, expected {list(golden.shape)}")
     if str(value.dtype) != dtype:
         return Differs(f"is {value.dtype}, expected {dtype}")
     with np.errstate(all="ignore"):
-        return _compare(value.astype(np.float64), golden, bound, dtype, expected)
+        return _compare(value.astype(np.float64), golden, bound, dtype, expected, uncancelled)
 
 
-def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: str) -> Verdict:
+def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: str, uncancelled: Any) -> Verdict:
     finite = np.isfinite(golden)
     if not (np.isfinite(bound.W) | ~finite).all():
         return Absent("the bound is infinite, as where the error of a denominator reaches it: nothing can be said")
@@ -72,7 +82,7 @@ def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: str)
     if not (right | within).all():
         return _differs(got, golden, np.where(np.isnan(ratio), np.inf, ratio), ~(right | within), expected)
     relative, shifted = (bool((right | (error <= b)).all()) for b in (bound.R, bound.S))
-    accuracy: AccuracyClass = "R" if relative else "S" if shifted else "W"
+    accuracy: AccuracyClass = "relative" if relative else "shift-invariant" if shifted else "absolute"
     judged = finite & ~overflows
     ulp, flushed = ulp_errors(got[judged], golden[judged], dtype)
     worst = np.argwhere(judged)[flushed.argmax()] if flushed.size else ()
@@ -83,7 +93,29 @@ def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: str)
         accuracy=accuracy,
         resolution=_resolution(golden[judged], bound.W[judged]),
         index=tuple(int(i) for i in worst),
+        uninformative=_uninformative(golden, bound, expected),
+        lost=_lost(got, golden, bound, dtype, judged & uncancelled) if uncancelled is not None else None,
     )
+
+
+def _uninformative(golden: Array, bound: Bound, expected: str) -> str:
+    """Why every answer of the right shape would agree, or one of 0 that is wrong; empty where none would."""
+    if not golden.size:
+        return "the result is empty"
+    undefined, lenient = np.isnan(golden), expected in ("any", "may_raise")
+    if undefined.all() and lenient:
+        return "the result is undefined, and any answer would do"
+    zero = (np.abs(golden) <= bound.W) | (undefined & (lenient or expected == "zero"))
+    return "an answer of 0 would agree" if zero.all() and np.nan_to_num(golden).any() else ""
+
+
+def _lost(got: Array, golden: Array, bound: Bound, dtype: str, known: Any) -> Lost | None:
+    normal = np.abs(golden) >= np.maximum(float(np.finfo(dtype).smallest_normal), 2 * bound.underflow)
+    lost = known & normal & (np.abs(got - golden) >= np.abs(golden) / 2)
+    if not lost.any():
+        return None
+    largest = tuple(int(i) for i in np.unravel_index(np.where(lost, np.abs(golden), -1.0).argmax(), golden.shape))
+    return Lost(int(lost.sum()), largest, float(got[largest]), float(golden[largest]))
 
 
 def _overflows(got: Array, golden: Array, bound: Array, dtype: str) -> Any:

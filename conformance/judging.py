@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from lossvet.adapters.types import Outcome, exact_in
 from lossvet.conformance.judge import expected, judge
@@ -14,28 +16,37 @@ from lossvet.conformance.plan import DTYPES, Plan
 from lossvet.conformance.types import Cell, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
+from lossvet.reference.cancelling import uncancelled
 from lossvet.workers import messages
 
-Bounds = Mapping[str, Mapping[str, Bound]]
+
+@dataclass(frozen=True)
+class _Derived:
+    """Of one case: the bounds by dtype and output, and by output where nothing cancels."""
+
+    bounds: Mapping[str, Mapping[str, Bound]]
+    uncancelled: Mapping[str, NDArray[np.bool_] | None]
 
 
 class Judging:
-    """Bounds are derived once for each case, for all dtypes together, and kept; so is the case as it travels."""
+    """What a case lets its answers be is derived once, for all dtypes together; so is the case as it travels."""
 
     def __init__(self, plan: Plan, ledger: Ledger) -> None:
         self._goldens = plan.goldens
         self._ledger = ledger
-        self._bounds: dict[tuple[str, str], Bounds] = {}
+        self._known: dict[tuple[str, str], _Derived] = {}
         self._messages: dict[tuple[str, str], msgspec.Raw] = {}
 
     def judge(self, cell: Cell, case: str, outcomes: Mapping[str, Outcome]) -> dict[str, Verdict]:
         """The verdicts by output. Raises KeyError for a case or an output that has no golden result."""
         golden = self._goldens[cell.variant][case]
-        by_output = self._derived(cell.variant, case)[cell.dtype]
+        derived = self._derived(cell.variant, case)
+        by_output = derived.bounds[cell.dtype]
 
         def one(output: str, outcome: Outcome) -> Verdict:
             bound, true = by_output[output], golden.outputs[output]
-            verdict = judge(outcome, true, bound, cell.dtype, expected(golden.case, cell, output))
+            documented = expected(golden.case, cell, output)
+            verdict = judge(outcome, true, bound, cell.dtype, documented, derived.uncancelled.get(output))
             return self._ledger.weigh(cell, golden, bound, output, outcome, verdict)
 
         return {output: one(output, outcome) for output, outcome in outcomes.items()}
@@ -47,10 +58,13 @@ class Judging:
             self._messages[key] = messages.case_message(variant, self._goldens[variant][case].case)
         return self._messages[key]
 
-    def _derived(self, variant: str, case: str) -> Any:
+    def _derived(self, variant: str, case: str) -> _Derived:
         key = (variant, case)
-        if key not in self._bounds:
-            golden = self._goldens[variant][case]
+        if key not in self._known:
+            golden, of = self._goldens[variant][case], variants.load(variant)
             dtypes = tuple(dtype for dtype in DTYPES if exact_in(golden.case, dtype))
-            self._bounds[key] = bounds(variants.load(variant), golden.case, dtypes)
-        return self._bounds[key]
+            self._known[key] = _Derived(
+                bounds(of, golden.case, dtypes),
+                {output: uncancelled(of, golden.case, output) for output in golden.outputs},
+            )
+        return self._known[key]

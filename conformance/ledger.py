@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
@@ -201,7 +202,7 @@ def _bounds_like(shows: str, variant: str, case: Case, dtype: str) -> Mapping[st
 
 
 def _widest(a: Bound, b: Bound) -> Bound:
-    return Bound(*(np.maximum(getattr(a, name), getattr(b, name)) for name in ("W", "S", "R")))
+    return Bound(**{f.name: np.maximum(getattr(a, f.name), getattr(b, f.name)) for f in fields(Bound)})
 
 
 def _whole(outcome: Outcome) -> str:
@@ -221,7 +222,7 @@ def _stray(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, 
         if o.value.startswith(("raises ", "shape ")):
             return f"is an answer, and the ledger has {o.value!r}"
         got, value = outcome.value[o.index], _value(o.value)
-        here = Bound(*(np.asarray(getattr(bound, name)[o.index]) for name in ("W", "S", "R")))
+        here = Bound(**{f.name: np.asarray(getattr(bound, f.name)[o.index]) for f in fields(Bound)})
         if not isinstance(judge(Measured(np.asarray(got)), np.asarray(value), here, cell.dtype), Agrees):
             return f"element {list(o.index)} is {float(got):.9g}, and the ledger has {value:.9g}"
     return ""

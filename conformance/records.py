@@ -7,12 +7,12 @@ and "nan".
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import MISSING, astuple, fields
 from typing import Any, get_args
 
 import msgspec
 
-from lossvet.conformance.types import Absent, Agrees, Crashed, Deviates, Differs, Errored, TimedOut, Verdict
+from lossvet.conformance.types import Absent, Agrees, Crashed, Deviates, Differs, Errored, Lost, TimedOut, Verdict
 from lossvet.workers.messages import Greeting
 
 _VERDICTS: dict[str, type[Verdict]] = {
@@ -59,7 +59,11 @@ Record = Header | Judged | Finished
 
 def compact(verdict: Verdict) -> Compact:
     """What is exact stays so; how large an error is, nobody needs to more than six digits."""
-    values = ((f.name, getattr(verdict, f.name)) for f in fields(verdict))
+    values = [(f.name, getattr(verdict, f.name)) for f in fields(verdict)]
+    for f in reversed(fields(verdict)):  # what is as it mostly is need not be written a hundred thousand times
+        if f.default is MISSING or getattr(verdict, f.name) != f.default:
+            break
+        values.pop()
     return [type(verdict).__name__, *(_plain(_short(v) if name in _ERRORS else v) for name, v in values)]
 
 
@@ -69,7 +73,9 @@ def verdict(found: Compact) -> Verdict:
         name, *values = found
         kind = _VERDICTS[name]
         names = [f.name for f in fields(kind)]
-        return _make(kind, dict(zip(names, values, strict=True)))
+        if len(values) > len(names):
+            raise ValueError(f"{name} has {len(names)} fields")
+        return _make(kind, dict(zip(names, values, strict=False)))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{found!r} is no verdict: {error}") from None
 
@@ -77,7 +83,9 @@ def verdict(found: Compact) -> Verdict:
 def _make(kind: type[Verdict], values: dict[str, Any]) -> Verdict:
     if kind is Deviates:
         values["differs"] = verdict(values["differs"])
-        return Deviates(**values)
+    if values.get("lost") is not None:
+        count, index, got, golden = values["lost"]
+        values["lost"] = Lost(count, tuple(index), float(got), float(golden))
     for name in ("ratio", "ulp", "ulp_flushed", "resolution", "got", "golden", "limit"):
         if isinstance(values.get(name), str):
             values[name] = float(values[name])
@@ -94,6 +102,8 @@ def _short(value: float) -> float:
 def _plain(value: Any) -> Any:
     if isinstance(value, Differs):
         return compact(value)
+    if isinstance(value, Lost):
+        return [_plain(part) for part in astuple(value)]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return list(value) if isinstance(value, tuple) else value

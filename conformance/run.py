@@ -102,7 +102,7 @@ class Result:
         totals = self.summary.totals
         bad = [
             f"{totals[name]:,} checks {said}"
-            for name, said in (("differs", "differ"), ("errored", "failed"))
+            for name, said in (("differs", "differ"), ("errored", "raise, crash or hang"))
             if totals[name]
         ]
         bad += [f"{len(self.problems)} ledger entries do not hold"] if self.problems else []
@@ -112,9 +112,10 @@ class Result:
             return 3, "cannot judge: " + "; ".join(f"{g.name} does not start ({g.reason})" for g in broken)
         if self.incomplete:
             return 3, f"cannot judge: {self.incomplete:,} checks were given up; again: lossvet run --resume"
-        if not totals["checks"]:
-            return 3, "cannot judge: not one check was made"
-        return 0, f"all {totals['checks']:,} checks are judged and good"
+        if totals["checks"] == totals["uninformative"]:
+            made = "could have failed" if totals["checks"] else "was made"
+            return 3, f"cannot judge: not one check {made}"
+        return 0, f"no check fails: {totals['agrees']:,} agree, {totals['deviates']:,} show known deviations"
 
 
 def versions(greetings: Mapping[str, Greeting]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lossvet.conformance import records
 from lossvet.conformance.plan import Plan
@@ -24,15 +24,16 @@ from lossvet.conformance.types import (
     Deviates,
     Differs,
     Errored,
+    Lost,
     TimedOut,
     Verdict,
 )
 
-SCHEMA = 1
-CLASSES: tuple[AccuracyClass, ...] = ("R", "S", "W")
+SCHEMA = 2
+CLASSES: tuple[AccuracyClass, ...] = get_args(AccuracyClass)
 
-Kind = Literal["agrees", "deviates", "differs", "absent", "errored"]
-KINDS: tuple[Kind, ...] = ("differs", "errored", "deviates", "agrees", "absent")
+Kind = Literal["agrees", "uninformative", "deviates", "differs", "absent", "errored"]
+KINDS: tuple[Kind, ...] = ("differs", "errored", "deviates", "agrees", "uninformative", "absent")
 """Worst first: the verdict of a cell is the first that one of its checks has."""
 
 
@@ -59,11 +60,17 @@ class CellSummary:
     ulp_flushed: float | None = None
     """The same, all numbers below the smallest normal counting as one step from zero."""
     ulp_loss: float | None = None
-    """The same among the unreduced losses of class R: elsewhere, an error at the scale of the inputs is many ulp."""
+    """The same among unreduced losses of relative accuracy: elsewhere an error is many ulp by nature."""
     ulp_worst: tuple[str, tuple[int, ...]] | None = None
     """Case and element of `ulp_loss`."""
     ratio: float | None = None
     worst: str = ""
+    deviations: Counter[str] = field(default_factory=Counter)
+    """Checks by known deviation."""
+    lost: int = 0
+    """Checks that agree and have lost elements."""
+    largest_lost: tuple[str, str, Lost] | None = None
+    """Case, output and elements of the check whose largest lost element is the largest."""
     resolutions: list[float] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
 
@@ -91,9 +98,11 @@ class CellSummary:
                 self.accuracy = max(filter(None, (self.accuracy, verdict.accuracy)), key=CLASSES.index)
                 self.ulp = max(self.ulp or 0.0, verdict.ulp)
                 self.ulp_flushed = max(self.ulp_flushed or 0.0, verdict.ulp_flushed)
-                if verdict.resolution >= 1:
-                    self.notes["the bound is wider than the result: it could not be told from 0"] += 1
-                relative = verdict.accuracy == "R" and output == "loss/none"
+                if verdict.uninformative:
+                    self.notes[verdict.uninformative] += 1
+                if verdict.lost is not None:
+                    self._lose(verdict.lost, case, output)
+                relative = verdict.accuracy == "relative" and output == "loss/none"
                 if relative and (self.ulp_loss is None or verdict.ulp_flushed > self.ulp_loss):
                     self.ulp_loss, self.ulp_worst = verdict.ulp_flushed, (case, verdict.index)
                 if math.isfinite(verdict.resolution):
@@ -105,6 +114,7 @@ class CellSummary:
                 self._ratio(verdict.ratio, case, output)
             case Deviates():
                 self.notes[f"deviation {verdict.deviation}"] += 1
+                self.deviations[verdict.deviation] += 1
                 if verdict.stray:
                     self.notes[f"stray: {verdict.stray}"] += 1
                 self._ratio(verdict.differs.ratio, case, output)
@@ -119,6 +129,11 @@ class CellSummary:
             case TimedOut():
                 self.notes[f"no answer within {verdict.limit:g} s at {case}"] += 1
                 self.worst = f"{case} {output}"
+
+    def _lose(self, lost: Lost, case: str, output: str) -> None:
+        self.lost += 1
+        if self.largest_lost is None or abs(lost.golden) > abs(self.largest_lost[2].golden):
+            self.largest_lost = (case, output, lost)
 
     def _ratio(self, ratio: float, case: str, output: str) -> None:
         if self.ratio is None or not ratio <= self.ratio:
@@ -138,8 +153,8 @@ class Summary:
 def kind(verdict: Verdict) -> Kind:
     """What a verdict counts as. A deviation that is not as the ledger says counts as a difference."""
     match verdict:
-        case Agrees():
-            return "agrees"
+        case Agrees(uninformative=why):
+            return "uninformative" if why else "agrees"
         case Deviates(stray=stray):
             return "differs" if stray else "deviates"
         case Differs():
@@ -179,7 +194,8 @@ def fold(plan: Plan, judged: Iterable[Judged]) -> Summary:
         counts.update(summary.counts)
     totals = {
         "checks": sum(summary.checks for summary in cells.values()),
-        **{name: counts[name] for name in ("agrees", "deviates", "differs", "absent", "errored")},
+        **{name: counts[name] for name in ("agrees", "uninformative", "deviates", "differs", "absent", "errored")},
+        "lost": sum(summary.lost for summary in cells.values()),
         "not_run": sum(plan.left_out.values()) + sum(summary.not_run for summary in cells.values()),
     }
     return Summary(tuple(cells.values()), totals, tuple(findings), plan.left_out, compiled, tuple(seen))
@@ -201,6 +217,9 @@ def document(summary: Summary, versions: Mapping[str, str]) -> dict[str, Any]:
                 "device": s.cell.device,
                 "verdict": s.verdict,
                 "checks": s.checks,
+                "uninformative": s.counts["uninformative"],
+                "lost": s.lost,
+                "largest_lost": _lost(s),
                 "worst_ulp": _json(s.ulp),
                 "worst_ulp_flushed": _json(s.ulp_flushed),
                 "worst_error_over_bound": _json(s.ratio),
@@ -212,6 +231,13 @@ def document(summary: Summary, versions: Mapping[str, str]) -> dict[str, Any]:
             for s in summary.cells
         ],
     }
+
+
+def _lost(summary: CellSummary) -> dict[str, Any] | None:
+    if summary.largest_lost is None:
+        return None
+    case, output, lost = summary.largest_lost
+    return {"case": case, "output": output, "index": lost.index, "got": lost.got, "golden": lost.golden}
 
 
 def notes(summary: CellSummary) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-AccuracyClass = Literal["R", "S", "W"]
+AccuracyClass = Literal["relative", "shift-invariant", "absolute"]
+"""The error is small compared to the result; to the spread of the logits; to the logits themselves. The best first."""
 
 
 @dataclass(frozen=True, order=True)
@@ -24,13 +25,25 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Elements whose error is at least half of the exact value although nothing cancels in it by nature: how many, and
+    of the largest of them its index, the answer and the exact value."""
+
+    count: int
+    index: tuple[int, ...]
+    got: float
+    golden: float
+
+
+@dataclass(frozen=True)
 class Agrees:
     """Within the bound, element by element.
 
     `ratio` is the largest error over the bound; `ulp` the largest error in ulp of the exact value, and `ulp_flushed`
-    the same where subnormals count as one step to zero; `accuracy` the class: R keeps relative accuracy, S does not
-    depend on a common shift of the logits, W does. `resolution` is the median bound over |golden|: what this check
-    could tell apart. `index` is of the element with the largest `ulp_flushed`.
+    the same where subnormals count as one step to zero; `accuracy` the class. `resolution` is the median bound over
+    |golden|: what this check could tell apart. `index` is of the element with the largest `ulp_flushed`.
+    `uninformative` says why no answer, or no answer of 0, could have failed; such a check counts apart. `lost` elements
+    are within the bound without one right bit.
     """
 
     ratio: float
@@ -40,6 +53,8 @@ class Agrees:
     resolution: float
     notes: tuple[str, ...] = ()
     index: tuple[int, ...] = ()
+    uninformative: str = ""
+    lost: Lost | None = None
 
 
 @dataclass(frozen=True)

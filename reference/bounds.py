@@ -240,11 +240,15 @@ class Softmax:
 
 @dataclass(frozen=True)
 class Bound:
-    """The largest error allowed, by element and accuracy class; infinite where nothing can be said."""
+    """The largest error allowed, by element and accuracy class; infinite where nothing can be said.
+
+    `underflow` is the part of each that flushing to zero may take.
+    """
 
     W: Array
     S: Array
     R: Array
+    underflow: Array
 
 
 def bounds(
@@ -264,5 +268,6 @@ def _bound(number: Number, first: int, dtype: str) -> Bound:
     eta = float(np.finfo(dtype).smallest_normal)
     flushed: NDArray[Any] = np.where(np.isfinite(number.k), 4 * eta * number.k, np.inf)
     W, S, R = (HEAD_ROOM * (number.e[first + i] + flushed) for i in range(3))
+    underflow = np.asarray(HEAD_ROOM * flushed)
     # R leaves out what sound kernels do, not what exact ones must: it is never wider than the class that holds it.
-    return Bound(W=W, S=np.minimum(S, W), R=np.minimum(R, W))
+    return Bound(W=W, S=np.minimum(S, W), R=np.minimum(R, W), underflow=underflow)

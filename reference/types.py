@@ -80,6 +80,8 @@ class Variant:
     losses: Callable[..., Any]
     cases: Callable[[], Iterable[Case]]
     weights: Callable[..., Any] | None = None
+    cancels: Literal["nowhere", "in_gradients", "everywhere"] = "nowhere"
+    """Where terms of opposite signs meet whatever the labels are (`cancelling.py` says what labels do)."""
     pairs: bool = False
     """Whether `closed` goes through all pairs of classes, [N, C, C], and so is slow for many classes."""
 

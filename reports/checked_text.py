@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lossvet.reports import checked_words as words
+from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.pages import Page, columns, counted
 from lossvet.reports.verify_words import binding_lines, values
 from lossvet.verify.checked import Checked
@@ -11,7 +12,6 @@ from lossvet.verify.words import DEFAULT
 
 MOST = 4
 """Differences that are shown, each of another kind."""
-LEGEND = "R, S, W: accuracy class of the worst (lossvet explain R). u: its error in ulp."
 
 
 def text(found: Checked, width: int = 100) -> str:

@@ -8,14 +8,12 @@ from lossvet.conformance.plan import Plan
 from lossvet.conformance.summary import Finding
 from lossvet.reference import vectors
 from lossvet.reference.types import REDUCTIONS
+from lossvet.reports.accuracy import words
 from lossvet.reports.findings import Described, smallest
 from lossvet.reports.pages import counted, joined
 from lossvet.verify import variants
 from lossvet.verify.checked import Checked, CheckedOutput
 from lossvet.verify.contract import Contract
-
-MOST_ULP = 1000
-"""Beyond so many, an error is that of a result that was flushed to zero, or lost what the bound allows."""
 
 
 def what(found: Checked) -> str:
@@ -39,6 +37,7 @@ def _reason(found: Checked) -> str:
 
 def counts(found: Checked) -> str:
     parts = [f"{found.agrees:,} of {counted(found.checks, 'check')} agree"]
+    parts += [f"{found.uninformative:,} could not have failed"] if found.uninformative else []
     parts += [f"{found.deviates:,} deviate as is known of {found.framework}"] if found.deviates else []
     parts += [f"{found.differs:,} {'differs' if found.differs == 1 else 'differ'}"]
     parts += [f"{found.not_run:,} not run"] if found.not_run else []
@@ -50,15 +49,14 @@ def ending(found: Checked) -> str:
 
 
 def verdict(row: CheckedOutput) -> str:
-    """What became of one output: "ok S", "ok R 3.4u", "14 differ", "absent"."""
+    """What became of one output: "ok, shift-inv.", "ok, relative 3.4 ulp", "14 differ", "absent"."""
     if row.differs:
         return f"{row.differs:,} {'differs' if row.differs == 1 else 'differ'}"
     if row.deviates:
         return f"{row.deviates:,} deviation{'' if row.deviates == 1 else 's'}"
-    if not row.agrees:
+    if row.accuracy is None:
         return "absent"
-    ulp = "" if row.ulp is None or row.ulp >= MOST_ULP else f" {row.ulp:.1f}u"
-    return f"ok {row.accuracy}{ulp}"
+    return f"ok, {words(row.accuracy, row.ulp)}"
 
 
 def differences(found: Checked) -> list[Described]:

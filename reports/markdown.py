@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from lossvet.conformance.run import Result
+from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.findings import smallest
-from lossvet.reports.matrix import LEGEND, matrix
+from lossvet.reports.matrix import matrix
 from lossvet.reports.terminal import plain, totals
 
 

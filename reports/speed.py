@@ -16,17 +16,21 @@ from lossvet.benchmarks.samples import Samples
 from lossvet.benchmarks.statistics import Interval
 from lossvet.benchmarks.table import Fastest, Row, fastest, growth, table
 from lossvet.benchmarks.workloads import Shape
+from lossvet.conformance.summary import CLASSES
 from lossvet.conformance.types import Agrees, Differs
+from lossvet.reports.accuracy import words
 from lossvet.reports.terminal import plain
 
 LEGEND = (
     "forward: the reduced loss, no gradient recorded; train: loss and gradient in the logits. Medians of processes; "
     "95 %: the interval of that median in per cent of it. limit: what the memory of this machine allows, measured in "
     "the same run, as a share of the time. peak: memory above the inputs. All three are of train if it was timed. "
-    "R, S, W: accuracy class of the worst output of the very same call, and the error of the loss in ulp."
+    "accuracy: of the worst output of the very same call, and the error of the loss in ulp."
 )
 
 
+NAME = 26
+"""Columns for a name, so that the rest fits in 80; a longer one has a line of its own."""
 RESOLUTION = 2 * 2**20
 """Bytes of peak memory below which nothing is said: an interpreter touches as much by itself."""
 
@@ -77,7 +81,7 @@ def accuracy(rows: Sequence[Row]) -> str:
     ulp = max((u for row in rows if (u := row.ulp()) is not None), default=None)
     if not classes:
         return "not judged"
-    return f"{max(classes, key='RSW'.index)}{'' if ulp is None else f' {ulp:.1f}u'}"
+    return words(max(classes, key=CLASSES.index), ulp)
 
 
 def report(out: Console, samples: Samples) -> None:
@@ -92,10 +96,12 @@ def report(out: Console, samples: Samples) -> None:
         known = [row for line in lines.values() for row in line.values()]
         out.print()
         out.print(Text(plain(f"{variant}   {at.n:,} x {at.c:,}{' ignored' * at.ignored}   {dtype}   {device}"), "bold"))
-        out.print(Text(f" {'':36}{'forward':>8}{'train':>8}{'95 %':>8}{'limit':>6}{'peak':>6} class", "dim"))
+        out.print(Text(f" {'':{NAME}}{'forward':>8}{'train':>8}{'95 %':>8}{'limit':>6}{'peak':>6} accuracy", "dim"))
         for name, line in sorted(lines.items(), key=lambda item: _time(item[1])):
             if any(row.time for row in line.values()):
-                out.print(Text(plain(_line(name, line))), soft_wrap=True)
+                if len(name) > NAME:
+                    out.print(Text(plain(f" {name}")))
+                out.print(Text(plain(_line(name if len(name) <= NAME else "", line))), soft_wrap=True)
         gone = {row.why for row in known if row.time is None}
         for why in sorted(gone):
             names = sorted({f"{r.subject.cell.framework} {r.subject.cell.mode} {r.subject.cell.recipe}"
@@ -116,7 +122,7 @@ def _line(name: str, line: dict[str, Row]) -> str:
     last = line.get("train") or line["forward"]
     times = [duration(line[t].time.median) if t in line and line[t].time else "-" for t in ("forward", "train")]  # type: ignore[union-attr]  # asked in the same expression
     return (
-        f" {name:36}{times[0]:>8}{times[1]:>8}{spread(last.time):>8}{share(last.fraction):>6}{size(last.peak):>6}"
+        f" {name:{NAME}}{times[0]:>8}{times[1]:>8}{spread(last.time):>8}{share(last.fraction):>6}{size(last.peak):>6}"
         f" {accuracy(list(line.values()))}"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -13,9 +13,10 @@ from rich.text import Text
 
 import lossvet
 from lossvet.conformance.run import Result
-from lossvet.conformance.types import Deviates
+from lossvet.conformance.types import Agrees, Deviates
+from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.findings import smallest
-from lossvet.reports.matrix import LEGEND, Tone, matrix
+from lossvet.reports.matrix import Tone, matrix
 from lossvet.workers import machine
 from lossvet.workers.messages import Greeting, Hello
 
@@ -55,8 +56,8 @@ def header(out: Console, greetings: Mapping[str, Greeting], device: str) -> None
     out.print(Text(line))
 
 
-def report(out: Console, result: Result) -> None:
-    """The matrix, each new difference, the totals."""
+def report(out: Console, result: Result, verbose: bool = False) -> None:
+    """The matrix, each new difference, the totals; what was not run by reason where it is `verbose`."""
     _matrix(out, result)
     described = smallest(result.summary.findings, result.plan)
     for one in described[:MOST_FINDINGS]:
@@ -68,30 +69,28 @@ def report(out: Console, result: Result) -> None:
     for problem in result.problems:
         out.print(Text(plain(f"\nconformance/deviations.toml: {problem}"), "bold red"), soft_wrap=True)
     out.print()
-    for line in totals(result):
+    for line in totals(result, verbose):
         for part in textwrap.wrap(plain(line), out.width, subsequent_indent="    "):
             out.print(Text(part))
 
 
-def totals(result: Result) -> list[str]:
-    """How many checks, and what became of each; what was left out, by reason; the rate."""
+def totals(result: Result, verbose: bool = False) -> list[str]:
+    """How many checks, and what became of each; what was left out; the rate."""
     t = result.summary.totals
     cells = Counter(cell.verdict for cell in result.summary.cells)
     lines = [
-        f"{t['checks']:,} checks: {t['agrees']:,} agree, {t['deviates']:,} deviate as deviations.toml says, "
-        f"{t['differs']:,} differ, {t['errored']:,} errored; {t['absent']:,} absent, {t['not_run']:,} not run",
-        f"{len(result.summary.cells):,} cells: {cells['agrees']:,} agree, {cells['deviates']:,} deviate, "
-        f"{cells['differs'] + cells['errored']:,} do not, {cells['absent']:,} absent",
+        f"{t['checks']:,} checks: {t['agrees']:,} agree, {t['deviates']:,} show known deviations, "
+        f"{t['differs'] + t['errored']:,} fail; {t['uninformative']:,} are uninformative; "
+        f"{t['absent']:,} absent, {t['not_run']:,} not run",
+        f"{len(result.summary.cells):,} cells: {cells['agrees']:,} agree, {cells['deviates']:,} with known deviations, "
+        f"{cells['differs'] + cells['errored']:,} failing, {cells['absent']:,} absent",
+        *_uninformative(result),
+        *_lost(result),
     ]
     known = Counter(v.deviation for _, _, _, v in result.summary.seen if isinstance(v, Deviates) and not v.stray)
     lines += [f"  {count:,} {name}" for name, count in sorted(known.items())]
     lines += [f"  lossvet explain {next(iter(sorted(known)))} says why, and likewise the others"] if known else []
-    by_framework: dict[str, list[str]] = {}
-    for (framework, reason), count in sorted(result.summary.left_out.items()):
-        by_framework.setdefault(framework, []).append(f"{count:,} {reason}")
-    lines += [f"  not run, {name}: {', '.join(reasons)}" for name, reasons in by_framework.items()]
-    if result.plan.level == "quick" and any(isinstance(result.greetings[name], Hello) for name in by_framework):
-        lines.append("  lossvet run --full runs most of that")
+    lines += _not_run(result, verbose)
     if result.incomplete:
         lines.append(f"  not run: {result.incomplete:,} given up; lossvet run --resume tries them again")
     if not result.seconds:  # it was read from its journal
@@ -99,6 +98,44 @@ def totals(result: Result) -> list[str]:
     rate = result.made / result.seconds
     compiled = f"{result.summary.compiled:,} functions compiled"
     return [*lines, f"{result.made:,} checks in {result.seconds:.1f} s, {rate:,.0f}/s; {compiled}"]
+
+
+def _not_run(result: Result, verbose: bool) -> Iterator[str]:
+    by_framework: dict[str, list[str]] = {}
+    for (framework, reason), count in sorted(result.summary.left_out.items()):
+        by_framework.setdefault(framework, []).append(f"{count:,} {reason}")
+    if verbose:
+        yield from (f"  not run, {name}: {', '.join(reasons)}" for name, reasons in by_framework.items())
+    elif by_framework:
+        yield f"  not run: {sum(result.summary.left_out.values()):,}; --verbose lists the reasons"
+    if result.plan.level == "quick" and any(isinstance(result.greetings[name], Hello) for name in by_framework):
+        yield "  lossvet run --full runs most of that"
+
+
+def _uninformative(result: Result) -> Iterator[str]:
+    """Why checks could not have failed: how many for each reason."""
+    reasons = Counter(
+        v.uninformative for _, _, _, v in result.summary.seen if isinstance(v, Agrees) and v.uninformative
+    )
+    if reasons:
+        listed = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        yield f"  uninformative, for no answer could have failed, or a wrong answer of 0 would agree: {listed}"
+
+
+def _lost(result: Result) -> Iterator[str]:
+    """How many checks agree without one right bit in some element, and the largest such element."""
+    worst = max(
+        (cell for cell in result.summary.cells if cell.largest_lost),
+        key=lambda cell: abs(cell.largest_lost[2].golden) if cell.largest_lost else 0.0,
+        default=None,
+    )
+    if worst is None or worst.largest_lost is None:
+        return
+    case, output, lost = worst.largest_lost
+    yield (
+        f"  {result.summary.totals['lost']:,} checks have lost elements (lossvet explain lost); the largest, "
+        f"{output} of {case} in {worst.cell}, is {lost.got:.3g}, right: {lost.golden:.3g}"
+    )
 
 
 def _matrix(out: Console, result: Result) -> None:

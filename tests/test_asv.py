@@ -91,7 +91,7 @@ def test_the_list_is_what_the_frameworks_offer() -> None:
 
 # What is published of a run ------------------------------------------------------------------------------------------
 
-GOOD = Agrees(ratio=0.25, ulp=0.5, ulp_flushed=0.5, accuracy="R", resolution=1e-6)
+GOOD = Agrees(ratio=0.25, ulp=0.5, ulp_flushed=0.5, accuracy="relative", resolution=1e-6)
 
 
 def run_of(*extra: samples.Record) -> asv_suite.Run:

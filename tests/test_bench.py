@@ -242,7 +242,7 @@ def verdicts(*found: Agrees | Differs, recipe: str = "native", at: str = "512x10
     return Accuracy(NAME.format(recipe=recipe, at=at), "mean", "all", named)
 
 
-AGREES = Agrees(0.1, 1.5, 1.5, "S", 1e-6)
+AGREES = Agrees(0.1, 1.5, 1.5, "shift-invariant", 1e-6)
 
 
 def rows(*found: object) -> tuple[table.Row, ...]:
@@ -271,7 +271,7 @@ def test_a_row_has_the_median_of_processes_and_the_limit_of_the_same_run() -> No
     assert (row.time.median, row.time.low, row.time.high) == (3.5e6, 1e6, 9e6)
     assert row.limit == 12 * 512 * 1000 * 0.01  # the better of copy and read
     assert row.fraction == row.limit / 3.5e6
-    assert (row.accuracy, row.ulp(), row.verdict) == ("S", 1.5, "agrees")
+    assert (row.accuracy, row.ulp(), row.verdict) == ("shift-invariant", 1.5, "agrees")
 
 
 def test_too_few_processes_have_no_interval() -> None:

@@ -6,11 +6,21 @@ import pytest
 
 from lossvet.conformance import explain
 from lossvet.conformance.ledger import Ledger
+from lossvet.conformance.summary import CLASSES
 from lossvet.reference import variants
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import REDUCTIONS
 
-NAMES = (*variants.names(), *HAZARDS, *REDUCTIONS, "R", "S", "W", "agrees", *(d.id for d in Ledger.read().deviations))
+NAMES = (
+    *variants.names(),
+    *HAZARDS,
+    *REDUCTIONS,
+    *CLASSES,
+    "agrees",
+    "lost",
+    "uninformative",
+    *(d.id for d in Ledger.read().deviations),
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -49,9 +49,9 @@ ALL = Report(
         Difference(CELL, "sparse/huge loss/mean: is NaN", known=True),
     ),
     worse=(
-        Worse(CELL, "worse", "its accuracy class falls from R to S"),
-        Worse("x/native/torch/eager/float64/cpu", "gone", "was R 1, and is judged no longer"),
-        Worse("y/native/torch/eager/float64/cpu", "new", "is R 1, and has no baseline"),
+        Worse(CELL, "worse", "its accuracy falls from relative to shift-invariant"),
+        Worse("x/native/torch/eager/float64/cpu", "gone", "was relative 1, and is judged no longer"),
+        Worse("y/native/torch/eager/float64/cpu", "new", "is relative 1, and has no baseline"),
     ),
     void="the fixed workload took +1.5 % on the side of head: the machine favoured one side",
     judged=2324,
@@ -87,11 +87,12 @@ unchanged       +0.1%     -1.1 .. +3.5%   1.01 ms  1.01 ms     20
 wrong in head, and not in base: sparse/native/torch/eager/float32/cpu:
   sparse/at_zero loss/mean: is outside the bound in 1 of 1
 1 checks are wrong on both sides: --format json has them
-accuracy worse: sparse/native/torch/eager/float32/cpu: its accuracy class falls
-  from R to S
-accuracy gone: x/native/torch/eager/float64/cpu: was R 1, and is judged no
-  longer
-accuracy new: y/native/torch/eager/float64/cpu: is R 1, and has no baseline
+accuracy worse: sparse/native/torch/eager/float32/cpu: its accuracy falls from
+  relative to shift-invariant
+accuracy gone: x/native/torch/eager/float64/cpu: was relative 1, and is judged
+  no longer
+accuracy new: y/native/torch/eager/float64/cpu: is relative 1, and has no
+  baseline
 void: the fixed workload took +1.5 % on the side of head: the machine favoured
   one side; run it again on a quieter machine
 jax is not there in base (No module named 'jax')

@@ -47,7 +47,7 @@ BENIGN = "plain words"
 def verdicts(words: str, outputs: Sequence[str]) -> dict[str, Verdict]:
     """Every kind of verdict that carries somebody's words."""
     kinds: tuple[Verdict, ...] = (
-        Agrees(0.5, 1.0, 1.0, "R", 0.1, (words,), (0, 0)),
+        Agrees(0.5, 1.0, 1.0, "relative", 0.1, (words,), (0, 0)),
         Errored(words, words),
         Absent(words),
         Crashed(words),

@@ -19,8 +19,8 @@ HEADER = Header(
     journal.SCHEMA, "d" * 64, "0.1.0", {"torch": "2.13.0"}, {"level": "quick"}, "2026-01-01T00:00:00+00:00", {}
 )
 VERDICTS: tuple[Verdict, ...] = (
-    Agrees(0.25, 1.5, 0.5, "S", 1e-6, ("raises ValueError",)),
-    Agrees(0.0, INF, 0.0, "W", INF),
+    Agrees(0.25, 1.5, 0.5, "shift-invariant", 1e-6, ("raises ValueError",)),
+    Agrees(0.0, INF, 0.0, "absolute", INF),
     Differs("is outside the bound in 1 of 12", (0, 2), 0.1, 1 / 3, 7.0e5),
     Differs("is NaN", (1,), NAN, -INF),
     Deviates("tf-zero", Differs("is outside the bound", (), 1.0, 0.5, 3.0), "element [0] is 2"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 
 from lossvet.adapters.types import Measured, Missing, Raised
 from lossvet.conformance.judge import expected, judge
-from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Errored, Verdict
+from lossvet.conformance.summary import CLASSES, kind
+from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Errored, Lost, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
+from lossvet.reference.cancelling import uncancelled
 from lossvet.reference.types import Case
 
 INF, NAN = float("inf"), float("nan")
@@ -20,7 +23,7 @@ LARGEST = float(np.finfo(np.float32).max)
 
 def bound(width: Any, s: Any = None, r: Any = None) -> Bound:
     W, S, R = (np.asarray(width if x is None else x, np.float64) for x in (width, s, r))
-    return Bound(W=W, S=S, R=R)
+    return Bound(W=W, S=S, R=R, underflow=np.zeros(W.shape))
 
 
 def verdict(got: Any, golden: Any, width: Any, dtype: str = "float32", wanted: str = "nan") -> Verdict:
@@ -49,7 +52,7 @@ def test_the_worst_element_is_named() -> None:
 def test_nothing_wrong_within_no_bound_is_ratio_zero() -> None:
     found = verdict([0.0, -0.0, 4.0], [0.0, 0.0, 4.0], [0.0, 0.0, 0.0])
     assert isinstance(found, Agrees)
-    assert (found.ratio, found.ulp, found.accuracy) == (0.0, 0.0, "R")
+    assert (found.ratio, found.ulp, found.accuracy) == (0.0, 0.0, "relative")
     assert isinstance(verdict([2.0**-149], [0.0], [0.0]), Differs)
 
 
@@ -159,7 +162,12 @@ def test_the_class_is_the_strictest_that_every_element_meets() -> None:
         assert isinstance(found, Agrees)
         return found.accuracy
 
-    assert [accuracy(error) for error in (0.0, 0.125, 0.25, 0.5)] == ["R", "R", "S", "W"]
+    assert [accuracy(error) for error in (0.0, 0.125, 0.25, 0.5)] == [
+        "relative",
+        "relative",
+        "shift-invariant",
+        "absolute",
+    ]
 
 
 def sparse_case(logits: list[float], label: int) -> Case:
@@ -169,7 +177,7 @@ def sparse_case(logits: list[float], label: int) -> Case:
 
 
 def sparse_losses(x: Any, y: int) -> dict[str, Any]:
-    """Three sound spellings in float32: of class W, of class S, and exact but for one rounding."""
+    """Three sound spellings in float32: of absolute accuracy, shift-invariant, and exact but for one rounding."""
     x = x.astype(np.float32)
     m = x.max()
     total = np.exp(x - m).sum(dtype=np.float32)
@@ -191,7 +199,7 @@ def test_accuracy_classes_of_cross_entropies(name: str) -> None:
         found = judge(Measured(got), np.array([golden]), allowed, "float32")
         assert isinstance(found, Agrees), found
         classes.append(found.accuracy)
-    assert max(classes, key="RSW".index) == name
+    assert max(classes, key=CLASSES.index) == {"W": "absolute", "S": "shift-invariant", "R": "relative"}[name]
 
 
 @pytest.mark.parametrize(
@@ -218,3 +226,71 @@ def test_nan_documented_of_a_loss_leaves_its_gradient_open() -> None:
     case = sparse_case([0.0, 1.0, 2.0], 0)
     assert expected(case, cell, "loss/mean") == "nan"
     assert expected(case, cell, "gradient/mean/logits") == "any"
+
+
+# What a check that agrees is worth ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("golden", "width", "wanted", "why"),
+    [
+        ([], [], "nan", "the result is empty"),
+        ([NAN, NAN], [0.0, 0.0], "any", "the result is undefined, and any answer would do"),
+        ([NAN, NAN], [0.0, 0.0], "nan", ""),
+        ([NAN, 2.0], [0.0, 0.5], "any", ""),
+        ([NAN, 0.25], [0.0, 0.5], "any", "an answer of 0 would agree"),
+        ([NAN, 0.25], [0.0, 0.5], "nan", ""),
+        ([0.25, -0.5], [0.5, 0.5], "nan", "an answer of 0 would agree"),
+        ([0.25, -0.75], [0.5, 0.5], "nan", ""),
+        ([0.0, 0.0], [0.5, 0.0], "nan", ""),  # where 0 is right, anything else may be wrong
+        ([0.25, INF], [0.5, 0.0], "nan", ""),
+    ],
+)
+def test_a_check_that_could_not_have_failed_is_uninformative(
+    golden: list[float], width: list[float], wanted: str, why: str
+) -> None:
+    found = verdict(golden, golden, width, "float64", wanted)
+    assert isinstance(found, Agrees)
+    assert found.uninformative == why
+    assert kind(found) == ("uninformative" if why else "agrees")
+
+
+def test_whoever_may_raise_could_not_have_failed_by_raising() -> None:
+    raised, undefined = Raised("ValueError", "label"), np.array([NAN, 1.0])
+    found = judge(raised, undefined, bound([0.0, 0.0]), "float32", "may_raise")
+    assert isinstance(found, Agrees)
+    assert found.uninformative == "any answer would do"
+
+
+def lost(got: list[float], golden: list[float], uncancelled: list[bool], underflow: float = 0.0) -> Any:
+    allowed = replace(bound(np.ones(len(golden))), underflow=np.full(len(golden), underflow))
+    found = judge(
+        Measured(np.array(got, np.float32)), np.array(golden), allowed, "float32", "nan", np.array(uncancelled)
+    )
+    assert isinstance(found, Agrees)
+    return found.lost
+
+
+def test_an_element_without_one_right_bit_is_lost() -> None:
+    assert lost([0.0, 1e-9, 0.25], [1e-4, -1e-3, 0.25], [True, True, True]) == Lost(
+        2, (1,), float(np.float32(1e-9)), -1e-3
+    )
+    assert lost([1.49e-4], [1e-4], [True]) is None, "less than half of it is wrong"
+    assert lost([1.5e-4], [1e-4], [True]).count == 1
+    assert lost([0.0], [1e-4], [False]) is None, "where terms cancel, nothing better is to be had"
+    assert lost([0.0], [1e-4], [True], underflow=0.6e-4) is None, "it may have been flushed to 0"
+    assert lost([0.0], [2.0**-127], [True]) is None, "subnormal numbers may be"
+
+
+def test_where_nothing_cancels_by_nature() -> None:
+    params = variants.load("softmax").params()
+    soft = Case("by/hand", 24, np.zeros((3, 2)), np.array([[1.0, 0.0], [0.5, 0.5], [0.0, -1.0]]), params, np.ones(3),
+                np.ones((3, 2)))  # fmt: skip
+    of = variants.load("softmax")
+    assert uncancelled(of, soft, "loss/none").tolist() == [True, True, False]  # type: ignore[union-attr]  # it is known
+    assert uncancelled(of, soft, "gradient/none/logits").all(1).tolist() == [True, False, True]  # type: ignore[union-attr]  # it is known
+    assert uncancelled(of, soft, "loss/mean") is None
+    assert uncancelled(variants.load("weighted_logits"), soft, "loss/none") is None
+    costs = next(iter(variants.load("cost_expected").cases()))
+    assert uncancelled(variants.load("cost_expected"), costs, "loss/none").all()  # type: ignore[union-attr]  # it is known
+    assert uncancelled(variants.load("cost_expected"), costs, "gradient/none/logits") is None

@@ -18,7 +18,7 @@ from lossvet.workers import machine
 
 A = "sparse/native/torch/eager/float32/cpu"
 B = "sigmoid/composed/jax/jit/float64/cpu"
-FOUND = {A: Reached("R", 1.25), B: Reached("W", None)}
+FOUND = {A: Reached("relative", 1.25), B: Reached("absolute", None)}
 
 # The file ------------------------------------------------------------------------------------------------------------
 
@@ -32,37 +32,46 @@ def file(folder: Path, *lines: str) -> Path:
 def test_a_file_comes_back(tmp_path: Path) -> None:
     path = file(tmp_path, ratchet.write(FOUND, "linux-x86_64-avx2"))
     assert ratchet.read(path, "linux-x86_64-avx2") == FOUND
-    assert path.read_text().startswith(f"[linux-x86_64-avx2]\n{B} W -\n{A} R 1.25\n")
+    assert path.read_text().startswith(f"[linux-x86_64-avx2]\n{B} absolute -\n{A} relative 1.25\n")
 
 
 def test_each_platform_has_lines_of_its_own(tmp_path: Path) -> None:
-    path = file(tmp_path, "# reviewed", "[one]", f"{A} R 1", "", "[two]", f"  {A}   S  2.5   # since 2.13", f"{B} W -")
-    assert ratchet.read(path, "one") == {A: Reached("R", 1.0)}
-    assert ratchet.read(path, "two") == {A: Reached("S", 2.5), B: Reached("W", None)}
+    path = file(
+        tmp_path,
+        "# reviewed",
+        "[one]",
+        f"{A} relative 1",
+        "",
+        "[two]",
+        f"  {A}   shift-invariant  2.5   # since 2.13",
+        f"{B} absolute -",
+    )
+    assert ratchet.read(path, "one") == {A: Reached("relative", 1.0)}
+    assert ratchet.read(path, "two") == {A: Reached("shift-invariant", 2.5), B: Reached("absolute", None)}
 
 
 def test_a_platform_that_is_not_in_the_file_is_named_and_so_is_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(BaselineError, match=r"no baselines for \[three\]; it has: one, two\. .*accuracy\.txt: review"):
-        ratchet.read(file(tmp_path, "[one]", "[two]", f"{A} R 1"), "three")
+        ratchet.read(file(tmp_path, "[one]", "[two]", f"{A} relative 1"), "three")
     with pytest.raises(BaselineError, match="it has: none"):
         ratchet.read(file(tmp_path), "three")
 
 
 def test_all_mistakes_are_said_at_once_with_their_lines(tmp_path: Path) -> None:
     wrong = {
-        1: f"{A} R 1",  # below no platform
-        4: f"{A} R 2",  # a second time
+        1: f"{A} relative 1",  # below no platform
+        4: f"{A} relative 2",  # a second time
         5: f"{B} X 2",  # no class
-        6: f"{B} R",
-        7: f"{B} R 1 2",
-        8: f"{B} R one",
-        9: "sparse/native/torch R 1",  # no cell
-        10: f"{B} R nan",  # nothing would ever be worse
-        11: f"{B} R -1",
+        6: f"{B} relative",
+        7: f"{B} relative 1 2",
+        8: f"{B} relative one",
+        9: "sparse/native/torch relative 1",  # no cell
+        10: f"{B} relative nan",  # nothing would ever be worse
+        11: f"{B} relative -1",
         12: "[one",
     }
     lines = [wrong.get(number, "") for number in range(1, 13)]
-    lines[1:3] = ["[one]", f"{A} R 1"]
+    lines[1:3] = ["[one]", f"{A} relative 1"]
     path = file(tmp_path, *lines)
     with pytest.raises(BaselineError) as caught:
         ratchet.read(path, "one")
@@ -82,22 +91,34 @@ def test_the_profile_is_one_word() -> None:
 @pytest.mark.parametrize(
     ("before", "now", "words"),
     [
-        (Reached("R", 1.0), Reached("R", 1.0), ""),
-        (Reached("R", 1.0), Reached("S", 1.0), "class falls from R to S"),
-        (Reached("S", None), Reached("W", None), "class falls from S to W"),
-        (Reached("S", 1.0), Reached("R", 1.0), ""),
-        (Reached("W", None), Reached("S", 9.0), ""),
-        (Reached("R", 1.0), Reached("R", 2.0), ""),  # an ulp more, and no more than that
-        (Reached("R", 1.0), Reached("R", 2.01), "from 1 to 2.01 ulp"),
-        (Reached("R", 0.5), Reached("R", 1.45), ""),  # nearly three times, but less than an ulp
-        (Reached("R", 0.0), Reached("R", 1.1), "from 0 to 1.1 ulp"),
-        (Reached("R", 10.0), Reached("R", 14.9), ""),  # nearly five ulp, but less than half
-        (Reached("R", 10.0), Reached("R", 15.1), "from 10 to 15.1 ulp"),
-        (Reached("S", 10.0), Reached("S", 15.1), "from 10 to 15.1 ulp"),
-        (Reached("R", 10.0), Reached("R", 0.5), ""),
-        (Reached("S", 1.0), Reached("S", None), "not one of its unreduced losses is of class R any more"),
-        (Reached("S", None), Reached("S", 1.0), ""),
-        (Reached("R", 1.0), Reached("R", float("inf")), "to inf ulp"),
+        (Reached("relative", 1.0), Reached("relative", 1.0), ""),
+        (
+            Reached("relative", 1.0),
+            Reached("shift-invariant", 1.0),
+            "its accuracy falls from relative to shift-invariant",
+        ),
+        (
+            Reached("shift-invariant", None),
+            Reached("absolute", None),
+            "its accuracy falls from shift-invariant to absolute",
+        ),
+        (Reached("shift-invariant", 1.0), Reached("relative", 1.0), ""),
+        (Reached("absolute", None), Reached("shift-invariant", 9.0), ""),
+        (Reached("relative", 1.0), Reached("relative", 2.0), ""),  # an ulp more, and no more than that
+        (Reached("relative", 1.0), Reached("relative", 2.01), "from 1 to 2.01 ulp"),
+        (Reached("relative", 0.5), Reached("relative", 1.45), ""),  # nearly three times, but less than an ulp
+        (Reached("relative", 0.0), Reached("relative", 1.1), "from 0 to 1.1 ulp"),
+        (Reached("relative", 10.0), Reached("relative", 14.9), ""),  # nearly five ulp, but less than half
+        (Reached("relative", 10.0), Reached("relative", 15.1), "from 10 to 15.1 ulp"),
+        (Reached("shift-invariant", 10.0), Reached("shift-invariant", 15.1), "from 10 to 15.1 ulp"),
+        (Reached("relative", 10.0), Reached("relative", 0.5), ""),
+        (
+            Reached("shift-invariant", 1.0),
+            Reached("shift-invariant", None),
+            "not one of its unreduced losses is of relative accuracy any more",
+        ),
+        (Reached("shift-invariant", None), Reached("shift-invariant", 1.0), ""),
+        (Reached("relative", 1.0), Reached("relative", float("inf")), "to inf ulp"),
     ],
 )
 def test_worse(before: Reached, now: Reached, words: str) -> None:
@@ -109,26 +130,26 @@ def test_worse(before: Reached, now: Reached, words: str) -> None:
 
 
 def test_gone_and_new_are_told_apart_and_give_the_line() -> None:
-    found = {w.cell: w for w in ratchet.compare({A: Reached("R", 1.0)}, {B: Reached("W", 0.5)})}
+    found = {w.cell: w for w in ratchet.compare({A: Reached("relative", 1.0)}, {B: Reached("absolute", 0.5)})}
     assert found[A].kind == "gone"
     assert found[B].kind == "new"
-    assert found[B].words.endswith(f"add the line: {B} W 0.5")
-    (worse,) = ratchet.compare({A: Reached("R", 1.0)}, {A: Reached("R", 9.0)})
-    assert worse.words.endswith(f"its line becomes: {A} R 9")
+    assert found[B].words.endswith(f"add the line: {B} absolute 0.5")
+    (worse,) = ratchet.compare({A: Reached("relative", 1.0)}, {A: Reached("relative", 9.0)})
+    assert worse.words.endswith(f"its line becomes: {A} relative 9")
 
 
 def test_a_line_that_is_proposed_is_accepted(tmp_path: Path) -> None:
     """What the gate writes is not worse than what it wrote it of, though it is rounded."""
     for number in range(1, 2000):
-        now = {A: Reached("R", number * 0.7371)}
+        now = {A: Reached("relative", number * 0.7371)}
         path = file(tmp_path, ratchet.write(now, "here"))
         assert not ratchet.compare(ratchet.read(path, "here"), now), number
 
 
 def test_a_cell_without_a_verdict_on_accuracy_reaches_nothing() -> None:
     none, some = (CellSummary(Cell(*name.split("/")), counts=Counter()) for name in (A, B))
-    some.accuracy, some.ulp_loss = "R", 0.5
-    assert ratchet.reached([none, some]) == {B: Reached("R", 0.5)}
+    some.accuracy, some.ulp_loss = "relative", 0.5
+    assert ratchet.reached([none, some]) == {B: Reached("relative", 0.5)}
 
 
 # What a filter leaves out --------------------------------------------------------------------------------------------

@@ -294,7 +294,7 @@ def test_a_site_beside_other_things_is_not_replaced(site: Path) -> None:
 # Two runs ------------------------------------------------------------------------------------------------------------
 
 
-def judged(ulp: float, accuracy: str = "R", case: str = "v/a") -> Any:
+def judged(ulp: float, accuracy: str = "relative", case: str = "v/a") -> Any:
     from lossvet.conformance import records
     from lossvet.conformance.types import Agrees
 
@@ -303,11 +303,11 @@ def judged(ulp: float, accuracy: str = "R", case: str = "v/a") -> Any:
 
 
 def test_what_became_better_worse_new_and_gone() -> None:
-    before = [judged(1.0), judged(9.0, case="v/b"), judged(1.0, case="v/c"), judged(1.0, "R", "v/d")]
-    after = [judged(3.0), judged(1.0, case="v/b"), judged(1.0, "W", "v/d"), judged(1.0, case="v/e")]
+    before = [judged(1.0), judged(9.0, case="v/b"), judged(1.0, case="v/c"), judged(1.0, "relative", "v/d")]
+    after = [judged(3.0), judged(1.0, case="v/b"), judged(1.0, "absolute", "v/d"), judged(1.0, case="v/e")]
     found = [(c.change, c.what, c.first) for c in compare.compare(before, after)]
     assert found == [
-        ("worse", "class R -> W", "v/d loss/none"),
+        ("worse", "relative -> absolute", "v/d loss/none"),
         ("worse", "larger error", "v/a loss/none"),
         ("better", "smaller error", "v/b loss/none"),
         ("new", "agrees", "v/e loss/none"),
@@ -381,7 +381,7 @@ def test_a_move_says_by_what_the_mean_divides_unasked(
     old: dict[str, str], new: dict[str, str], words: list[str]
 ) -> None:
     def offer(framework: str, divides: dict[str, str]) -> list[facts.Spelling]:
-        return [facts.Spelling("v", framework, "native", "f()", divides, True, True, accuracy="R")]
+        return [facts.Spelling("v", framework, "native", "f()", divides, True, True, accuracy="relative")]
 
     (move,) = facts.moves({"a": offer("a", old), "b": offer("b", new)})
     assert list(move.changes) == words

@@ -110,7 +110,7 @@ class Plain:
 
 
 class Bounded:
-    """Doubles with the error that sound code in `dtype` may have made of them, at the scale of the inputs (class W)."""
+    """Doubles with the error that sound code in `dtype` may have made of them, at the scale of the inputs (`W`)."""
 
     def __init__(self, dtype: str = "float64") -> None:
         self.u, self.tiny = UNIT_ROUNDOFF[dtype], SMALLEST[dtype]

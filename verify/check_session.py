@@ -172,12 +172,14 @@ def _place(row: CheckedOutput) -> tuple[int, int]:
 
 def _row(output: str, dtype: str, summary: CellSummary, reasons: tuple[str, ...]) -> CheckedOutput:
     counts = summary.counts
-    ulp = summary.ulp_flushed if summary.accuracy == "R" else None
+    ulp = summary.ulp_flushed if summary.accuracy == "relative" else None
     return CheckedOutput(
         output=output,
         dtype=dtype,
         checks=summary.checks,
         agrees=counts["agrees"],
+        uninformative=counts["uninformative"],
+        lost=summary.lost,
         deviates=counts["deviates"],
         differs=counts["differs"] + counts["errored"],
         absent=counts["absent"],

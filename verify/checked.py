@@ -22,14 +22,17 @@ class CheckedOutput(msgspec.Struct, frozen=True):
     """One output in one dtype, over all cases.
 
     `output` is "loss", "gradient in logits" and so on, or "hvp". `checks` were judged: `agrees` within the bound,
-    `deviates` as a known deviation says, `differs` otherwise; `absent` had nothing to judge, for `reasons`.
-    `accuracy` is the class of the worst that agrees, `ulp` the largest error there in ulp, where it is of class R.
+    `deviates` as a known deviation says, `differs` otherwise; `uninformative` ones could not have failed; `absent` had
+    nothing to judge, for `reasons`. In `lost` checks that agree, an element has not one right bit.
+    `accuracy` is the class of the worst that agrees, `ulp` the largest error there in ulp, where that is relative.
     """
 
     output: str
     dtype: str
     checks: int = 0
     agrees: int = 0
+    uninformative: int = 0
+    lost: int = 0
     deviates: int = 0
     differs: int = 0
     absent: int = 0
@@ -83,12 +86,20 @@ class Checked(msgspec.Struct, frozen=True):
         return sum(o.deviates for o in self.outputs)
 
     @property
+    def uninformative(self) -> int:
+        return sum(o.uninformative for o in self.outputs)
+
+    @property
+    def lost(self) -> int:
+        return sum(o.lost for o in self.outputs)
+
+    @property
     def differs(self) -> int:
         return sum(o.differs for o in self.outputs)
 
     @property
     def exit_code(self) -> int:
-        """0 it conforms; 1 it does not; 3 cannot judge, or not everything was judged, or nothing."""
+        """0 it conforms; 1 it does not; 3 cannot judge, not everything was judged, or no check could have failed."""
         if self.differs:
             return 1
-        return 3 if self.reason or not self.checks or self.not_run else 0
+        return 3 if self.reason or self.checks == self.uninformative or self.not_run else 0

@@ -83,6 +83,7 @@ VARIANT = Variant(
     formula="-sum_{j != y} M[y, j] log(1 - p_j)",
     definition=definition,
     closed=closed,
+    cancels="in_gradients",
     losses=losses,
     cases=lambda: sparse_cases("cost_complement", CostComplement),
     pairs=True,

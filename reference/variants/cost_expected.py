@@ -54,6 +54,7 @@ VARIANT = Variant(
     formula="sum_j p_j M[y, j]",
     definition=definition,
     closed=closed,
+    cancels="in_gradients",
     losses=losses,
     cases=lambda: sparse_cases("cost_expected", CostExpected),
 )

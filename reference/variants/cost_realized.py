@@ -64,6 +64,7 @@ VARIANT = Variant(
     formula="M[y, argmax(x)] (lse(x) - x_y)",
     definition=definition,
     closed=closed,
+    cancels="in_gradients",
     losses=losses,
     weights=weights,
     cases=lambda: sparse_cases("cost_realized", CostRealized),

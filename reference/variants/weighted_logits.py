@@ -55,6 +55,7 @@ VARIANT = Variant(
     formula="sum_c t_c (lse(w x) - w_c x_c)",
     definition=definition,
     closed=closed,
+    cancels="everywhere",
     losses=losses,
     weights=weights,
     # w * x has no derivative in w where x is infinite.

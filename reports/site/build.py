@@ -17,6 +17,7 @@ from lossvet.conformance.journal import Contents
 from lossvet.reports import terminal
 from lossvet.reports.site import facts, figures, pages, rosetta, sources, tables
 from lossvet.reports.site.compare import compare
+from lossvet.reports.site.facts import Spelled
 from lossvet.reports.site.sources import Sources
 
 DATA = Path("data")
@@ -134,7 +135,7 @@ def _earlier(against: bytes) -> Contents:
     return before
 
 
-def _pages(found: Sources, spelled: pages.Spelled, index: dict[str, Any]) -> dict[str, str]:
+def _pages(found: Sources, spelled: Spelled, index: dict[str, Any]) -> dict[str, str]:
     import jinja2
 
     environment = jinja2.Environment(

@@ -12,7 +12,7 @@ from lossvet.conformance.summary import CLASSES, kind
 from lossvet.conformance.types import Agrees, Verdict
 
 Change = Literal["worse", "better", "new", "gone"]
-RANK = {"agrees": 0, "absent": 1, "deviates": 2, "errored": 3, "differs": 4}
+RANK = {"agrees": 0, "uninformative": 1, "absent": 2, "deviates": 3, "errored": 4, "differs": 5}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _changes(old: Verdict | None, new: Verdict | None) -> Iterable[tuple[Change,
 def _accuracy(old: Agrees, new: Agrees) -> Iterable[tuple[Change, str]]:
     if old.accuracy != new.accuracy:
         fell = CLASSES.index(new.accuracy) > CLASSES.index(old.accuracy)
-        yield ("worse" if fell else "better"), f"class {old.accuracy} -> {new.accuracy}"
+        yield ("worse" if fell else "better"), f"{old.accuracy} -> {new.accuracy}"
     elif _grew(old.ulp_flushed, new.ulp_flushed):
         yield "worse", "larger error"
     elif _grew(new.ulp_flushed, old.ulp_flushed):

@@ -56,6 +56,10 @@ class Spelling:
             self.judged += cell.checks
 
 
+Spelled = Mapping[str, Mapping[str, Sequence[Spelling]]]
+"""By variant and framework."""
+
+
 def spellings(result: Result) -> dict[str, dict[str, list[Spelling]]]:
     """By variant and framework, composed first. Frameworks that were not there have none."""
     found: dict[tuple[str, str, str], Spelling] = {}
@@ -168,6 +172,6 @@ def most_accurate(own: Iterable[Spelling]) -> list[Spelling]:
 
     def rank(s: Spelling) -> tuple[bool, int, float, float, str, str]:
         ulp, ratio = (float("inf") if x is None else x for x in (s.ulp, s.ratio))
-        return bool(s.deviations), CLASSES.index(s.accuracy or "W"), ulp, ratio, s.framework, s.recipe
+        return bool(s.deviations), CLASSES.index(s.accuracy or "absolute"), ulp, ratio, s.framework, s.recipe
 
     return sorted((s for s in own if s.accuracy), key=rank)

@@ -16,10 +16,11 @@ from lossvet.conformance.types import Deviates
 from lossvet.reference import variants
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reports import matrix as squares
+from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.findings import smallest
-from lossvet.reports.site import facts, rosetta, timings
+from lossvet.reports.site import accuracy_tables, facts, rosetta, timings
 from lossvet.reports.site.compare import Changed
-from lossvet.reports.site.facts import Spelling
+from lossvet.reports.site.facts import Spelled, Spelling
 from lossvet.reports.site.sources import Sources
 from lossvet.verify import upgrade_table
 from lossvet.workers.messages import Hello
@@ -28,7 +29,6 @@ TITLES = {name: language.title for name, language in rosetta.LANGUAGES.items()}
 MOST_CHANGES = 200
 
 
-Spelled = Mapping[str, Mapping[str, Sequence[Spelling]]]
 """What `facts.spellings` finds, once for all pages."""
 
 
@@ -53,9 +53,10 @@ def index(
             for name, own in spelled.items()
         },
         "pages": {name: {c.cell.framework for c in result.summary.cells if c.cell.variant == name} for name in spelled},
-        "legend": squares.LEGEND,
-        "accuracy": accuracy(spelled),
-        "worst": worst(sources),
+        "legend": LEGEND,
+        "accuracy": accuracy_tables.ranking(spelled),
+        "worst": accuracy_tables.worst(sources),
+        "weak": accuracy_tables.weak(result.summary.cells),
         "classes": CLASSES,
         "speed": timings.timings(sources),
         "rosetta": {v: {f: lines(own.get(f, [])) for f in result.greetings} for v, own in spelled.items()},
@@ -165,66 +166,6 @@ def divided(spelled: Spelled) -> list[dict[str, Any]]:
     ]
 
 
-def accuracy(spelled: Spelled) -> dict[str, list[dict[str, Any]]]:
-    """By variant: every recipe of every framework in float32, the most accurate first."""
-    found = {}
-    for name, own in spelled.items():
-        offered = {(s.framework, s.recipe) for spellings in own.values() for s in facts.offered(spellings)}
-        everyone = facts.most_accurate(s for spellings in own.values() for s in spellings)
-        found[name] = [ranked(s, (s.framework, s.recipe) in offered) for s in everyone]
-    return found
-
-
-def ulps(number: float | None) -> str:
-    if number is None:
-        return "-"
-    return f"{number:.1f}" if number < 1000 else f"{number:.1e}"
-
-
-def ranked(s: Spelling, offered: bool) -> dict[str, Any]:
-    """A line of the table of accuracy; `offered`: it is what the framework offers, and so in the picture."""
-    return {
-        "framework": s.framework,
-        "recipe": s.recipe,
-        "spelling": s.spelling,
-        "offered": offered,
-        "checks": s.judged,
-        "class": s.accuracy,
-        "ulp": ulps(s.ulp),
-        "number": s.ulp,
-        "ratio": f"{s.ratio:.2g}" if s.ratio is not None and not s.deviations else "-",
-        "deviations": sorted(s.deviations),
-    }
-
-
-def worst(sources: Sources) -> list[dict[str, str]]:
-    """The element of an unreduced loss in float32 that is farthest from golden in ulp, for each framework and loss."""
-    plan, found = sources.result.plan, dict[tuple[str, str], CellSummary]()
-    for c in sources.result.summary.cells:
-        key = (c.cell.variant, c.cell.framework)
-        offered = c.cell.recipe.startswith("native") and c.cell.dtype == "float32" and c.ulp_worst and c.ulp_worst[1]
-        if offered and (key not in found or (c.ulp_loss or 0) > (found[key].ulp_loss or 0)):
-            found[key] = c
-    rows = []
-    for c in sorted(found.values(), key=lambda c: -(c.ulp_loss or 0))[:12]:
-        case, index = c.ulp_worst or ("", ())
-        golden = plan.goldens[c.cell.variant][case]
-        logits = golden.case.logits[index] if golden.case.cotangent.ndim == 2 else golden.case.logits[index[0]]
-        values = [float(x).hex() for x in (logits.ravel() if logits.ndim else [logits])]
-        rows.append(
-            {
-                "variant": c.cell.variant,
-                "framework": c.cell.framework,
-                "ulp": f"{c.ulp_loss:.1f}",
-                "case": case,
-                "index": str(list(index)),
-                "logits": " ".join(values[:4]) + (" ..." if len(values) > 4 else ""),
-                "golden": float(golden.outputs["loss/none"][index]).hex(),
-            }
-        )
-    return rows
-
-
 def lines(own: Sequence[Spelling]) -> list[dict[str, Any]]:
     """What stands in a square of the Rosetta table: the framework's own functions, else that it has to be composed."""
     return [fact(s) for s in facts.offered(own)]
@@ -247,7 +188,7 @@ def fact(s: Spelling) -> dict[str, Any]:
         "deviations": sorted(s.deviations),
         "agrees": s.agrees,
         "class": s.accuracy or "-",
-        "ulp": ulps(s.ulp),
+        "ulp": accuracy_tables.ulps(s.ulp),
     }
 
 
@@ -262,7 +203,7 @@ def cell(c: CellSummary) -> dict[str, Any]:
         "counts": {name: c.counts[name] for name in summary.KINDS},
         "not_run": c.not_run,
         "class": c.accuracy or "-",
-        "ulp": ulps(c.ulp_loss),
+        "ulp": accuracy_tables.ulps(c.ulp_loss),
         "ratio": "-" if c.ratio is None else f"{c.ratio:.2g}",
         "worst": c.worst or "-",
         "notes": summary.notes(c),

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from lossvet.benchmarks.table import Fastest, Row, fastest
+from lossvet.conformance.summary import CLASSES
 from lossvet.reports import speed
 from lossvet.reports.site.rosetta import title
 from lossvet.reports.site.sources import Sources
@@ -148,7 +149,9 @@ def faster_by_hand(rows: Sequence[Row]) -> Iterator[str]:
         best = min(own, key=lambda row: row.time.median if row.time else math.inf)
         apart = best.time is not None and hand.time.high < best.time.low
         worse = (hand.ulp() or 0.0) > (best.ulp() or 0.0)
-        if apart and best.time and (hand.accuracy or "W") <= (best.accuracy or "R") and not worse:
+        classes = [CLASSES.index(a) for a in (best.accuracy, hand.accuracy) if a]
+        worse |= len(classes) < 2 or classes[1] > classes[0]
+        if apart and best.time and not worse:
             yield (
                 f"In {title(str(framework))} ({mode}), {name} composed by hand is "
                 f"{best.time.median / hand.time.median:.1f} times as fast as {best.subject.cell.recipe} at "

@@ -67,6 +67,7 @@ def pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     show_default=True,
     help="Seconds until a case counts as timed out.",
 )
+@click.option("--verbose", is_flag=True, help="Say why checks were not run, as text.")
 @click.option("--cold", is_flag=True, help="Keep no compiled code between runs, and use none.")
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
@@ -102,7 +103,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         end(4, str(error))
     except OSError as error:
         end(2, f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    _show(result, given["form"])
+    _show(result, given["form"], given["verbose"])
     end(*result.verdict)
 
 
@@ -146,7 +147,7 @@ def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
     return replace(asked, limit=given["limit"], cold=given["cold"], resume=given["resume"], journal=given["journal"])
 
 
-def _show(result: Result, form: str) -> None:
+def _show(result: Result, form: str, verbose: bool) -> None:
     import msgspec
 
     from lossvet.conformance import summary
@@ -154,7 +155,7 @@ def _show(result: Result, form: str) -> None:
 
     match form:
         case "text":
-            terminal.report(terminal.console(), result)
+            terminal.report(terminal.console(), result, verbose)
         case "json":
             document = summary.document(result.summary, result.versions)
             click.echo(msgspec.json.format(msgspec.json.encode(document), indent=1).decode())
