@@ -49,7 +49,7 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/pytest -n 2 --dist worksteal -m slow tests $(ARGS)
 	$(BIN)/pytest -m clock tests $(ARGS)
-	$(BIN)/lossvet run
+	$(BIN)/lossvet run --confirmed
 
 sweep: $(INSTALLED)
 	$(BIN)/pytest -m sweep tests $(ARGS)

@@ -79,7 +79,7 @@ MODELS: Mapping[str, Model] = {
 }
 
 NAN = "nan"
-"""Instead of a model: an excused element is NaN, or right."""
+"""Instead of a model: every element that is named is NaN."""
 
 WHOLE = "whole"
 """Instead of a model: the output cannot be judged by element, and is as observed: its shape, or that it raises."""

@@ -12,8 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from lossvet.conformance import types
-from lossvet.conformance.ledger import Deviation, Ledger
+from lossvet.conformance import deviations, types
+from lossvet.conformance.deviations import Deviation
 from lossvet.reference import evaluate, variants, vectors
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import Variant
@@ -75,7 +75,7 @@ def _topics() -> dict[str, Callable[[], str]]:
         **{name: partial(_titled, name, "an accuracy", text) for name, text in CLASSES.items()},
         **{name: partial(_titled, name, "in the totals of a run", text) for name, text in ACCOUNTS.items()},
         **{verdict.__name__.lower(): partial(_verdict, verdict) for verdict in VERDICTS},
-        **{deviation.id: partial(_deviation, deviation) for deviation in Ledger.read().deviations},
+        **{deviation.id: partial(_deviation, deviation) for deviation in deviations.read()},
         **{name: partial(_titled, name, "a hazard", f"{h.why}\n\n{h.example}") for name, h in HAZARDS.items()},
         **{name: partial(_variant, name) for name in variants.names()},
     }
@@ -86,7 +86,8 @@ def _titled(name: str, kind: str, text: str) -> str:
 
 
 def _deviation(deviation: Deviation) -> str:
-    where = f"a known deviation ({', '.join(deviation.framework)}, {deviation.versions})"
+    versions = ", ".join(f"{package} {specifier}" for package, specifier in deviation.versions.items())
+    where = f"a known deviation ({', '.join(deviation.frameworks)}; {versions})"
     parts = (f"{deviation.title}.", deviation.reason, deviation.example, deviation.link)
     return _titled(deviation.id, where, "\n\n".join(part.strip() for part in parts if part))
 

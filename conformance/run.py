@@ -15,10 +15,9 @@ import msgspec
 
 import lossvet
 from lossvet import adapters, conformance, reference, workers
-from lossvet.conformance import journal, ledger, plan, pool, records, summary
+from lossvet.conformance import deviations, journal, ledger, plan, pool, records, summary
 from lossvet.conformance.journal import Contents, Journal, JournalError
 from lossvet.conformance.judging import Judging
-from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import Item, Plan, Selection
 from lossvet.conformance.pool import Answered, Broken, Ended, Lost, Pool, Question, Remark, Task
 from lossvet.conformance.records import Finished, Header, Judged
@@ -61,6 +60,8 @@ class Options:
     limit: float = 120.0
     cold: bool = False
     resume: bool = False
+    confirmed: bool = False
+    """Whether a known deviation in a version in which nobody confirmed it is a problem."""
     journal: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the workers' environment has beside that of this process."""
@@ -134,7 +135,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
     named = options.selection.frameworks
     for what, given in (("--framework", named), ("--require", options.require), ("--python", options.pythons)):
         plan.known(what, given, names)
-    entries = Ledger.read()
+    ledger.read()  # before anything is started
     asked = [name for name in names if not named or name in named or name in options.require]
     cache = None if options.cold else caches.default()
     pythons = {name: options.pythons.get(name, sys.executable) for name in asked}
@@ -150,7 +151,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
             observer.begin(greetings, made, sum(len(j.verdicts) for j in before))
             for remark in remarks:
                 observer.remark(remark.framework, remark.text)
-            session = _Session(made, lanes, book, Judging(made, entries), observer, judged)
+            session = _Session(made, lanes, book, Judging(made, ledger.read(greetings.values())), observer, judged)
             session.work()
             if not finished and len(judged) == sum(1 for _ in made):
                 book.append(Finished(_now()))
@@ -159,7 +160,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
         finally:
             book.close()
     folded = summary.fold(made, judged.values())
-    problems = tuple(entries.stale(folded.seen))
+    problems = _problems(folded, options.confirmed)
     return Result(folded, made, greetings, problems, book.path, session.made, time.monotonic() - started)
 
 
@@ -181,8 +182,14 @@ def loaded(path: Path, load: Callable[[str], Sequence[Golden]] = vectors.load) -
         folded = summary.fold(made, contents.judged)
     except (plan.NothingMatches, ValueError, KeyError) as error:
         raise JournalError(f"{other} ({error})") from None
-    problems = tuple(Ledger.read().stale(folded.seen)) if contents.finished else ()
+    problems = _problems(folded, False) if contents.finished else ()
     return Result(folded, made, header.greetings, problems, path, 0, 0.0), contents
+
+
+def _problems(folded: Summary, confirmed: bool) -> tuple[str, ...]:
+    """What is not as the ledger says; where all has to be `confirmed`, what nobody has confirmed is not."""
+    unconfirmed = ledger.unconfirmed(folded.seen) if confirmed else ()
+    return (*ledger.stale(folded.seen), *unconfirmed)
 
 
 def _present(greetings: Mapping[str, Greeting], needed: Iterable[str], device: str) -> None:
@@ -242,7 +249,7 @@ def _digest(made: Plan, greetings: Mapping[str, Greeting]) -> str:
     for package in (adapters, reference, workers, conformance):
         for path in sorted(Path(package.__path__[0]).rglob("*.py")):
             found.update(f"{path.name}\0".encode() + path.read_bytes())
-    found.update((vectors.FOLDER / "manifest.json").read_bytes() + ledger.DEFAULT.read_bytes())
+    found.update((vectors.FOLDER / "manifest.json").read_bytes() + deviations.DEFAULT.read_bytes())
     for name, greeting in sorted(greetings.items()):
         details = sorted(greeting.details.items()) if isinstance(greeting, Hello) else greeting.reason
         found.update(f"{name}\0{details}\n".encode())

@@ -12,15 +12,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from lossvet.conformance import run
-from lossvet.conformance.ledger import Ledger
+from lossvet.conformance import deviations, run
 from lossvet.conformance.plan import Plan, Selection, make
 from lossvet.conformance.summary import kind
 from lossvet.conformance.types import Cell, Deviates, Verdict
@@ -96,14 +94,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @cache
 def _in_ledger() -> set[Cell]:
     """The cells of which the ledger has something to say, going by the cases that are planned."""
-    deviations = Ledger.read().deviations
-    planned = suite().plan or ()
+    places = [where for d in deviations.read() for where in d.where]
     return {
         item.cell
-        for item in planned
-        if not item.absent
-        for d in deviations
-        if d.covers(item.cell, item.case) and any(fnmatchcase(o, p) for o in item.outputs for p in d.output)
+        for item in suite().plan or ()
+        if not item.absent and any(w.names(item.cell, item.case, o) for w in places for o in item.outputs)
     }
 
 

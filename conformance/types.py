@@ -71,11 +71,15 @@ class Differs:
 
 @dataclass(frozen=True)
 class Deviates:
-    """Differs as the ledger says it does; `stray` says what is not as the ledger says, where something is not."""
+    """Differs as the ledger says it does; `stray` says what is not as the ledger says, where something is not.
+
+    `unconfirmed` names the package, and its version, in which nobody has confirmed the deviation yet.
+    """
 
     deviation: str
     differs: Differs
     stray: str = ""
+    unconfirmed: str = ""
 
 
 @dataclass(frozen=True)

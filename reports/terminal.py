@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 import lossvet
+from lossvet.conformance import ledger
 from lossvet.conformance.run import Result
 from lossvet.conformance.types import Agrees, Deviates
 from lossvet.reports.accuracy import LEGEND
@@ -87,6 +88,7 @@ def totals(result: Result, verbose: bool = False) -> list[str]:
         *_uninformative(result),
         *_lost(result),
     ]
+    lines += [f"  {words}" for words in ledger.unconfirmed(result.summary.seen)]
     known = Counter(v.deviation for _, _, _, v in result.summary.seen if isinstance(v, Deviates) and not v.stray)
     lines += [f"  {count:,} {name}" for name, count in sorted(known.items())]
     lines += [f"  lossvet explain {next(iter(sorted(known)))} says why, and likewise the others"] if known else []

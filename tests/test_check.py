@@ -16,8 +16,8 @@ import msgspec
 import pytest
 
 from lossvet.adapters.types import exact_in
+from lossvet.conformance import ledger
 from lossvet.conformance.judging import Judging
-from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import Plan
 from lossvet.conformance.requests import Answer, Request
 from lossvet.conformance.summary import Finding, kind
@@ -115,7 +115,7 @@ def as_run(worker: Client[Request, Answer], cell: Cell, reduction: Reduction) ->
     """What a run says of a cell, by case and output, of the outputs of one reduction."""
     variant = variants.load(cell.variant)
     goldens = {g.case.id: g for g in vectors.load(cell.variant) if exact_in(g.case, cell.dtype)}
-    judging = Judging(Plan({}, {}, {cell.variant: goldens}), Ledger.read())
+    judging = Judging(Plan({}, {}, {cell.variant: goldens}), ledger.read())
     asked = {name: outputs(variant, g.case, reduction) for name, g in goldens.items()}
     cases = [judging.message(cell.variant, name) for name in goldens]
     worker.send(Request(0, cell.recipe, cell.mode, cell.dtype, cell.device, cases, list(asked.values())))

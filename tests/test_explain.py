@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lossvet.conformance import explain
-from lossvet.conformance.ledger import Ledger
+from lossvet.conformance import deviations, explain
 from lossvet.conformance.summary import CLASSES
 from lossvet.reference import variants
 from lossvet.reference.hazards import HAZARDS
@@ -19,7 +18,7 @@ NAMES = (
     "agrees",
     "lost",
     "uninformative",
-    *(d.id for d in Ledger.read().deviations),
+    *(d.id for d in deviations.read()),
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lossvet.conformance.ledger import Ledger
+from lossvet.conformance import deviations
 
 FOUND = (Path(__file__).parent.parent / "reports" / "FOUND.md").read_text()
 SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^#+ )", re.M | re.S)
@@ -37,7 +37,7 @@ def blocks(section: str) -> tuple[str, str]:
 
 
 def test_every_deviation_is_found_and_every_finding_a_deviation() -> None:
-    assert set(FINDINGS) == {d.id for d in Ledger.read().deviations}
+    assert set(FINDINGS) == {d.id for d in deviations.read()}
 
 
 def printed_by(programs: list[str]) -> list[str]:

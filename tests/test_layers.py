@@ -51,7 +51,7 @@ THIRD_PARTY = {
     "reference": {"numpy"},
     "adapters": {"numpy"},
     "workers": {"numpy", "msgspec"},
-    "conformance": {"numpy", "msgspec"},
+    "conformance": {"numpy", "msgspec", "packaging"},
     "verify": {"numpy", "msgspec"},
     "reports": {"numpy", "msgspec", "rich", "jinja2", "matplotlib"},
     "benchmarks": {"numpy", "msgspec", "scipy"},

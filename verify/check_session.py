@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lossvet.adapters.types import exact_in
+from lossvet.conformance import ledger
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import DTYPES, Plan
@@ -53,7 +54,7 @@ class Session:
         own = {name: replace(g, case=replace(g.case, expect={"*": "may_raise"})) for name, g in self.chosen.items()}
         native = self.fitted.native
         plan = Plan({}, {}, {self.variant.name: self.chosen if native else own})
-        self.judging = Judging(plan, Ledger.read() if native else Ledger(()))
+        self.judging = Judging(plan, ledger.read() if native else Ledger(()))
 
     def cell(self, dtype: str) -> Cell:
         """As the judge and the ledger know it."""

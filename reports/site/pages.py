@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lossvet.conformance import ledger, summary
+from lossvet.conformance import deviations as known
+from lossvet.conformance import summary
+from lossvet.conformance.deviations import Deviation
 from lossvet.conformance.explain import CLASSES
-from lossvet.conformance.ledger import Deviation, Ledger
 from lossvet.conformance.records import Header
 from lossvet.conformance.summary import CellSummary
 from lossvet.conformance.types import Deviates
@@ -120,7 +121,7 @@ def deviations(sources: Sources) -> list[dict[str, Any]]:
         if isinstance(verdict, Deviates) and not verdict.stray:
             counts[verdict.deviation] += 1
             where.setdefault(verdict.deviation, {}).setdefault(cell.framework, Counter())[cell.variant] += 1
-    entries = {d.id: d for d in Ledger.read(ledger.DEFAULT).deviations}
+    entries = {d.id: d for d in known.read()}
     return [_deviation(entries[name], count, where[name]) for name, count in counts.most_common()]
 
 

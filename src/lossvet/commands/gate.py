@@ -64,8 +64,8 @@ def command(**given: Any) -> None:
     needs("scipy", "bench")
     from lossvet.benchmarks import gating, selftest
     from lossvet.benchmarks.ratchet import BaselineError
+    from lossvet.conformance.deviations import LedgerError
     from lossvet.conformance.journal import JournalError
-    from lossvet.conformance.ledger import LedgerError
     from lossvet.conformance.plan import NothingMatches
     from lossvet.conformance.run import CannotJudge, Interrupted
     from lossvet.reference.vectors import GoldenError

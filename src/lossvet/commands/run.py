@@ -67,14 +67,15 @@ def pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     show_default=True,
     help="Seconds until a case counts as timed out.",
 )
+@click.option("--confirmed", is_flag=True, help="Fail for known deviations in versions in which nobody confirmed them.")
 @click.option("--verbose", is_flag=True, help="Say why checks were not run, as text.")
 @click.option("--cold", is_flag=True, help="Keep no compiled code between runs, and use none.")
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Judge every variant in every framework that is installed."""
     from lossvet.conformance import run
+    from lossvet.conformance.deviations import LedgerError
     from lossvet.conformance.journal import JournalError
-    from lossvet.conformance.ledger import LedgerError
     from lossvet.conformance.plan import NothingMatches
     from lossvet.reference.vectors import GoldenError
     from lossvet.reports import progress, terminal
@@ -144,7 +145,8 @@ def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
                 f"{path} was begun with other options; leave them out beside --resume, or run without it"
             )
         asked = before
-    return replace(asked, limit=given["limit"], cold=given["cold"], resume=given["resume"], journal=given["journal"])
+    own = {name: given[name] for name in ("limit", "cold", "resume", "confirmed", "journal")}
+    return replace(asked, **own)
 
 
 def _show(result: Result, form: str, verbose: bool) -> None:
