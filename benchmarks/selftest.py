@@ -1,4 +1,4 @@
-"""The gate on trial: its false alarms and its power, measured on the machine at hand with real losses.
+"""The gate tested: its false alarms and its power, measured on the machine at hand with real losses.
 
 A pool of pairs is measured once, of some losses, each under four names. On the side of base all four are the same; on
 that of head, one is as in base and the others have 2, 5 and 10 % more rows. Runs of the gate are then drawn from the

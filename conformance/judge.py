@@ -119,7 +119,7 @@ def _lost(got: Array, golden: Array, bound: Bound, dtype: str, known: Any) -> Lo
 
 
 def _overflows(got: Array, golden: Array, bound: Array, dtype: str) -> Any:
-    """Where the answer is infinite, and honest rounding of a finite result may be so: at the edge of the range."""
+    """Where the answer is infinite, and sound rounding of a finite result may be so: at the edge of the range."""
     info = np.finfo(dtype)
     smallest = float("inf") if dtype == "float64" else float(info.max) * (1 + 2.0 ** -(info.nmant + 2))
     infinite = np.isinf(got)

@@ -1,4 +1,4 @@
-"""How far from the truth an honest implementation may be: derived, element by element, for every variant alike.
+"""How far from the truth a sound implementation may be: derived, element by element, for every variant alike.
 
 The closed forms are evaluated over numbers that carry, beside a value, the error that rounding can have made of it. The
 primitives (softmax, binary) enter with the error that sound kernels make; everything built on them follows the

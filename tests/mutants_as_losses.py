@@ -1,4 +1,4 @@
-"""The losses of the zoo as losses of a user: NAME__REDUCTION is a function of this file."""
+"""Mutants and controls as losses of a user: NAME__REDUCTION is a function of this file."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from lossvet.adapters import steps
 def __getattr__(name: str) -> Any:
     if name.count("__") != 1 or name.startswith("_"):
         raise AttributeError(name)
-    from zoo import trial
+    from mutants import judged
 
-    suspect, reduction = name.split("__")
-    return loss({**trial.GUILTY, **trial.HONEST}[suspect], reduction)
+    tested, reduction = name.split("__")
+    return loss({**judged.MUTANTS, **judged.CONTROLS}[tested], reduction)
 
 
-def loss(suspect: Any, reduction: Any) -> Any:
-    from zoo.dock import ADAPTER
+def loss(tested: Any, reduction: Any) -> Any:
+    from mutants.frames import ADAPTER
 
-    made = suspect.recipe.variant.params
+    made = tested.recipe.variant.params
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     names = ["logits", "labels", *made.__annotations__]
     signature = inspect.Signature([inspect.Parameter(name, kind) for name in names])
@@ -32,7 +32,7 @@ def loss(suspect: Any, reduction: Any) -> Any:
     def call(*args: Any, **named: Any) -> Any:
         given = dict(signature.bind(*args, **named).arguments)
         logits, labels = given.pop("logits"), given.pop("labels")
-        return steps.losses(suspect.recipe, ADAPTER.ops, logits, labels, made(**given), (reduction,))[reduction]
+        return steps.losses(tested.recipe, ADAPTER.ops, logits, labels, made(**given), (reduction,))[reduction]
 
     call.__signature__ = signature  # type: ignore[attr-defined]  # what inspect looks for
     return call

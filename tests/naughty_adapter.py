@@ -22,7 +22,7 @@ BIG = 40 * 2**20
 
 
 def adapter() -> Adapter:
-    honest = numpy_adapter.adapter()
+    sound = numpy_adapter.adapter()
     way, _, victim = os.environ.get("NAUGHTY", "").partition(" ")
     if way == "no_start":
         raise RuntimeError("this framework is broken")
@@ -34,17 +34,17 @@ def adapter() -> Adapter:
         if way == "slow":
             time.sleep(float(victim))
         if case.id != victim:
-            return honest.prepare(recipe, case, *where)
+            return sound.prepare(recipe, case, *where)
         if way in MEASURED:
             return Prepared(lambda: {output: MEASURED[way]() for output in outputs})
         WAYS[way]()
-        return honest.prepare(recipe, case, *where)
+        return sound.prepare(recipe, case, *where)
 
     def read(answers: dict[str, Any]) -> dict[str, Outcome]:
-        given = honest.read({k: v for k, v in answers.items() if not isinstance(v, Measured)})
+        given = sound.read({k: v for k, v in answers.items() if not isinstance(v, Measured)})
         return {**given, **{k: v for k, v in answers.items() if isinstance(v, Measured)}}
 
-    return dataclasses.replace(honest, name="naughty", prepare=prepare, read=read)
+    return dataclasses.replace(sound, name="naughty", prepare=prepare, read=read)
 
 
 def segfault() -> None:

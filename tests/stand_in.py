@@ -165,11 +165,11 @@ def adapter(gpu: Gpu | None = None, rushed: Spoilt | None = None, idle: bool = F
 
     Each call that is prepared has its inputs in a place of its own.
     """
-    honest, gpu, places = numpy_adapter.adapter(), gpu or Gpu(), itertools.count()
+    sound, gpu, places = numpy_adapter.adapter(), gpu or Gpu(), itertools.count()
     asserting = os.environ.get("STAND_IN", "")
 
     def prepare(recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]) -> Prepared:
-        inner = honest.prepare(recipe, case, mode, dtype, device, outputs)
+        inner = sound.prepare(recipe, case, mode, dtype, device, outputs)
         if device == "cpu":
             return inner
         place = f"call {next(places)}"
@@ -193,10 +193,10 @@ def adapter(gpu: Gpu | None = None, rushed: Spoilt | None = None, idle: bool = F
             assert gpu.now >= answers.done, "read before it was there"
             answers = answers.answers
         given = {k: v for k, v in answers.items() if isinstance(v, Raised | Missing)}
-        return {**honest.read({k: v for k, v in answers.items() if k not in given}), **given}
+        return {**sound.read({k: v for k, v in answers.items() if k not in given}), **given}
 
     return dataclasses.replace(
-        honest,
+        sound,
         name="stand_in",
         devices=("cpu", "cuda"),
         prepare=prepare,

@@ -182,7 +182,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 def raw(site: Site, kind: str) -> list[dict[str, Any]]:
-    """The records of a kind in the raw samples, read without the code that is on trial."""
+    """The records of a kind in the raw samples, read without the code that is under test."""
     lines = [json.loads(line)["record"] for line in site.raw.read_text().splitlines()]
     return [line for line in lines if line["kind"] == kind]
 

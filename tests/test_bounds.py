@@ -1,4 +1,4 @@
-"""The bounds on trial: nowhere tighter than closed forms derived by hand, and never reached by PyTorch's losses.
+"""The bounds: nowhere tighter than closed forms derived by hand, and never reached by PyTorch's losses.
 
 The closed forms are those of the common losses, for accuracy class W. With the mechanism's head-room of 2, and with an
 allowance for the underflow of every scaling, the mechanism may be wider than they are, and says by how much.
@@ -109,7 +109,7 @@ Spelling = Callable[[Any, Any], Any]
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ["sigmoid", "sparse"])
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.sweep)])
-def test_no_honest_loss_climbs_over_its_bound(
+def test_no_sound_loss_climbs_over_its_bound(
     name: str, dtype: str, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Hill climbing for the largest error over bound of PyTorch's own losses, value and gradient: it stays below 1."""

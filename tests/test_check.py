@@ -253,19 +253,19 @@ MUTANTS_CHECKED = (
 
 @cache
 def on_trial(name: str, reduction: Reduction) -> tuple[Record, ...]:
-    """What the judge says of a mutant of the zoo, in this process and without any binding."""
+    """What the judge says of a mutant, in this process and without any binding."""
     sys.path.insert(0, str(HERE))
-    from zoo import trial
+    from mutants import judged
 
-    suspect = trial.GUILTY[name]
+    tested = judged.MUTANTS[name]
     found = []
     for dtype in ("float32", "float64"):
-        for golden in vectors.load(suspect.variant):
+        for golden in vectors.load(tested.variant):
             if exact_in(golden.case, dtype):
                 lenient = replace(golden, case=replace(golden.case, expect={"*": "may_raise"}))
-                charges = {c.output: c.verdict for c in trial.hear(suspect, lenient, dtype)}
-                wanted = outputs(suspect.recipe.variant, golden.case, reduction)
-                found += [Record(dtype, golden.case.id, output, charges[output]) for output in wanted]
+                checked = {c.output: c.verdict for c in judged.checks(tested, lenient, dtype)}
+                wanted = outputs(tested.recipe.variant, golden.case, reduction)
+                found += [Record(dtype, golden.case.id, output, checked[output]) for output in wanted]
     return tuple(found)
 
 

@@ -202,10 +202,10 @@ def outcome(reply: Sampled) -> Outcome:
 
 def test_what_is_judged_is_what_the_timed_calls_computed() -> None:
     """The calls go wrong only where they are queued behind others: each one alone is right."""
-    honest, wrong = (outcome(sampled(stand_in.adapter(rushed=r), "64x100", whole=True)) for r in (None, doubled))
-    assert isinstance(honest, Measured)
+    sound, wrong = (outcome(sampled(stand_in.adapter(rushed=r), "64x100", whole=True)) for r in (None, doubled))
+    assert isinstance(sound, Measured)
     assert isinstance(wrong, Measured)
-    np.testing.assert_array_equal(wrong.value, 2 * honest.value)
+    np.testing.assert_array_equal(wrong.value, 2 * sound.value)
 
 
 @pytest.mark.parametrize("whole", [False, True])

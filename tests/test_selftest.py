@@ -1,4 +1,4 @@
-"""The gate on trial: it is slowed by as much as is said, and what it says then is counted."""
+"""The self-test of the gate: a loss is slowed by as much as stated, and the answers are counted."""
 
 from __future__ import annotations
 

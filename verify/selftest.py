@@ -1,4 +1,4 @@
-"""`lossvet verify --selftest`: verify on trial, on losses of which the meaning is known."""
+"""`lossvet verify --selftest`: verify tested on losses whose meaning is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound losses in other words than the recipes': the judge must not accuse one, in any case, output or dtype."""
+"""Controls: sound losses in other words than the recipes', which must survive in every case, output and dtype."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from zoo.dock import Cage
+from mutants.frames import Collection
 
-CAGE = Cage()
-rows, reduces, whole = CAGE.rows, CAGE.reduces, CAGE.whole
+LOSSES = Collection()
+rows, reduces, whole = LOSSES.rows, LOSSES.reduces, LOSSES.whole
 
 
 def per_class(log_p: Any, t: Any) -> Any:

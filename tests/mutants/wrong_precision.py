@@ -7,11 +7,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from zoo.dock import Cage, honest_rows
-from zoo.guilty_gradient import altered
+from mutants.frames import Collection, control_rows
+from mutants.wrong_gradient import altered
 
-CAGE = Cage()
-rows, reduces, whole = CAGE.rows, CAGE.reduces, CAGE.whole
+LOSSES = Collection()
+rows, reduces, whole = LOSSES.rows, LOSSES.reduces, LOSSES.whole
 SINGLE, DOUBLE = ("float32",), ("float64",)
 
 
@@ -172,19 +172,19 @@ def ignored_by_multiplication(x: Any, y: Any, p: Any, reduction: str) -> Any:
 @whole("sparse", "none")
 def keeps_a_column(x: Any, y: Any, p: Any, reduction: str) -> Any:
     """Losses of shape [N, 1]."""
-    return honest_rows("sparse", x, y, p)[0][:, None]
+    return control_rows("sparse", x, y, p)[0][:, None]
 
 
 @whole("sparse", "none", "sum")
 def reduces_unasked(x: Any, y: Any, p: Any, reduction: str) -> Any:
     """The sum, where no reduction was asked for."""
-    return honest_rows("sparse", x, y, p)[0].sum()
+    return control_rows("sparse", x, y, p)[0].sum()
 
 
 @whole("softmax", "none", "mean")
 def mean_of_shape_one(x: Any, t: Any, p: Any, reduction: str) -> Any:
     """A mean of shape [1]."""
-    losses = honest_rows("softmax", x, t, p)[0]
+    losses = control_rows("softmax", x, t, p)[0]
     return losses if reduction == "none" else losses.mean(0, keepdim=True)
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from zoo.dock import Cage
+from mutants.frames import Collection
 
-CAGE = Cage()
-rows, whole = CAGE.rows, CAGE.whole
+LOSSES = Collection()
+rows, whole = LOSSES.rows, LOSSES.whole
 
 
 # Binary losses

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from zoo.dock import Cage, honest_rows
-from zoo.honest import per_class
+from mutants.controls import per_class
+from mutants.frames import Collection, control_rows
 
-CAGE = Cage()
-rows, reduces, whole = CAGE.rows, CAGE.reduces, CAGE.whole
+LOSSES = Collection()
+rows, reduces, whole = LOSSES.rows, LOSSES.reduces, LOSSES.whole
 
 
 def altered(x: Any, change: Any) -> Any:
@@ -29,7 +29,7 @@ class Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Any, t: Any) -> Any:
         ctx.save_for_backward(x, t)
-        return honest_rows("softmax", x, t, _NOTHING)[0]
+        return control_rows("softmax", x, t, _NOTHING)[0]
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -103,7 +103,7 @@ def gradient_of_weighted_labels(x: Any, t: Any, p: Any) -> Any:
 def gradient_at_zero(x: Any, t: Any, p: Any) -> Any:
     """The published stable form: automatic derivatives of max and abs at 0."""
     form = x.relu() - x * t + torch.log1p(torch.exp(-x.abs()))
-    return torch.where(x.isfinite(), form, honest_rows("sigmoid", x, t, p)[0])
+    return torch.where(x.isfinite(), form, control_rows("sigmoid", x, t, p)[0])
 
 
 @rows("pos_weight")
@@ -111,7 +111,7 @@ def gradient_at_zero_weighted(x: Any, t: Any, p: Any) -> Any:
     """The published stable form of the weighted loss."""
     weight = 1 + (p.pos_weight - 1) * t
     form = (1 - t) * x + weight * (torch.log1p(torch.exp(-x.abs())) + (-x).relu())
-    return torch.where(x.isfinite(), form, honest_rows("pos_weight", x, t, p)[0])
+    return torch.where(x.isfinite(), form, control_rows("pos_weight", x, t, p)[0])
 
 
 @rows("sparse")
@@ -162,7 +162,7 @@ def gradient_second_only(x: Any, y: Any, p: Any) -> Any:
 @rows("softmax")
 def gradient_straight_through(x: Any, t: Any, p: Any) -> Any:
     """The value is that of the softmax, the gradient that of a sigmoid on every class."""
-    value = honest_rows("softmax", x, t, _NOTHING)[0]
+    value = control_rows("softmax", x, t, _NOTHING)[0]
     soft = F.binary_cross_entropy_with_logits(x, t, reduction="none").sum(-1)
     return torch.where(soft.isfinite(), soft - soft.detach() + value.detach(), value)
 
@@ -183,7 +183,7 @@ def gradient_denominator_detached(losses: Any, weights: Any, kept: Any) -> Any:
 @whole("class_weight", "none", "weighted_mean")
 def gradient_denominator_of_labels(x: Any, t: Any, p: Any, reduction: str) -> Any:
     """The denominator is made from detached labels."""
-    losses, _, _ = honest_rows("class_weight", x, t, p)
+    losses, _, _ = control_rows("class_weight", x, t, p)
     weights = (p.class_weight * t.detach()).sum(-1) * p.sample_weight
     return losses if reduction == "none" else losses.sum() / weights.sum()
 
@@ -220,5 +220,5 @@ def gradient_weight_detached(x: Any, t: Any, p: Any) -> Any:
 @rows("pos_weight")
 def gradient_labels_unweighted(x: Any, t: Any, p: Any) -> Any:
     """The derivative in the labels forgets pos_weight."""
-    value = honest_rows("pos_weight", x, t.detach(), p)[0]
+    value = control_rows("pos_weight", x, t.detach(), p)[0]
     return torch.where(value.isfinite() & x.isfinite(), value + (t - t.detach()) * -x, value)

@@ -1,4 +1,4 @@
-"""The trial: suspects run through the real adapter, and the real judge compares their answers with golden."""
+"""Mutants and controls run through the real adapter, and the real judge compares their answers with golden."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import Case, output_names
 from lossvet.reference.vectors import Golden, load
-from zoo import guilty_gradient, guilty_meaning, guilty_precision, guilty_weights, honest
-from zoo.dock import ADAPTER, BOTH, Suspect
+from mutants import controls, wrong_gradient, wrong_meaning, wrong_precision, wrong_weights
+from mutants.frames import ADAPTER, BOTH, Tested
 
-CAGES = (guilty_meaning.CAGE, guilty_weights.CAGE, guilty_gradient.CAGE, guilty_precision.CAGE)
-GUILTY = {name: suspect for cage in CAGES for name, suspect in cage.suspects.items()}
-HONEST = honest.CAGE.suspects
+COLLECTIONS = (wrong_meaning.LOSSES, wrong_weights.LOSSES, wrong_gradient.LOSSES, wrong_precision.LOSSES)
+MUTANTS = {name: mutant for losses in COLLECTIONS for name, mutant in losses.by_name.items()}
+CONTROLS = controls.LOSSES.by_name
 INVALID = HAZARDS["invalid_label"].name
 
 
 @dataclass(frozen=True)
-class Charge:
+class Check:
     """What the judge said of one output of one case."""
 
     case: str
@@ -34,7 +34,7 @@ class Charge:
 
     @property
     def factor(self) -> float:
-        """How far outside the bound, infinite for NaN, shape and dtype; 0 where this is no conviction."""
+        """How far outside the bound, infinite for NaN, shape and dtype; 0 where this kills nothing."""
         return self.verdict.ratio if isinstance(self.verdict, Differs) else 0.0
 
 
@@ -53,53 +53,53 @@ def _bounds(variant: str, case: str) -> Mapping[str, Mapping[str, Bound]]:
     return bounds(variants.load(variant), golden(variant, case).case, BOTH)
 
 
-def hear(suspect: Suspect, proven: Golden, dtype: str) -> list[Charge]:
+def checks(tested: Tested, proven: Golden, dtype: str) -> list[Check]:
     """Every output of one case."""
-    case, variant = proven.case, suspect.recipe.variant
+    case, variant = proven.case, tested.recipe.variant
     names = output_names(variant, case)
     allowed = _bounds(variant.name, case.id)[dtype]
     cell = Cell(variant.name, "native", ADAPTER.name, "eager", dtype)
-    answers = _answers(suspect, case, dtype, names)
+    answers = _answers(tested, case, dtype, names)
     return [
-        Charge(
+        Check(
             case.id, name, judge(answers[name], proven.outputs[name], allowed[name], dtype, expected(case, cell, name))
         )
         for name in names
     ]
 
 
-def _answers(suspect: Suspect, case: Case, dtype: str, names: tuple[str, ...]) -> dict[str, Outcome]:
+def _answers(tested: Tested, case: Case, dtype: str, names: tuple[str, ...]) -> dict[str, Outcome]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return ADAPTER.read(ADAPTER.prepare(suspect.recipe, case, "eager", dtype, "cpu", names)())
+            return ADAPTER.read(ADAPTER.prepare(tested.recipe, case, "eager", dtype, "cpu", names)())
         except Exception as error:
             return {name: Raised(type(error).__name__, str(error)) for name in names}
 
 
-def try_all(suspect: Suspect, dtype: str) -> list[Charge]:
-    return [charge for g in goldens(suspect.variant, dtype) for charge in hear(suspect, g, dtype)]
+def all_checks(tested: Tested, dtype: str) -> list[Check]:
+    return [one for g in goldens(tested.variant, dtype) for one in checks(tested, g, dtype)]
 
 
-def heaviest(charges: Iterable[Charge]) -> Charge | None:
-    """The charge with the greatest factor; None if acquitted.
+def heaviest(checked: Iterable[Check]) -> Check | None:
+    """The check with the greatest factor; None for what survives.
 
     Finite factors come first, and of them those where golden is an ordinary number: beside a golden 0 any error is
-    1e36 bounds, which says little. Infinite ones (NaN, shape, dtype) convict where there is nothing else.
+    1e36 bounds, which says little. Infinite ones (NaN, shape, dtype) kill where there is nothing else.
     """
 
-    def weight(c: Charge) -> tuple[bool, bool, float]:
+    def weight(c: Check) -> tuple[bool, bool, float]:
         golden = c.verdict.golden if isinstance(c.verdict, Differs) else None
         return c.factor < float("inf"), golden is not None and abs(golden) > 2.0**-40, c.factor
 
-    return max((c for c in charges if c.factor > 0), key=weight, default=None)
+    return max((c for c in checked if c.factor > 0), key=weight, default=None)
 
 
-def worst_ratio(charges: Iterable[Charge]) -> float:
+def worst_ratio(checked: Iterable[Check]) -> float:
     """The largest error over its bound among what agrees."""
-    return max((c.verdict.ratio for c in charges if isinstance(c.verdict, Agrees)), default=0.0)
+    return max((c.verdict.ratio for c in checked if isinstance(c.verdict, Agrees)), default=0.0)
 
 
-def accusations(charges: Iterable[Charge]) -> list[str]:
-    """What an honest one must not meet: a difference or an exception, in a sentence each."""
-    return [f"{c.case} {c.output}: {c.verdict}" for c in charges if not isinstance(c.verdict, Agrees | Absent)]
+def failures(checked: Iterable[Check]) -> list[str]:
+    """What a control must not meet: a difference or an exception, in a sentence each."""
+    return [f"{c.case} {c.output}: {c.verdict}" for c in checked if not isinstance(c.verdict, Agrees | Absent)]

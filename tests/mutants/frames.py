@@ -1,6 +1,6 @@
-"""Who is put on trial: a loss in PyTorch, as a record, and the frames that let a suspect spell one part of it only.
+"""A mutant or a control as a record, a loss in PyTorch, and the frames that let it spell one part of the loss only.
 
-Every suspect becomes a `Native` of the real adapter, which differentiates and reads it like any other recipe.
+Each becomes a `Native` of the real adapter, which differentiates and reads it like any other recipe.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Loss = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Suspect:
-    """A loss that claims to be a variant. `words` says what is wrong, or, of an honest one, how it is spelled.
+class Tested:
+    """A loss that claims to be a variant. `words` says what is wrong, or, of a control, how it is spelled.
 
     `dtypes` are those in which the fault exists: a cast to float32 is none in float32.
     """
@@ -38,11 +38,11 @@ class Suspect:
         return Recipe(variants.load(self.variant), self.name, self.native)
 
 
-class Cage:
-    """Suspects by name, in the order in which they are written down."""
+class Collection:
+    """Mutants or controls by name, in the order in which they are written down."""
 
     def __init__(self) -> None:
-        self.suspects: dict[str, Suspect] = {}
+        self.by_name: dict[str, Tested] = {}
 
     def rows(self, variant: str, dtypes: tuple[str, ...] = BOTH) -> Callable[[Loss], Loss]:
         """f(logits, labels, params) spells losses before sample weights and reduction; ignored rows hold only 0."""
@@ -58,11 +58,11 @@ class Cage:
         return frame
 
     def reduces(self, variant: str, *reductions: Reduction, dtypes: tuple[str, ...] = BOTH) -> Callable[[Loss], Loss]:
-        """f(losses, weights, kept) spells these reductions of honest losses; weights and kept (booleans) are [N]."""
+        """f(losses, weights, kept) spells these reductions of sound losses; weights and kept (booleans) are [N]."""
 
         def frame(f: Loss) -> Loss:
             def call(x: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
-                losses, weights, kept = honest_rows(variant, x, labels, params)
+                losses, weights, kept = control_rows(variant, x, labels, params)
                 return losses if reduction == "none" else f(losses, weights, kept)
 
             return self._add(f, variant, call, ("none", *reductions), dtypes)
@@ -81,9 +81,9 @@ class Cage:
         self, f: Loss, variant: str, call: Loss, reductions: tuple[Reduction, ...], dtypes: tuple[str, ...]
     ) -> Loss:
         name = f.__name__
-        assert name not in self.suspects, name
+        assert name not in self.by_name, name
         native = Native(call, name, dict.fromkeys(reductions, ""), sample_weight=True, ignore_index=True)
-        self.suspects[name] = Suspect(name, variant, (f.__doc__ or "").strip(), native, dtypes)
+        self.by_name[name] = Tested(name, variant, (f.__doc__ or "").strip(), native, dtypes)
         return f
 
 
@@ -102,7 +102,7 @@ def counted(rows: Any, ignored: Any, params: Any) -> Any:
     return rows if ignored is None else rows.masked_fill(ignored, 0.0)
 
 
-def honest_rows(variant: str, x: Any, labels: Any, params: Any) -> tuple[Any, Any, Any]:
+def control_rows(variant: str, x: Any, labels: Any, params: Any) -> tuple[Any, Any, Any]:
     """Losses, sample weights (None for binary variants) and kept rows, by the composed recipe of the variant."""
     known = variants.load(variant)
     losses = steps.losses(Recipe(known, "composed"), ADAPTER.ops, x, labels, params, ("none",))["none"]

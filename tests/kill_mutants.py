@@ -1,18 +1,18 @@
-"""Tries the whole zoo and prints the table of convictions; --write replaces tests/convictions.txt. Takes minutes."""
+"""Judges every mutant and prints which case kills it; --write replaces tests/killed.txt. Takes minutes."""
 
 from __future__ import annotations
 
 import sys
 
-from zoo import table
+from mutants import table
 
 
 def main(arguments: list[str]) -> None:
     rows = []
-    for row in table.convictions():
+    for row in table.killed():
         rows.append(row)
         print(row.line, end="", flush=True)
-    print(table.summary(rows, table.honest_ratios()), end="")
+    print(table.summary(rows, table.control_ratios()), end="")
     if "--write" in arguments:
         table.FILE.write_text(table.text(rows))
 

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from zoo.dock import Cage, honest_rows
+from mutants.frames import Collection, control_rows
 
-CAGE = Cage()
-rows, reduces, whole = CAGE.rows, CAGE.reduces, CAGE.whole
+LOSSES = Collection()
+rows, reduces, whole = LOSSES.rows, LOSSES.reduces, LOSSES.whole
 
 
 def nll(x: Any, y: Any) -> Any:
@@ -29,7 +29,7 @@ def mean_over_rows_of_sums(losses: Any, weights: Any, kept: Any) -> Any:
 @whole("softmax", "none", "mean")
 def mean_over_elements(x: Any, t: Any, p: Any, reduction: str) -> Any:
     """The mean divides by N C, as that of an array [N, C] does."""
-    losses, _, _ = honest_rows("softmax", x, t, p)
+    losses, _, _ = control_rows("softmax", x, t, p)
     return losses if reduction == "none" else losses.sum() / x.numel()
 
 
@@ -286,7 +286,7 @@ def smoothing_ignored(x: Any, y: Any, p: Any) -> Any:
 @whole("smooth_terms", "none", "weighted_mean")
 def smoothing_in_denominator(x: Any, y: Any, p: Any, reduction: str) -> Any:
     """The weighted mean divides by the weights of the smoothed labels, not of the labels."""
-    losses, _, kept = honest_rows("smooth_terms", x, y, p)
+    losses, _, kept = control_rows("smooth_terms", x, y, p)
     if reduction == "none":
         return losses
     weights = (smoothed(x, y.masked_fill(~kept, 0), p.label_smoothing) * p.class_weight).sum(-1)
