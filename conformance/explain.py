@@ -6,7 +6,7 @@ import difflib
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
 
@@ -54,30 +54,30 @@ EXAMPLE_PARAMS = {
 
 
 def explain(name: str) -> str:
-    """The explanation of a name, as plain text. Raises KeyError, with the nearest names, where nothing is called so."""
-    topics = _topics()
+    """The explanation of a name, as plain text. Raises KeyError, with the nearest names, for any other name."""
+    topics = {name: text for of_kind in _topics().values() for name, text in of_kind.items()}
     if name not in topics:
         near = difflib.get_close_matches(name, topics, n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(topics))}"
-        raise KeyError(f"nothing is called {name!r}; {hint}")
+        raise KeyError(f"no such name: {name!r}; {hint}")
     return topics[name]()
 
 
-def names() -> tuple[str, ...]:
-    """Everything that `explain` explains."""
-    return tuple(_topics())
+def names() -> Mapping[str, tuple[str, ...]]:
+    """Everything that `explain` explains, by kind."""
+    return {kind: tuple(of_kind) for kind, of_kind in _topics().items()}
 
 
-def _topics() -> dict[str, Callable[[], str]]:
-    """Every name that can be explained, and how."""
+def _topics() -> Mapping[str, Mapping[str, Callable[[], str]]]:
+    """Every name that can be explained, and how, by kind; of a name that two kinds have, the last one counts."""
     return {
-        **{name: partial(_titled, name, "a reduction", text) for name, text in REDUCTIONS.items()},
-        **{name: partial(_titled, name, "an accuracy", text) for name, text in CLASSES.items()},
-        **{name: partial(_titled, name, "in the totals of a run", text) for name, text in ACCOUNTS.items()},
-        **{verdict.__name__.lower(): partial(_verdict, verdict) for verdict in VERDICTS},
-        **{deviation.id: partial(_deviation, deviation) for deviation in deviations.read()},
-        **{name: partial(_titled, name, "a hazard", f"{h.why}\n\n{h.example}") for name, h in HAZARDS.items()},
-        **{name: partial(_variant, name) for name in variants.names()},
+        "reductions": {name: partial(_titled, name, "a reduction", text) for name, text in REDUCTIONS.items()},
+        "accuracy": {name: partial(_titled, name, "an accuracy", text) for name, text in CLASSES.items()},
+        "totals": {name: partial(_titled, name, "in the totals of a run", text) for name, text in ACCOUNTS.items()},
+        "verdicts": {verdict.__name__.lower(): partial(_verdict, verdict) for verdict in VERDICTS},
+        "deviations": {deviation.id: partial(_deviation, deviation) for deviation in deviations.read()},
+        "hazards": {name: partial(_titled, name, "a hazard", f"{h.why}\n\n{h.example}") for name, h in HAZARDS.items()},
+        "variants": {name: partial(_variant, name) for name in variants.names()},
     }
 
 

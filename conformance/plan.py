@@ -191,7 +191,7 @@ def known(what: str, names: Iterable[str], there_are: Sequence[str]) -> None:
 def _unknown(what: str, name: str, there_are: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, there_are, 3, 0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(there_are[:20])}"
-    return f"{what} {name}: nothing is called so; {hint}"
+    return f"{what} {name}: no such name; {hint}"
 
 
 def make(greetings: Mapping[str, Greeting], goldens: Mapping[str, Mapping[str, Golden]], selection: Selection) -> Plan:

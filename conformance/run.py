@@ -135,13 +135,15 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
     named = options.selection.frameworks
     for what, given in (("--framework", named), ("--require", options.require), ("--python", options.pythons)):
         plan.known(what, given, names)
-    ledger.read()  # before anything is started
+    ledger.read()
+    # A name that is misspelt is refused before anything starts; all of them are read while the frameworks start.
+    known = plan.choose(load, options.selection.only) if options.selection.only else None
     asked = [name for name in names if not named or name in named or name in options.require]
     cache = None if options.cold else caches.default()
     pythons = {name: options.pythons.get(name, sys.executable) for name in asked}
     observer.starting(asked)
     with Pool(pythons, {**caches.environment(cache), **options.environment}, options.limit) as lanes:
-        goldens = plan.choose(load, options.selection.only)
+        goldens = plan.choose(load, ()) if known is None else known
         greetings, remarks = pool.greetings(lanes)
         _present(greetings, {*named, *options.require}, options.selection.device)
         made = plan.make(greetings, goldens, options.selection)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from click.testing import CliRunner
 
 from lossvet.commands.explain import command
 from lossvet.conformance import explain as other
-from lossvet.verify.explain import WIDTH, explain
+from lossvet.verify.explain import WIDTH, explain, names, overview
 from lossvet.verify.facet import Facet
 from lossvet.verify.facets import facets
 
@@ -78,11 +80,17 @@ def test_lines_fit_and_code_is_not_broken(facet: Facet) -> None:
 
 
 def test_a_hazard_of_the_same_name_is_explained_as_well() -> None:
-    shared = sorted({*facets(), "facets"} & set(other.names()))
+    shared = sorted({*facets(), "facets"} & {name for own in other.names().values() for name in own})
     assert "empty_batch" in shared
     for name in shared:
         assert explain(name).startswith(f"{name}: an edge facet\n")
         assert explain(name).endswith(f"\n\n{other.explain(name)}")
+
+
+def test_the_overview_has_every_name_and_fits() -> None:
+    listed = set(re.split(r"[\s,]+", overview()))
+    assert set(names()) <= listed
+    assert max(map(len, overview(80).splitlines())) <= 80
 
 
 def test_other_names_are_explained_as_before() -> None:
@@ -98,7 +106,7 @@ def test_other_names_are_explained_as_before() -> None:
         ("nan", "zero_denominator=nan or invalid_label=nan"),
         ("denominator=wieghts", r"it has: batch, .*did you mean denominator=weights\?"),
         ("denominator=", "denominator has no value ''"),
-        ("nothing like it at all", "there are: .*denominator.*pos_weight"),
+        ("nothing like it at all", "`lossvet explain` lists all names"),
     ],
 )
 def test_a_mistyped_name_is_met_with_the_nearest(mistyped: str, met_with: str) -> None:

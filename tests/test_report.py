@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("jinja2")
@@ -27,10 +29,11 @@ pytest.importorskip("scipy")
 pytest.importorskip("torch")
 pytest.importorskip("jax")
 
-from lossvet.conformance import journal, run
+from lossvet.conformance import journal, records, run
 from lossvet.conformance.journal import JournalError
+from lossvet.conformance.summary import kind
 from lossvet.reference import variants
-from lossvet.reports.site import build, compare, facts, sources, tables
+from lossvet.reports.site import build, compare, facts, figures, sources, tables
 
 MAIN = "from lossvet.cli import main; main()"
 LOSSES = ("pos_weight", "sparse_class_weight")
@@ -133,8 +136,9 @@ def test_the_numbers_are_those_of_the_run(folder: Path) -> None:
     text = " ".join(re.sub(r"<[^>]*>", " ", (folder / "site/index.html").read_text()).split())
     contents = journal.read(folder / "run.jsonl")
     assert contents is not None
-    verdicts = [v[0] for j in contents.judged for v in j.verdicts.values()]
-    assert f"{len(verdicts) - verdicts.count('Absent'):,} checks: {verdicts.count('Agrees'):,} agree" in text
+    kinds = Counter(kind(records.verdict(v)) for j in contents.judged for v in j.verdicts.values())
+    assert f"{kinds.total() - kinds['absent']:,} checks: {kinds['agrees']:,} agree" in text
+    assert f"{kinds['uninformative']:,} are uninformative" in text
     assert "tensorflow_pos_weight_at_zero" in text
 
 
@@ -198,7 +202,7 @@ def test_a_record_that_was_changed_is_found(site: Path) -> None:
 @pytest.mark.sweep
 def test_other_versions_of_what_draws_are_said(site: Path) -> None:
     (site / "data/made-with.txt").write_text("jinja2 1.0\nmatplotlib 1.0\n")
-    with pytest.raises(build.CannotReport, match=r"made with jinja2 1.0, matplotlib 1.0, and here are lossvet "):
+    with pytest.raises(sources.CannotReport, match=r"made with jinja2 1.0, matplotlib 1.0, and here are lossvet "):
         build.check(site)
 
 
@@ -278,7 +282,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_site(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
     for name in ("thesis.tex", "index.html"):
         (tmp_path / name).write_text("years of work")
-        with pytest.raises(build.CannotReport, match="holds no site"):
+        with pytest.raises(sources.CannotReport, match="holds no site"):
             build.write({"index.html": b""}, tmp_path)
         assert (tmp_path / name).read_text() == "years of work"
 
@@ -286,12 +290,47 @@ def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.sweep
 def test_a_site_beside_other_things_is_not_replaced(site: Path) -> None:
     (site / ".git").mkdir()
-    with pytest.raises(build.CannotReport, match="holds no site, or more than one"):
+    with pytest.raises(sources.CannotReport, match="holds no site, or more than one"):
         build.write({"index.html": b""}, site)
     assert (site / ".git").exists()
 
 
 # Two runs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.sweep
+def test_a_framework_has_one_mark_and_one_colour_in_all_pictures(folder: Path) -> None:
+    legends = []
+    for name in ("accuracy.svg", "speed.svg", "error-time.svg"):
+        legend = (folder / "site" / name).read_text().partition('id="legend_1"')[2]
+        colours = re.findall(r"fill: (var\(--c\w+\))[^<]*</defs>|<use [^>]*fill: (var\(--c\w+\))", legend)
+        words = re.findall(r"<text[^>]*>([^<]+)</text>", legend)
+        legends.append(dict(zip(words, [a or b for a, b in colours if (a or b)], strict=False)))
+    first, *others = legends
+    assert first
+    for other in others:
+        assert other
+        assert all(first[name] == colour for name, colour in other.items() if name in first)
+
+
+@pytest.mark.parametrize("up", [-np.inf, np.inf])
+def test_a_picture_is_the_same_where_the_last_bits_of_floats_are_others(
+    up: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {f"loss {i}": {"a": 1.1 + i / 7, "b": 30.3 / (i + 1)} for i in range(9)}
+
+    def drawn(values: Any) -> tuple[str, str]:
+        with figures.settings():
+            points = {name: [(v[name], 2 * v[name]) for v in values.values()] for name in ("a", "b")}
+            return figures.dots(values, ["a", "b"], "ulp"), figures.scatter(points, "time", "error")
+
+    first, axes = drawn(values), figures._axes
+    monkeypatch.setattr(figures, "_axes", lambda height: axes(float(np.nextafter(height, up))))
+    moved = {name: {k: float(np.nextafter(v, up)) for k, v in own.items()} for name, own in values.items()}
+    assert moved != values
+    assert drawn(moved) == first
+    assert "shape-1" in first[0]
+    assert not re.search(r"[mp][0-9a-f]{10}", "".join(first))
 
 
 def judged(ulp: float, accuracy: str = "relative", case: str = "v/a") -> Any:
@@ -307,8 +346,8 @@ def test_what_became_better_worse_new_and_gone() -> None:
     after = [judged(3.0), judged(1.0, case="v/b"), judged(1.0, "absolute", "v/d"), judged(1.0, case="v/e")]
     found = [(c.change, c.what, c.first) for c in compare.compare(before, after)]
     assert found == [
-        ("worse", "relative -> absolute", "v/d loss/none"),
         ("worse", "larger error", "v/a loss/none"),
+        ("worse", "relative -> absolute", "v/d loss/none"),
         ("better", "smaller error", "v/b loss/none"),
         ("new", "agrees", "v/e loss/none"),
         ("gone", "agrees", "v/c loss/none"),

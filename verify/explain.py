@@ -35,17 +35,30 @@ def explain(name: str) -> str:
         return "\n".join(_value(facet, _found(facet, value_name)))
     if facet is not None:
         text = "\n".join(_facet(facet))
-        return f"{text}\n\n{other.explain(name)}" if name in other.names() else text  # a hazard of the same name
-    if name in other.names():
+        return f"{text}\n\n{other.explain(name)}" if name in _others() else text  # a hazard of the same name
+    if name in _others():
         return other.explain(name)
     near = _near(name)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(names()))}"
-    raise KeyError(f"there is no {name!r} to explain; {hint}")
+    hint = f"did you mean {' or '.join(near)}?" if near else "`lossvet explain` lists all names"
+    raise KeyError(f"no such name: {name!r}; {hint}")
+
+
+def overview(width: int = WIDTH) -> str:
+    """Every name that can be explained, by kind."""
+    kinds = {"facets": (FACETS, *facets()), **other.names()}
+    return "\n\n".join(
+        textwrap.fill(f"{kind:<12}{', '.join(sorted(own))}", width, subsequent_indent=" " * 12, break_long_words=False)
+        for kind, own in reversed(kinds.items())
+    )
 
 
 def names() -> tuple[str, ...]:
     """Everything that can be explained, values of facets left out."""
-    return (FACETS, *facets(), *other.names())
+    return (FACETS, *facets(), *_others())
+
+
+def _others() -> tuple[str, ...]:
+    return tuple(name for own in other.names().values() for name in own)
 
 
 def _near(name: str) -> list[str]:

@@ -18,15 +18,11 @@ from lossvet.reports import terminal
 from lossvet.reports.site import facts, figures, pages, rosetta, sources, tables
 from lossvet.reports.site.compare import compare
 from lossvet.reports.site.facts import Spelled
-from lossvet.reports.site.sources import Sources
+from lossvet.reports.site.sources import CannotReport, Sources
 
 DATA = Path("data")
 AGAINST = "against.jsonl.xz"
 MADE_WITH = ("lossvet", "jinja2", "matplotlib", "scipy")
-
-
-class CannotReport(Exception):
-    """An incomplete run, a folder that is no site, or one that cannot be made again here."""
 
 
 def site(found: Sources, against: bytes | None, partial: bool) -> dict[str, bytes]:
@@ -179,9 +175,9 @@ SECTIONS = {
 
 
 def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
-    names = [rosetta.title(name) for name in found.result.greetings]
+    names = _series(found)
     painted = {v: {rosetta.title(f): (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
-    made = {"matrix.svg": figures.squares(painted, names)}
+    made = {"matrix.svg": figures.squares(painted, [rosetta.title(name) for name in found.result.greetings])}
     ulps = {
         name: {
             rosetta.title(r["framework"]): r["number"] for r in rows if r["offered"] and (r["number"] or 1000) < 1000
@@ -192,6 +188,12 @@ def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
     if index["speed"]:
         made |= _speed_pictures(found, index["speed"])
     return made
+
+
+def _series(found: Sources) -> list[str]:
+    """The frameworks in the order that gives each its mark and colour, the same in every picture."""
+    timed = sorted({rosetta.title(row.subject.cell.framework) for row in found.rows})
+    return list(dict.fromkeys([*map(rosetta.title, found.result.greetings), *timed]))
 
 
 def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str]:
@@ -209,7 +211,7 @@ def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str
         ulp = row.ulp()
         if ulp and row.verdict == "agrees":
             points.setdefault(framework, []).append((row.time.median / 1000, ulp))
-    names = sorted({f for own in best.values() for f in own})
+    names = _series(found)
     label = f"time of loss and gradient at {section['at']}, microseconds (fastest recipe)"
     return {
         "speed.svg": figures.dots(dict(sorted(best.items())), names, label, limits),

@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from lossvet.reports.terminal import plain
@@ -157,7 +159,7 @@ def _svg(figure: Any) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of glyphs and scripts: text stays text, and the browser has them
         figure.savefig(found, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    text = found.getvalue()
+    text = _portable(found.getvalue())
     for colour in LIGHT:
         text = text.replace(colour, f"var(--c{colour[1:]})")
     start = text.index(">", text.index("<svg")) + 1
@@ -166,6 +168,14 @@ def _svg(figure: Any) -> str:
         + f"<style>{_rules(LIGHT)}@media(prefers-color-scheme:dark){{{_rules(DARK)}}}</style>"
         + text[start:]
     )
+
+
+def _portable(text: str) -> str:
+    """The picture, the same on every processor: numbers have two decimals, and ids, which matplotlib makes of the last
+    bits of its floats, are counted."""
+    ids: dict[str, str] = {}
+    text = re.sub(r"\b[mp][0-9a-f]{10}\b", lambda found: ids.setdefault(found[0], f"shape-{len(ids) + 1}"), text)
+    return re.sub(r"-?\d+\.\d{3,}", lambda found: f"{Decimal(found[0]).quantize(Decimal('0.01')).normalize():f}", text)
 
 
 def _rules(colours: Mapping[str, str]) -> str:

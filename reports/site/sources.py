@@ -23,6 +23,10 @@ RUN, BENCHMARK = "conformance.jsonl.xz", "benchmark.jsonl.xz"
 """The names of both in the folder `data` of a site."""
 
 
+class CannotReport(Exception):
+    """No run, an incomplete one, a folder that is no site, or one that cannot be made again here."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """`raw` holds both files as they go into the site, by name; `lacking` says what makes them incomplete."""
@@ -46,7 +50,7 @@ def load(conformance: Path, benchmark: Path | None) -> Sources:
 
 
 def newest_run(folder: Path = journal.FOLDER) -> Path:
-    """The newest finished full run, else the newest of all. Raises JournalError where there is none."""
+    """The newest finished full run, else the newest of all. Raises CannotReport where there is none."""
     found = []
     for path in sorted(folder.glob("run-*.jsonl"), reverse=True):
         with contextlib.suppress(JournalError):  # of another version, or damaged: it is no candidate
@@ -56,7 +60,7 @@ def newest_run(folder: Path = journal.FOLDER) -> Path:
                 if contents.finished and not _filters(contents.header.options, Selection("full")):
                     return path
     if not found:
-        raise JournalError(f"there is no run in {folder}/ that can be read; make one with: lossvet run --full")
+        raise CannotReport(f"there is no run in {folder}/ that can be read; make one with: lossvet run --full")
     return found[0]
 
 

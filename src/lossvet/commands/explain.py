@@ -8,12 +8,16 @@ from lossvet.commands.ending import end
 
 
 @click.command("explain")
-@click.argument("name")
-def command(name: str) -> None:
+@click.argument("name", required=False)
+def command(name: str | None) -> None:
     """Explain NAME, with a small example: a variant, a hazard, a deviation or a verdict; a facet that `verify` compares
-    (`denominator`) or one of its values (`denominator=weights`). `facets` lists all facets."""
-    from lossvet.verify.explain import explain
+    (`denominator`) or one of its values (`denominator=weights`). `facets` lists all facets with their values. Without a
+    NAME, all names are listed."""
+    from lossvet.verify.explain import explain, overview
 
+    if name is None:
+        click.echo(overview())
+        return
     try:
         text = explain(name)
     except KeyError as error:

@@ -50,7 +50,7 @@ def command(**given: Any) -> None:
         click.echo("making the pages ...", err=True)
         files = build.site(found, against, given["partial"])
         build.write(files, given["out"])
-    except build.CannotReport as error:
+    except sources.CannotReport as error:
         end(3, f"no report: {error}")
     except JournalError as error:
         end(4, str(error))
