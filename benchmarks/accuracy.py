@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from dataclasses import replace
 from multiprocessing import get_context, parent_process
-from typing import Any
 
 import numpy as np
 
@@ -24,10 +23,11 @@ from lossvet.conformance import records
 from lossvet.conformance.judge import judge
 from lossvet.conformance.run import CannotJudge
 from lossvet.conformance.types import Absent, Verdict
-from lossvet.reference import closed, variants
+from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
-from lossvet.reference.evaluate import all_outputs
+from lossvet.reference.fast import arithmetic
 from lossvet.reference.types import Array, Case, Reduction, Variant
+from lossvet.reference.values import values
 from lossvet.workers import messages
 from lossvet.workers.lifecycle import end_with_parent
 
@@ -86,14 +86,22 @@ def truth(name: str, at: Shape, reduction: Reduction, dtypes: tuple[str, ...]) -
     chosen = workloads.judged(variant, case)
     names, digest = subjects.outputs("train", reduction), workloads.digest(case)
     if chosen is None:
-        found, by_dtype = all_outputs(variant, case, names), bounds(variant, case, dtypes, names)
-        return {n: (found[n], {d: by_dtype[d][n] for d in dtypes}) for n in names}, "all", digest
+        return _true(variant, case, dtypes, names), "all", digest
     gradient, none = names[1], "gradient/none/logits"
     some = workloads.part(variant, case, chosen, 1.0 / _denominator(variant, case, reduction))
-    found, by_dtype = all_outputs(variant, some, (none,)), bounds(variant, some, dtypes, (none,))
     kind, whole = ("columns", at.c) if variant.family == "binary" else ("rows", at.n)
     words = f"{chosen.stop} of {whole} {kind} of the gradient"
-    return {gradient: (found[none], {d: by_dtype[d][none] for d in dtypes})}, words, digest
+    return {gradient: _true(variant, some, dtypes, (none,))[none]}, words, digest
+
+
+def _true(variant: Variant, case: Case, dtypes: tuple[str, ...], names: tuple[str, ...]) -> Truth:
+    """The reference's outputs, and bounds in which its own error has its place."""
+    found, by_dtype = values(variant, case, names), bounds(variant, case, dtypes, names)
+
+    def widened(bound: Bound, error: Array) -> Bound:
+        return replace(bound, W=bound.W + error, S=bound.S + error, R=bound.R + error)
+
+    return {n: (found[n].value, {d: widened(by_dtype[d][n], found[n].error) for d in dtypes}) for n in names}
 
 
 def _denominator(variant: Variant, case: Case, reduction: Reduction) -> float:
@@ -103,6 +111,5 @@ def _denominator(variant: Variant, case: Case, reduction: Reduction) -> float:
     kept = case.labels != case.params.ignore_index if variant.family == "sparse" else np.ones(len(case.logits), bool)
     if reduction == "mean":
         return float(kept.sum())
-    few = np.flatnonzero(kept)
-    rows: Any = partial(variant.closed, closed)
-    return float(rows(case.logits[few], case.labels[few], case.params).weight.sum(0).hi)
+    rows = variant.closed(arithmetic, case.logits[kept], case.labels[kept], case.params)
+    return float(arithmetic.plain(rows.weight.sum(0)))

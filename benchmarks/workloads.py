@@ -19,7 +19,7 @@ from lossvet.reference import variants
 from lossvet.reference.types import Case, Variant, array_params
 
 JUDGED = 2**20
-"""How many numbers the reference may work through for one workload: larger ones are judged in part."""
+"""How many numbers a bound may be worked out of for one workload: larger ones are judged in part."""
 IGNORED_SHARE = 0.25
 DEFAULT_SHAPES = ("1x1000", "512x10", "512x1000")
 """One row: what a call costs apart from its work. Then growth in C, and in N."""

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -128,7 +129,7 @@ def _example(variant: Variant) -> Iterator[str]:
     logits = [[2.0, 0.0, -1.0], [0.5, 1.0, 0.0]]
     labels = [0, 2] if variant.family == "sparse" else [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     names = {f.name for f in fields(variant.params)}
-    params = {name: value for name, value in EXAMPLE_PARAMS.items() if name in names}
+    params: dict[str, Any] = {name: value for name, value in EXAMPLE_PARAMS.items() if name in names}
     yield f"example     logits {logits}, labels {labels}"
     for name, value in params.items():
         yield f"            {name} {value}"

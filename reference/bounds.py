@@ -15,7 +15,7 @@ Sources: Blanchard, Higham, Higham, "Accurately computing the log-sum-exp and so
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -88,6 +88,9 @@ class Arithmetic:
 
     def one_hot(self, indices: Any, classes: int) -> Number:
         return self.exact(np.equal.outer(indices, np.arange(classes)).astype(np.float64))
+
+    def all_but(self, indices: Any, classes: int) -> Number:
+        return self.exact(1.0) - self.one_hot(indices, classes)
 
     def plain(self, x: Number) -> Array:
         return x.v
@@ -233,9 +236,10 @@ class Softmax:
         rounding = np.where(self.a.column("relative", 2) > 0, 0.0, C_GRADIENT * self.a.column("u", 2) * largest)
         return Number(self.a, value.v, value.e + rounding, value.k)
 
-    def widen(self, value: Number, magnitude: Number) -> Number:
+    def widen(self, value: Number, magnitude: Callable[[], Number]) -> Number:
         """The bound of a second spelling, whose parts of this magnitude cancel, joined with that of the first."""
-        return Number(self.a, value.v, value.e + times(self._unit, np.abs(magnitude.v)), value.k * (1 + magnitude.v))
+        apart = magnitude()
+        return Number(self.a, value.v, value.e + times(self._unit, np.abs(apart.v)), value.k * (1 + apart.v))
 
 
 @dataclass(frozen=True)

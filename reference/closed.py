@@ -37,6 +37,11 @@ def one_hot(indices: Any, classes: int) -> Number:
     return Number(np.equal.outer(indices, np.arange(classes)).astype(np.float64))
 
 
+def all_but(indices: Any, classes: int) -> Number:
+    """1 less that."""
+    return 1.0 - one_hot(indices, classes)
+
+
 @dataclass(frozen=True)
 class Binary:
     """The loss q t softplus(-x) + (1 - t) softplus(x) and its derivatives, each [N, C]."""
@@ -128,7 +133,7 @@ class Softmax:
             log_complement = Number(np.full((n, 1), -np.inf))
         return log_complement, powers / total.column()
 
-    def widen(self, value: Number, magnitude: Number) -> Number:
+    def widen(self, value: Number, magnitude: Any) -> Number:
         """Nothing to do where errors are not counted: see `bounds.py`."""
         return value
 

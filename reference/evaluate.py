@@ -8,29 +8,39 @@ from typing import Any
 
 import numpy as np
 
-from lossvet.reference import closed, output, variants
-from lossvet.reference.outputs import outputs, undefined_where_infinite
-from lossvet.reference.types import Array, Case, Reduction, Variant, leaves
+from lossvet.reference import output, variants
+from lossvet.reference.types import Array, Case, Reduction, leaves
+from lossvet.reference.values import exact_values, values
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A loss, float64 of shape [], [N] or [N, C], and the gradients of its sum by what they are with respect to."""
+    """A loss, float64 of shape [], [N] or [N, C], and the gradients of its sum by what they are with respect to.
+
+    `loss_error` and `gradient_errors`, of the same shapes, are bounds on how far each number may be from the truth.
+    """
 
     loss: Array
     gradients: Mapping[str, Array]
+    loss_error: Array
+    gradient_errors: Mapping[str, Array]
 
 
-def evaluate(variant: str, logits: Any, labels: Any, *, reduction: Reduction = "mean", **params: Any) -> Evaluation:
-    """The loss and its gradients, correct to the last bit or nearly so.
+def evaluate(
+    variant: str, logits: Any, labels: Any, *, reduction: Reduction = "mean", exact: bool = False, **params: Any
+) -> Evaluation:
+    """The loss and its gradients, each with its error: at most 4 u times the sum of the magnitudes of its terms.
 
     `variant` is a name from `lossvet.reference.variants.names()`. `logits` has shape [N, C]; `labels` [N, C], or [N]
     integers for a variant of the sparse family. `params` are the fields of the variant's own parameters: pos_weight,
-    class_weight, cost_matrix, sample_weight, label_smoothing, ignore_index. All are read as float64.
+    class_weight, cost_matrix, sample_weight, label_smoothing, ignore_index. All are read as float64. u is 2^-53.
+
+    With `exact` the loss and its gradients are correct to the last bit or nearly so, as a proof needs them: in
+    double-double arithmetic, which takes some hundred times as long, and N x C x C numbers for cost_complement. Inputs
+    that are infinite, or not between 2^-100 and 2^100, are worked out in this way in any case.
 
     0/0 gives NaN: a mean of nothing is undefined. Infinite logits follow the limits, with 0 * inf = 0; a softmax takes
-    -inf
-    only, and NaN gives NaN.
+    -inf only, and NaN gives NaN.
 
     Raises KeyError for an unknown variant, TypeError for parameters it does not have or lacks, ValueError for shapes
     that do not fit, labels out of range, or a reduction that the variant does not have.
@@ -58,23 +68,19 @@ def evaluate(variant: str, logits: Any, labels: Any, *, reduction: Reduction = "
         logits=x,
         labels=_labels(labels) if chosen.family == "sparse" else np.asarray(labels, np.float64),
         params=chosen.params(**arrays),
-        cotangent=np.ones(x.shape if chosen.family == "binary" else x.shape[:1]),
-        direction=np.zeros(x.shape),
+        cotangent=np.broadcast_to(1.0, x.shape if chosen.family == "binary" else x.shape[:1]),
+        direction=np.broadcast_to(0.0, x.shape),
     )
     check_shapes(chosen.family, case)
     loss = output.loss(reduction)
     gradients = {leaf: output.gradient(reduction, leaf) for leaf in leaves(chosen, case)}
-    values = all_outputs(chosen, case, (loss, *gradients.values()))
-    return Evaluation(values[loss], {n: values[name] for n, name in gradients.items()})
-
-
-def all_outputs(variant: Variant, case: Case, names: tuple[str, ...] | None = None) -> dict[str, Array]:
-    """Every output of a case by name (`types.output_names`); where names are given, those alone."""
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore"):
-        found = {name: np.array(number.hi) for name, number in outputs(closed, variant, case, names).items()}
-    return {
-        name: np.where(np.isinf(x), np.nan, x) if undefined_where_infinite(name) else x for name, x in found.items()
-    }
+    found = (exact_values if exact else values)(chosen, case, (loss, *gradients.values()))
+    return Evaluation(
+        found[loss].value,
+        {leaf: found[name].value for leaf, name in gradients.items()},
+        found[loss].error,
+        {leaf: found[name].error for leaf, name in gradients.items()},
+    )
 
 
 def _labels(labels: Any) -> Any:
@@ -88,7 +94,7 @@ def check_shapes(family: str, case: Case) -> None:
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"logits have shape {list(x.shape)}; expected [N, C] with C >= 1")
     n, c = x.shape
-    if family != "binary" and np.isposinf(x).any():
+    if family != "binary" and np.isposinf(np.fmax.reduce(x, axis=None, initial=-np.inf)):
         raise ValueError(
             "a logit is +inf, where a softmax has no limit that does not depend on the others; -inf masks a class"
         )

@@ -64,7 +64,7 @@ def outputs(a: Any, variant: Variant, case: Case, names: tuple[str, ...] | None 
                 name: a.exact(np.full(np.shape(leaf), np.nan)) for name, leaf in leaves(variant, case).items()
             }
         value = total if reduction == "sum" else total / denominator
-        each = a.exact(np.ones(np.shape(case.cotangent)))
+        each = a.exact(np.broadcast_to(1.0, np.shape(case.cotangent)))
         g = each if reduction == "sum" else each / denominator
         along = -each * value / denominator if reduction == "weighted_mean" else None
         return value, lambda: gradient(g, along)
@@ -95,9 +95,12 @@ def undefined_where_infinite(name: str) -> bool:
 
 def _clean(variant: Variant, case: Case) -> tuple[Array, Any, Array]:
     """Logits and labels with 0 in place of ignored rows, whatever stood there, and 1.0 for every kept row, [N]."""
+    every = np.broadcast_to(1.0, len(case.logits))
     if variant.family != "sparse":
-        return case.logits, case.labels, np.ones(len(case.logits))
+        return case.logits, case.labels, every
     ignored = case.labels == case.params.ignore_index
+    if not ignored.any():
+        return case.logits, case.labels, every
     return (
         np.where(ignored[:, None], 0.0, case.logits),
         np.where(ignored, 0, case.labels),

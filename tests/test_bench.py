@@ -27,7 +27,9 @@ from lossvet.conformance.plan import NothingMatches
 from lossvet.conformance.run import CannotJudge
 from lossvet.conformance.types import Agrees, Differs
 from lossvet.reference import variants
-from lossvet.reference.evaluate import all_outputs, check_shapes
+from lossvet.reference.bounds import bounds
+from lossvet.reference.evaluate import check_shapes
+from lossvet.reference.values import exact_outputs, values
 
 LOSSVET = (sys.executable, "-P", "-c", "from lossvet.cli import main; main()")
 SMALL = (Shape(1, 10), Shape(32, 10))
@@ -119,6 +121,20 @@ def test_a_part_of_a_large_workload_is_judged_as_the_whole_is(
     assert 0 < some.size < all_of_it.size, judged
     # 1 / D is rounded once where a part is judged: two units in the last place
     assert (np.abs(some - cut) <= 2 * np.spacing(np.abs(cut))).all()
+
+
+def test_the_error_of_the_reference_is_in_the_bound() -> None:
+    variant, at = variants.load("softmax"), Shape(8, 5)
+    case, names = workloads.workload("softmax", at), ("loss/mean", "gradient/mean/logits")
+    alone, found = bounds(variant, case, ("float64",), names)["float64"], values(variant, case, names)
+    true, _, _ = accuracy.truth("softmax", at, "mean", ("float64",))
+    for name in names:
+        value, by_dtype = true[name]
+        assert np.array_equal(value, found[name].value)
+        assert (found[name].error > 0).any()
+        for accuracy_class in ("W", "S", "R"):
+            wider = getattr(by_dtype["float64"], accuracy_class)
+            assert np.array_equal(wider, getattr(alone[name], accuracy_class) + found[name].error)
 
 
 # A run ---------------------------------------------------------------------------------------------------------------
@@ -341,6 +357,6 @@ def test_a_damaged_sample_is_found_and_named(tmp_path: Path) -> None:
 def test_the_truth_of_a_workload_is_the_reference() -> None:
     true, _, digest = accuracy.truth("sparse", Shape(8, 5), "mean", ("float32",))
     case = workloads.workload("sparse", Shape(8, 5))
-    expected = all_outputs(variants.load("sparse"), case, ("loss/mean",))["loss/mean"]
+    expected = exact_outputs(variants.load("sparse"), case, ("loss/mean",))["loss/mean"]
     assert true["loss/mean"][0] == expected
     assert digest == workloads.digest(case)

@@ -11,6 +11,7 @@ lse(others)).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from lossvet.reference.cases.sparse import sparse_cases
@@ -41,11 +42,14 @@ def closed(a: Any, logits: Any, labels: Any, params: CostComplement) -> Rows:
     classes = logits.shape[1]
     s = a.softmax(a.exact(logits))
     log_complement, others = s.complement()
-    wrong = a.exact(1.0) - a.one_hot(labels, classes)
+    wrong = a.all_but(labels, classes)
     costs = a.leaf(params.cost_matrix).take(labels) * wrong
     risk = costs * s.p
-    # Automatic differentiation adds A_jk and p_k apart, where the closed form has their difference p_j A_jk.
-    apart = (costs.column() * others).sum(1) + costs.sum(1).column() * s.p
+
+    @cache
+    def apart() -> Any:
+        """Automatic differentiation adds A_jk and p_k apart, where the closed form has their difference p_j A_jk."""
+        return (costs.column() * others).sum(1) + costs.sum(1).column() * s.p
 
     def pullback(g: Any) -> dict[str, Any]:
         dx = s.widen(risk - (risk.column() * others).sum(1), apart)
@@ -60,7 +64,8 @@ def closed(a: Any, logits: Any, labels: Any, params: CostComplement) -> Rows:
         without = (others * direction[:, None, :]).sum(2)
         moved = centred.column() + (direction[:, None, :] - without.column())
         product = risk * centred - (risk.column() * others * moved).sum(1)
-        return g.column() * s.widen(product, 2.0 * abs(direction).max(1, keepdims=True, initial=0.0) * apart)
+        furthest = 2.0 * abs(direction).max(1, keepdims=True, initial=0.0)
+        return g.column() * s.widen(product, lambda: furthest * apart())
 
     return Rows(loss=-(costs * log_complement).sum(1), pullback=pullback, hessian=hessian)
 
