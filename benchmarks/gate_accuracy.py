@@ -11,6 +11,7 @@ from lossvet.benchmarks import ratchet, samples
 from lossvet.benchmarks.gate_report import Difference, Observer, Options, Report
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.conformance import plan, run, summary
+from lossvet.conformance.options import Options as RunOptions
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.types import Absent, Verdict
 from lossvet.verify.user_recipe import RECIPE
@@ -98,10 +99,10 @@ def _asked(cell: str, options: Options) -> bool:
     )
 
 
-def _run_options(options: Options, side: Side, frameworks: list[str]) -> run.Options:
+def _run_options(options: Options, side: Side, frameworks: list[str]) -> RunOptions:
     only = tuple(dict.fromkeys(pattern.partition("/")[0] for pattern in options.wanted.only))
     selection = Selection(only=only, frameworks=tuple(frameworks), device=options.wanted.device)
-    return run.Options(selection, pythons=dict.fromkeys(frameworks, side.python), environment=side.environment)
+    return RunOptions(selection, pythons=dict.fromkeys(frameworks, side.python), environment=side.environment)
 
 
 def _cells(options: Options, found: summary.Summary) -> list[summary.CellSummary]:

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from lossvet.conformance import deviations, run
+from lossvet.conformance.options import Options
 from lossvet.conformance.plan import Plan, Selection, make
 from lossvet.conformance.summary import kind
 from lossvet.conformance.types import Cell, Deviates, Verdict
@@ -49,7 +50,7 @@ class Suite:
 
     def _run(self) -> None:
         try:
-            options = run.Options(require=REQUIRED, journal=Path(self._folder.name) / "run.jsonl")
+            options = Options(require=REQUIRED, journal=Path(self._folder.name) / "run.jsonl")
             self._result = run.run(options, self)
         except Exception as error:
             self.error = error

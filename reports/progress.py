@@ -24,7 +24,7 @@ class _Rate(ProgressColumn):
 
 
 class Watcher:
-    """An observer of a run (see `conformance.run.Observer`); a context manager, so that the bar is put away."""
+    """An observer of a run (see `conformance.session.Observer`); a context manager, so that the bar is put away."""
 
     def __init__(self, err: Console, begun: Callable[[Mapping[str, Greeting]], None]) -> None:
         self._err = err

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from plugged import plug, plug_here
 
 from lossvet.conformance import plan, pool, run, summary
+from lossvet.conformance.options import Options
 from lossvet.conformance.plan import Plan, Selection
 from lossvet.reference import vectors
 from lossvet.workers import caches
@@ -87,7 +88,7 @@ class Killer:
 def vet(folder: Path, kills: int) -> tuple[dict[str, Any], int]:
     killer = Killer(random.Random(SEED), kills)
     selection = Selection(only=("sigmoid", "sparse"), frameworks=("naughty",), dtypes=("float32",))
-    result = run.run(run.Options(selection=selection, cold=True, journal=folder / f"{kills}.jsonl"), killer)
+    result = run.run(Options(selection=selection, cold=True, journal=folder / f"{kills}.jsonl"), killer)
     return summary.document(result.summary, result.versions), killer.left
 
 

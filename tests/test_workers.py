@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from plugged import plug_here
 
 from lossvet.conformance import run
+from lossvet.conformance.options import Options
 from lossvet.conformance.plan import Plan, Selection
 from lossvet.conformance.types import Absent, Agrees, Crashed, Differs, Errored, TimedOut, Verdict
 from lossvet.workers.messages import Greeting
@@ -61,7 +62,7 @@ def vet(
     monkeypatch.setenv("NAUGHTY", f"{way} {case}")
     selection = Selection(only=(VARIANT,), frameworks=("naughty",), dtypes=(dtype,))
     watcher = Silent()
-    result = run.run(run.Options(selection=selection, limit=limit, cold=True, journal=folder / f"{way}.jsonl"), watcher)
+    result = run.run(Options(selection=selection, limit=limit, cold=True, journal=folder / f"{way}.jsonl"), watcher)
     verdicts = {output: v for _, name, output, v in result.summary.seen if name == case}
     others = [f.verdict for f in result.summary.findings if f.case != case]
     assert all(isinstance(verdict, Differs) for verdict in others), "only the one case may be lost"

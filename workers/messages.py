@@ -5,6 +5,7 @@ A case travels whole: a worker has no golden file, and is not told what is expec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 
 import msgspec
@@ -183,3 +184,8 @@ def text(words: str) -> str:
     """Words of a framework made fit to travel: valid UTF-8, and not longer than a reader would read."""
     whole = words.encode("utf-8", "replace").decode()
     return whole if len(whole) <= LONGEST_TEXT else whole[:LONGEST_TEXT] + " ..."
+
+
+def versions(greetings: Mapping[str, Greeting]) -> dict[str, str]:
+    """By framework, of those that are there."""
+    return {name: g.version for name, g in greetings.items() if isinstance(g, Hello)}

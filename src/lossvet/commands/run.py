@@ -12,7 +12,8 @@ import click
 from lossvet.commands.ending import end
 
 if TYPE_CHECKING:
-    from lossvet.conformance.run import Options, Result
+    from lossvet.conformance.options import Options
+    from lossvet.conformance.run import Result
 
 FORMATS = ("text", "json", "junit", "markdown")
 
@@ -73,7 +74,7 @@ def pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Judge every variant in every framework that is installed."""
-    from lossvet.conformance import run
+    from lossvet.conformance import resume, run
     from lossvet.conformance.deviations import LedgerError
     from lossvet.conformance.journal import JournalError
     from lossvet.conformance.plan import NothingMatches
@@ -82,21 +83,21 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     raise_interrupt()
     try:
-        options = _options(ctx, given)
+        asked = _options(ctx, given)
         out, err = terminal.console(), terminal.console(stderr=True)
 
         def begun(greetings: Any) -> None:
             if given["form"] == "text":
-                terminal.header(out, greetings, options.selection.device)
+                terminal.header(out, greetings, asked.selection.device)
 
         with progress.Watcher(err, begun) as watcher:
-            result = run.run(options, watcher)
+            result = run.run(asked, watcher)
     except run.Interrupted as stopped:
         again = f"lossvet run --resume{'' if given['journal'] is None else f' --journal {stopped.path}'}"
         end(130, f"{stopped}; go on with: {again}")
     except KeyboardInterrupt:
         end(130, "interrupted before the first check; nothing is kept")
-    except (NothingMatches, run.CannotResume) as error:
+    except (NothingMatches, resume.CannotResume) as error:
         end(2, str(error))
     except run.CannotJudge as error:
         end(3, f"cannot judge: {error}")
@@ -112,7 +113,7 @@ def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
     """What was asked for, now or when the run began. Raises CannotResume where the two are at odds, JournalError."""
     from dataclasses import replace
 
-    from lossvet.conformance import journal, run
+    from lossvet.conformance import journal, options, resume
     from lossvet.conformance.plan import Selection
 
     selection = Selection(
@@ -122,13 +123,13 @@ def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
         dtypes=given["dtype"],
         device=given["device"],
     )
-    asked = run.Options(selection=selection, require=given["require"], pythons=given["python"])
+    asked = options.Options(selection=selection, require=given["require"], pythons=given["python"])
     if given["resume"]:
-        path = run.resumable(given["journal"])
+        path = resume.resumable(given["journal"])
         contents = journal.read(path)
         if contents is None:
-            raise run.CannotResume(f"{path} was not even begun: it has no header; remove it and run again")
-        before = run.restored(contents.header.options)
+            raise resume.CannotResume(f"{path} was not even begun: it has no header; remove it and run again")
+        before = options.restored(contents.header.options)
         default = click.core.ParameterSource.DEFAULT
         names = (
             "quick",
@@ -141,7 +142,7 @@ def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
         )  # those that decide what is asked
         said = [name for name in names if ctx.get_parameter_source(name) is not default]
         if said and asked != before:
-            raise run.CannotResume(
+            raise resume.CannotResume(
                 f"{path} was begun with other options; leave them out beside --resume, or run without it"
             )
         asked = before
