@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.adapters.types import Outcome, exact_in
+from lossvet.conformance.extent import DTYPES
 from lossvet.conformance.judge import expected, judge
 from lossvet.conformance.ledger import Ledger
-from lossvet.conformance.plan import DTYPES, Plan
+from lossvet.conformance.plan import Plan
 from lossvet.conformance.types import Cell, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds

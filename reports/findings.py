@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lossvet.conformance.plan import Level, Plan
+from lossvet.conformance.extent import Level
+from lossvet.conformance.plan import Plan
 from lossvet.conformance.summary import Finding
 from lossvet.conformance.types import Cell, Crashed, Deviates, Differs, Errored, TimedOut
 from lossvet.reference.hazards import HAZARDS

@@ -146,6 +146,17 @@ def test_imports_go_to_the_left_only(path: str) -> None:
     assert faults(path, (PACKAGE / path).read_text()) == []
 
 
+LONGEST = 300
+"""Lines of a file."""
+
+
+def test_no_file_is_too_long() -> None:
+    own = [path for path in files() if not path.startswith(CORPUS)]
+    lengths = {path: len((PACKAGE / path).read_text().splitlines()) for path in own}
+    assert {path: n for path, n in lengths.items() if n > LONGEST} == {}, "split it by what it is about"
+    assert max(lengths.values()) > 200, "they were read"
+
+
 def test_all_folders_are_looked_at() -> None:
     found = files()
     for start in (

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from lossvet.conformance.plan import DTYPES
+from lossvet.conformance.extent import DTYPES
 from lossvet.reference import variants, vectors
 from lossvet.reference.types import Variant
 from lossvet.reference.vectors import Golden

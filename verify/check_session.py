@@ -9,9 +9,10 @@ import numpy as np
 
 from lossvet.adapters.types import exact_in
 from lossvet.conformance import ledger
+from lossvet.conformance.extent import DTYPES
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.ledger import Ledger
-from lossvet.conformance.plan import DTYPES, Plan
+from lossvet.conformance.plan import Plan
 from lossvet.conformance.summary import CellSummary, Finding, kind
 from lossvet.conformance.types import Absent, Agrees, Cell, Crashed, TimedOut, Verdict
 from lossvet.reference.types import Case, Reduction, Variant, output_names
