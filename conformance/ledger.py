@@ -1,6 +1,6 @@
 """The ledger of known deviations: what differs, where, by which value, and why. Strict both ways, check by check.
 
-An entry excuses only the elements that it names, and holds those to what it says they are; every other element is
+An entry covers only the elements that it names, and holds those to what it says they are; every other element is
 judged as ever. Each check that it names has to show it: one that agrees instead fails the run, and so does one that
 shows another value than was observed.
 """

@@ -40,11 +40,8 @@ def square(cells: list[CellSummary]) -> Square:
     part = "part " if any(cell.not_run for cell in cells) and counts else ""
     known = {name for cell in cells for name in cell.deviations}
     worst = max((cell.accuracy for cell in cells if cell.accuracy), key=CLASSES.index, default=None)
-    said = (
-        []
-        if worst is None
-        else [words(worst, max((c.ulp_loss for c in cells if c.ulp_loss is not None), default=None))]
-    )
+    ulps = [cell.ulp_loss for cell in cells if cell.ulp_loss is not None]
+    said = [words(worst, max(ulps, default=None))] if worst else []
     said += [f"{len(known)} known"] if known else []
     if not said:
         return Square("absent" if counts["absent"] else "not run", "none")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
+pytest.importorskip("torch")  # every mutant is a loss in PyTorch
 sys.path.insert(0, str(Path(__file__).parent))  # the mutants are no part of the package
 
 from mutants import judged, table, wrong_gradient
