@@ -7,11 +7,13 @@ too, which serves functions that are no recipes; `NAME_primitives.py` has only t
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 
+from lossvet.adapters.presence import Presence
 from lossvet.adapters.protocol import Primitives
 from lossvet.adapters.types import Adapter
 
@@ -56,6 +58,16 @@ def primitives(name: str, isolated: bool = False) -> Primitives:
             made: Primitives = make(isolated)
             return made
     raise KeyError(f"no primitives are called {name!r}; adapters: {', '.join(names())}, and numpy has them without one")
+
+
+@functools.cache
+def presence(name: str) -> Presence:
+    """How an adapter's framework, or NumPy, is recognised in a process of others. The framework is not imported."""
+    for place in _places(name):
+        found: Presence | None = getattr(importlib.import_module(place), "PRESENCE", None)
+        if found is not None:
+            return found
+    return Presence(name, (name,))
 
 
 def _places(name: str) -> list[str]:

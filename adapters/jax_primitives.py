@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossvet.adapters.presence import Presence
 from lossvet.adapters.protocol import Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain, separate
 
 MODES = (Mode("eager", eager=True), Mode("jit", for_strangers=True, compiles=True))
@@ -18,6 +19,15 @@ MODES = (Mode("eager", eager=True), Mode("jit", for_strangers=True, compiles=Tru
 QUICK: dict[str, Any] = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 """Options of XLA with which it compiles a loss and its gradient in a quarter of the time. They are about the machine
 code: what XLA rewrites in the graph, log(exp(x)) for one, it rewrites with them too."""
+
+
+def _undisturbed(jax: Any, stack: ExitStack) -> None:
+    for name in ("debug_nans", "debug_infs"):
+        if getattr(jax.config, f"jax_{name}", False):
+            stack.enter_context(getattr(jax, name)(False))
+
+
+PRESENCE = Presence("jax", ("jax", "jaxlib", "optax", "flax"), ("jnp",), "jax", undisturbed=_undisturbed)
 
 
 @dataclass(frozen=True)

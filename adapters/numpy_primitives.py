@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, Never
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lossvet.adapters.presence import Presence
 from lossvet.adapters.protocol import (
     Function,
     Losses,
@@ -23,6 +24,13 @@ from lossvet.adapters.protocol import (
     separate,
 )
 
+
+def _undisturbed(module: Any, stack: ExitStack) -> None:
+    stack.callback(np.random.set_state, np.random.get_state())
+    stack.enter_context(np.errstate(all="ignore"))
+
+
+PRESENCE = Presence("numpy", ("numpy",), aliases=("np",), undisturbed=_undisturbed)
 NO_DERIVATIVES = "NumPy has no derivatives"
 
 

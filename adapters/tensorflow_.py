@@ -14,6 +14,7 @@ from typing import Any
 from lossvet.adapters import computing, tensorflow_ops, tensorflow_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
+from lossvet.adapters.tensorflow_presence import PRESENCE as PRESENCE
 from lossvet.adapters.tensorflow_primitives import TensorFlowPrimitives
 from lossvet.adapters.types import Adapter, Device, Native, Prepared
 from lossvet.reference.types import Reduction

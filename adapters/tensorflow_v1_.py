@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,10 +16,13 @@ from numpy.typing import NDArray
 from lossvet.adapters import computing, tensorflow_ops
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
+from lossvet.adapters.tensorflow_presence import PRESENCE as OF_TENSORFLOW
 from lossvet.adapters.tensorflow_v1_graphs import config
 from lossvet.adapters.tensorflow_v1_primitives import TensorFlowV1Primitives
 from lossvet.adapters.types import Adapter, Device, Native, Prepared
 from lossvet.reference.types import Reduction
+
+PRESENCE = replace(OF_TENSORFLOW, alone="TF1 sessions need a process that has never run TensorFlow eagerly")
 
 LOSSES_REDUCTIONS: dict[Reduction, str] = {
     "none": "NONE",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from types import FunctionType
@@ -12,12 +12,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossvet.adapters.presence import Presence
 from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Passed, Tensors, Wanted, is_float, mode_of, plain
 
 MODES = (
     Mode("eager", eager=True),
     Mode("compile", compiles=True, around=True, forward_mode=False, second_order=False),  # AOTAutograd has neither
 )
+
+
+def _undisturbed(torch: Any, stack: ExitStack) -> None:
+    """One thread: on tensors as small as these, several wait for each other, which takes a thousand times as long where
+    other processes (those of pytest -n, say) have the processors."""
+    stack.callback(torch.set_rng_state, torch.get_rng_state())
+    if (threads := torch.get_num_threads()) != 1:
+        stack.callback(torch.set_num_threads, threads)
+        torch.set_num_threads(1)
+    if torch.is_anomaly_enabled():
+        stack.enter_context(torch.autograd.set_detect_anomaly(False))
+    if torch.is_inference_mode_enabled():
+        stack.enter_context(torch.inference_mode(False))
+
+
+PRESENCE = Presence("torch", ("torch", "torchvision"), extra="torch", undisturbed=_undisturbed)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Run as a program, one framework a process: an example of the documentation, and what the process is set to after it.
 
     python testing_asked.py example FRAMEWORK     {ran, changed, random, cpu}: settings that are other than before
-    python testing_asked.py refused WHAT          the words with which TF1 graphs, or Keras on JAX, are refused
+    python testing_asked.py refused tensorflow    the words with which TF1 graphs are refused
+    python testing_asked.py on_backend keras      how a loss of Keras differs from one with smoothed labels
 
 The answer is JSON, the last line of standard output.
 """
@@ -136,10 +137,6 @@ def refused(what: str) -> list[str]:
             return str(error)
         return "not refused"
 
-    if what == "keras":
-        import keras
-
-        return [words(keras.losses.CategoricalCrossentropy(), keras.losses.CategoricalFocalCrossentropy())]
     import tensorflow as tf
 
     v1 = tf.compat.v1
@@ -162,5 +159,17 @@ def refused(what: str) -> list[str]:
     return found
 
 
+def on_backend(what: str) -> str:
+    import keras
+    from lossvet.testing import assert_same_loss
+
+    made = keras.losses.CategoricalCrossentropy
+    try:
+        assert_same_loss(made(from_logits=True), made(from_logits=True, label_smoothing=0.25))
+    except AssertionError as error:
+        return str(error)
+    return "the same"
+
+
 if __name__ == "__main__":
-    print(json.dumps({"example": example, "refused": refused}[sys.argv[1]](sys.argv[2])))
+    print(json.dumps({"example": example, "refused": refused, "on_backend": on_backend}[sys.argv[1]](sys.argv[2])))

@@ -10,8 +10,6 @@ import click
 
 from lossvet.commands.ending import end
 
-EXTRAS = {"torch": "torch", "tensorflow": "tensorflow", "tensorflow_v1": "tensorflow", "jax": "jax"}
-
 
 @click.command("doctor")
 def command() -> None:
@@ -47,8 +45,8 @@ def command() -> None:
                 say(f"    {key}: {value}")
         else:
             say(f"{name}   {'missing' if greeting.missing else 'does not start'}: {greeting.reason}")
-            if greeting.missing and name in EXTRAS:
-                say(f"    install it with: {sys.executable} -m pip install 'lossvet[{EXTRAS[name]}]'")
+            if greeting.missing and (extra := adapters.presence(name).extra):
+                say(f"    install it with: {sys.executable} -m pip install 'lossvet[{extra}]'")
     for remark in remarks:
         say(f"{remark.framework}: {remark.text}")
     if not any("cpu" not in g.devices or len(g.devices) > 1 for g in greetings.values() if isinstance(g, Hello)):

@@ -100,8 +100,7 @@ def assert_same_loss(
     is; each one value for both sides or a tuple, old and new. `labels` ("dense", "sparse") and `classes` hold for both.
 
     Raises AssertionError where they differ, where nothing can be said and where one of them cannot be called;
-    ValueError for options that cannot be, and for what needs a process of its own (TF1 graphs, a Keras that is not on
-    TensorFlow).
+    ValueError for options that cannot be, and for what needs a process of its own (TF1 graphs).
 
     >>> import numpy as np
     >>> def row_losses(logits, labels):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,8 +59,7 @@ class Found:
 
     @property
     def version(self) -> str:
-        module = sys.modules[frameworks.MODULES.get(self.primitives.name, self.primitives.name)]
-        return str(getattr(module, "__version__", ""))
+        return str(getattr(adapters.presence(self.primitives.name).imported, "__version__", ""))
 
     @property
     def differentiable(self) -> bool:
@@ -82,12 +80,14 @@ def found(function: Any, options: Options, choose: loss.Choose = list) -> Found:
         raise ValueError(f"{what}; expected a function, a class or an object that is called")
     said, called = options.binding(), with_signature(function)
     name = name_of(function)
-    refusal: SourceError | None = None
+    refused: list[ValueError | SourceError] = []
     names = frameworks.candidates(function, options.framework)
     if not names:
         raise ValueError(f"no framework is imported in which {name} could be called; framework= imports one")
     for framework in names:
-        frameworks.refuse_unaskable(function, framework)
+        if why := frameworks.refusal(function, framework):
+            refused.insert(0, ValueError(why))
+            continue
         before = global_state.snapshot()
         try:
             primitives = adapters.primitives(framework)
@@ -95,15 +95,13 @@ def found(function: Any, options: Options, choose: loss.Choose = list) -> Found:
         except RuntimeError as error:  # the process was switched to TF1 behaviour
             raise ValueError(f"{name}: {error}; {frameworks.OWN_PROCESS}") from None
         except SourceError as error:
-            if framework == "tensorflow" and frameworks.is_graph_error(str(error)):
-                raise frameworks.graph_refusal(name) from None
-            refusal = refusal or error
+            why = frameworks.refusal(function, framework, str(error))
+            refused.append(ValueError(why) if why else error)
             continue
         changed = [c for c in global_state.changes(before, global_state.snapshot()) if not c.startswith("the env")]
         notes = (*probed.notes, *([f"calling it changes {', '.join(changed[:4])}"] if changed else []))
         return Found(function, name, primitives, probed, notes)
-    assert refusal is not None, "every framework refused"
-    raise refusal
+    raise next((error for error in refused if isinstance(error, ValueError)), refused[0])
 
 
 def suited(function: Function, options: Options, variant: Variant) -> Found:

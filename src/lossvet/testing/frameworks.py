@@ -2,99 +2,89 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from lossvet import adapters
+from lossvet.adapters.presence import Presence, package
+from lossvet.testing.reached import reached
+from lossvet.verify.sources import frameworks
 
-MODULES = {"torch": "torch", "jax": "jax", "tensorflow": "tensorflow", "numpy": "numpy"}
-"""By framework, the module that is in sys.modules where it has been imported; in the order in which they are tried."""
-PACKAGES = {
-    "torch": "torch",
-    "torchvision": "torch",
-    "jax": "jax",
-    "jaxlib": "jax",
-    "optax": "jax",
-    "flax": "jax",
-    "tensorflow": "tensorflow",
-    "keras": "tensorflow",
-    "tf_keras": "tensorflow",
-    "numpy": "numpy",
-}
-"""By top-level package, the framework of what it computes with."""
-DEPTH = 3
-"""How many functions deep the code of a loss is looked through: it may be a wrapper of a helper."""
 OWN_PROCESS = "`lossvet verify` gives each side a process of its own"
 
 
-def candidates(function: Callable[..., Any], said: str = "") -> tuple[str, ...]:
-    """The frameworks that the function may be of, the likeliest first; `said`, or one alone where nothing else fits.
+def present() -> dict[str, Presence]:
+    """The frameworks whose losses can be called in a process of others, NumPy last; imported or not."""
+    found = {name: adapters.presence(name) for name in sorted(frameworks(), key=lambda name: (name == "numpy", name))}
+    return {name: presence for name, presence in found.items() if not presence.alone}
 
-    Raises ValueError for a framework that is not imported, and for what cannot be asked in the caller's process.
+
+def candidates(function: Callable[..., Any], stated: str = "") -> tuple[str, ...]:
+    """The frameworks that the function may be of, the likeliest first; `stated`, or one alone where nothing else fits.
+
+    Raises ValueError for a framework that there is not, for one that needs a process of its own, and where none of
+    those that the function names can call it here.
     """
-    if said:
-        _usable(said)
-        return (said,)
-    imported = [name for name, module in MODULES.items() if module in sys.modules]
-    spoken = [name for name in dict.fromkeys(_evidence(function)) if name in imported]
-    strong = [name for name in spoken if name != "numpy"]
+    if stated:
+        _usable(stated)
+        return (stated,)
+    imported = [name for name, presence in present().items() if presence.imported is not None]
+    named = [name for name in dict.fromkeys(_evidence(function)) if name in imported]
+    refused = {name: why for name in named if (why := refusal(function, name))}
+    if refused and refused.keys() == set(named):
+        raise ValueError(next(iter(refused.values())))
+    strong = [name for name in named if name != "numpy"]
     if len(strong) == 1:
         return (strong[0],)
-    return tuple(dict.fromkeys((*spoken, *imported)))
+    return tuple(dict.fromkeys((*named, *imported)))
 
 
-def refuse_unaskable(function: Callable[..., Any], framework: str) -> None:
-    """Raises ValueError for a loss of TF1's graphs, and for a Keras that computes with another framework."""
+def refusal(function: Callable[..., Any], framework: str, raised: str = "") -> str:
+    """Why this process cannot call the function in a framework that is imported, or "".
+
+    `raised` is what the function raised, if it did.
+    """
+    presence = adapters.presence(framework)
+    if presence.imported is None:
+        return ""
+    why = presence.refusal((function, type(function), *reached(function, (*_by_package(), "builtins"))), raised)
     name = getattr(function, "__name__", type(function).__name__)
-    tensorflow = sys.modules.get("tensorflow")
-    graph = tensorflow is not None and (not tensorflow.executing_eagerly() or any(map(_of_graph, _reached(function))))
-    if framework == "tensorflow" and graph:
-        raise ValueError(f"{name} is a loss of a TF1 graph, which is not asked in this process: {OWN_PROCESS}")
-    keras = sys.modules.get("keras")
-    if keras is not None and any(_package(t) == "keras" for t in (function, type(function), *_reached(function))):
-        backend = str(keras.backend.backend())
-        if backend != "tensorflow":
-            raise ValueError(
-                f"{name} is of a Keras that computes with {backend} here, and Keras is asked over TensorFlow alone: "
-                f"{OWN_PROCESS}"
-            )
+    return f"{name} {why}: {OWN_PROCESS}" if why else ""
 
 
-def is_graph_error(words: str) -> bool:
-    """Whether an exception's words are those of a TF1 graph where TensorFlow runs eagerly."""
-    return "compatible with eager execution" in words or "not available when eager execution is enabled" in words
-
-
-def graph_refusal(name: str) -> ValueError:
-    return ValueError(f"{name} builds a TF1 graph or session, which is not asked in this process: {OWN_PROCESS}")
-
-
-def _usable(said: str) -> None:
-    """Raises ValueError for a framework that there is not, or that cannot be asked in this process."""
-    if said == "tensorflow_v1":
-        raise ValueError(f"TF1 sessions need a process that has never run TensorFlow eagerly: {OWN_PROCESS}")
-    known = sorted({*MODULES, *adapters.names()} - {"tensorflow_v1"})
-    if said not in known:
-        raise ValueError(f"no framework is called {said!r}; there are: {', '.join(known)}")
+def _usable(stated: str) -> None:
+    """Raises ValueError for a framework that there is not, or whose losses need a process of their own."""
+    known = present()
+    if stated in known:
+        return
+    if stated in frameworks():
+        raise ValueError(f"{adapters.presence(stated).alone}: {OWN_PROCESS}")
+    raise ValueError(f"no framework is called {stated!r}; there are: {', '.join(sorted(known))}")
 
 
 def _evidence(function: Callable[..., Any]) -> Iterator[str]:
-    """The frameworks that are spoken of, the surest first: where it is defined, annotations, what its code names."""
+    """The frameworks that it names, the surest first: where it is defined, annotations, what its code names."""
+    packages, aliases = _by_package(), {alias: name for name, p in present().items() for alias in p.aliases}
     for thing in (function, *getattr(type(function), "__mro__", ())):
-        if found := PACKAGES.get(_package(thing)):
-            yield found
+        yield from packages.get(package(thing), ())
     for annotation in _annotations(function):
-        root = annotation.partition(".")[0] if isinstance(annotation, str) else _package(annotation)
-        root = {"tf": "tensorflow", "jnp": "jax", "np": "numpy", "Tensor": ""}.get(root, root)
-        if found := PACKAGES.get(root):
-            yield found
-    for thing in _reached(function):
-        if found := PACKAGES.get(_package(thing)):
-            yield found
+        if not isinstance(annotation, str):
+            yield from packages.get(package(annotation), ())
+            continue
+        root = annotation.partition(".")[0]
+        yield from packages.get(root, (aliases[root],) if root in aliases else ())
+    for thing in reached(function, (*packages, "builtins")):
+        yield from packages.get(package(thing), ())
+
+
+def _by_package() -> dict[str, tuple[str, ...]]:
+    """By top-level package, the frameworks that functions of it may compute with."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, presence in present().items():
+        for of in presence.packages:
+            found[of] = (*found.get(of, ()), name)
+    return found
 
 
 def _annotations(function: Callable[..., Any]) -> Iterable[Any]:
@@ -102,77 +92,3 @@ def _annotations(function: Callable[..., Any]) -> Iterable[Any]:
         return [p.annotation for p in inspect.signature(function).parameters.values()]
     except (TypeError, ValueError):
         return []
-
-
-def _package(thing: Any) -> str:
-    """The top-level package of a module, class, function or object; empty where it has none."""
-    name = thing.__name__ if isinstance(thing, ModuleType) else getattr(thing, "__module__", None)
-    return name.partition(".")[0] if isinstance(name, str) else ""
-
-
-def _reached(function: Any, depth: int = DEPTH, seen: set[int] | None = None) -> Iterator[Any]:
-    """What the code of a function names among its globals or closes over, and that of the functions among these."""
-    seen = set() if seen is None else seen
-    if id(function) in seen:
-        return
-    seen.add(id(function))
-    for plain in _functions(function):
-        closed = [cell.cell_contents for cell in plain.__closure__ or () if _filled(cell)]
-        for thing in (*_named(plain), *closed):
-            yield thing
-            own = isinstance(thing, FunctionType | MethodType | functools.partial | type)
-            if depth > 1 and own and _package(thing) not in PACKAGES:
-                yield from _reached(thing, depth - 1, seen)
-
-
-def _functions(thing: Any) -> list[FunctionType]:
-    """The Python functions that run when it is called."""
-    if isinstance(thing, functools.partial):
-        return _functions(thing.func)
-    if isinstance(thing, MethodType):
-        return _functions(thing.__func__)
-    if isinstance(thing, FunctionType):
-        wrapped = getattr(thing, "__wrapped__", None)
-        return [thing, *(_functions(wrapped) if wrapped is not None else [])]
-    if (wrapped := getattr(thing, "__wrapped__", getattr(thing, "python_function", None))) is not None:
-        return _functions(wrapped)  # of jax.jit, tf.function
-    kind = thing if isinstance(thing, type) else type(thing)
-    if _package(kind) in (*PACKAGES, "builtins"):
-        return []
-    methods = [kind.__dict__.get(name) for name in ("__init__", "__call__", "forward", "call")]
-    return [method for method in methods if isinstance(method, FunctionType)]
-
-
-def _named(function: FunctionType) -> Iterator[Any]:
-    """The values of the globals that the code names, nested functions included."""
-    for name in dict.fromkeys(_names(function.__code__)):
-        if name in function.__globals__:
-            yield function.__globals__[name]
-        elif name in sys.modules:  # imported within the function
-            yield sys.modules[name]
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
-def _filled(cell: Any) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018  # asked for what it raises
-    except ValueError:
-        return False
-    return True
-
-
-def _of_graph(thing: Any) -> bool:
-    """Whether this is a tensor of a TF1 graph, or a session; an eager tensor has no graph."""
-    if _package(type(thing)) != "tensorflow":
-        return False
-    session = type(thing).__name__ in ("Session", "InteractiveSession")
-    try:
-        return session or (hasattr(thing, "op") and hasattr(thing, "graph"))
-    except Exception:  # of an eager tensor, in some versions no AttributeError
-        return False
