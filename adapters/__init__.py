@@ -61,7 +61,7 @@ def primitives(name: str, isolated: bool = False) -> Primitives:
 
 
 @functools.cache
-def presence(name: str) -> Presence:
+def presence_of(name: str) -> Presence:
     """How an adapter's framework, or NumPy, is recognised in a process of others. The framework is not imported."""
     for place in _places(name):
         found: Presence | None = getattr(importlib.import_module(place), "PRESENCE", None)

@@ -37,6 +37,7 @@ class JaxPrimitives:
     jax: Any
     name: str = "jax"
     modes: tuple[Mode, ...] = MODES
+    open_lengths: bool = False
 
     def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
         given = host(array, dtype)

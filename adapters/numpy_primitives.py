@@ -43,6 +43,7 @@ class NumpyPrimitives:
     """`adapters.protocol.Primitives` over arrays."""
 
     name = "numpy"
+    open_lengths = False
     modes = (Mode("eager", eager=True, reverse_mode=False, forward_mode=False, second_order=False),)
 
     def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:

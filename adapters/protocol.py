@@ -74,6 +74,10 @@ class Primitives(Protocol):
     def modes(self) -> tuple[Mode, ...]:
         """The first is how the framework runs a function that nobody compiled."""
 
+    @property
+    def open_lengths(self) -> bool:
+        """Whether what `compile` makes for tensors `like` some serves every length: it leaves them open."""
+
     def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
         """A tensor with the values of an array or number, in memory of its own, of any rank; 0-d becomes a scalar.
 

@@ -24,6 +24,7 @@ class TensorFlowPrimitives:
     """Whether tf.function rewrites Python's `if` and `for` over tensors, as it does unless told otherwise."""
     name: str = "tensorflow"
     modes: tuple[Mode, ...] = MODES
+    open_lengths: bool = True
 
     def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
         with self.tf.device(device):

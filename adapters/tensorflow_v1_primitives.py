@@ -30,6 +30,7 @@ class TensorFlowV1Primitives:
     """Of a session, within an operation and between them; 0 leaves the number to TensorFlow."""
     name: str = "tensorflow_v1"
     modes: tuple[Mode, ...] = MODES
+    open_lengths: bool = True
 
     def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
         return Fed(host(array, dtype), device)

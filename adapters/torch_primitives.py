@@ -46,6 +46,7 @@ class TorchPrimitives:
     """Whether torch.compile raises where it would leave a part to Python."""
     name: str = "torch"
     modes: tuple[Mode, ...] = MODES
+    open_lengths: bool = False
 
     def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
         given = np.asarray(array)

@@ -11,7 +11,7 @@ from lossvet.verify import sources
 from lossvet.verify.binding import Options as BindingOptions
 from lossvet.verify.sources import FileSource, ModuleSource, SourceError, near
 
-FORM = "FRAMEWORK=MODULE:FUNCTION, as in torch=mylib.losses:weighted_ce"
+FORM = "FRAMEWORK=MODULE:FUNCTION, such as FRAMEWORK=mylib.losses:weighted_ce"
 TIMEOUT = 60.0
 
 

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests import tf_upgrade as upgrade
+from tests.tf_upgrade_scripts import LOSSES, PROGRAMS
 
-from lossvet.verify import upgrade, upgrade_table
-from lossvet.verify.upgrade_scripts import LOSSES, PROGRAMS
+from lossvet.verify import upgrade_table
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -41,11 +42,11 @@ def test_three_of_them_are_judged_as_the_table_says() -> None:
     pytest.importorskip("tensorflow")
     names = ["sparse_class_weight", "sparse_class_weight, through an alias", "interactive session"]
     program = (
-        "import json, sys, msgspec\nfrom lossvet.verify import upgrade\n"
+        "import json, sys, msgspec\nfrom tests import tf_upgrade as upgrade\n"
         "if __name__ == '__main__': print(msgspec.json.encode(list(upgrade.judged(json.loads(sys.argv[1])))).decode())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, json.dumps(names)], capture_output=True, text=True, timeout=900
+        [sys.executable, "-c", program, json.dumps(names)], capture_output=True, text=True, timeout=900, cwd=DOCS.parent
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = {row["name"]: row["verdict"] for row in json.loads(done.stdout.splitlines()[-1])}

@@ -161,6 +161,7 @@ def refused(what: str) -> list[str]:
 
 def on_backend(what: str) -> str:
     import keras
+
     from lossvet.testing import assert_same_loss
 
     made = keras.losses.CategoricalCrossentropy

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 FILE = Path(__file__).with_name("tf_upgrade_v2.json")
-"""Written by `lossvet.verify.upgrade`."""
+"""Written by `tests/tf_upgrade.py`."""
 
 
 class Row(msgspec.Struct, frozen=True):

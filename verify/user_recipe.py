@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from lossvet.adapters import presence_of
+from lossvet.adapters.presence import package
 from lossvet.adapters.types import Adapter, Native, Ops, Prepared, Recipe
 from lossvet.reference.types import Case, Reduction, Variant
 from lossvet.verify import calls, fitting
 from lossvet.verify.binding import Plan
 
 RECIPE = "own"
-LENGTHLESS = ("tensorflow", "tensorflow_v1")
-"""Frameworks whose adapters build graphs that leave every length open; a loss may ask for its number of classes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,8 @@ def added(adapter: Adapter, calling: Calling, reduction: Reduction, dtypes: tupl
         ignore_index="ignore_index" in plan.roles and plan.labels == "sparse",
         dtypes=dtypes,
     )
-    shaped = fitting.sized(plan) or adapter.name in LENGTHLESS
+    # a graph that leaves its lengths open cannot tell a loss its number of classes
+    shaped = fitting.sized(plan) or (adapter.primitives is not None and adapter.primitives.open_lengths)
     recipes: dict[tuple[int, int], Recipe] = {}
 
     def prepare(recipe: Recipe, case: Case, mode: str, dtype: str, device: str, outputs: tuple[str, ...]) -> Prepared:
@@ -124,18 +125,8 @@ def added(adapter: Adapter, calling: Calling, reduction: Reduction, dtypes: tupl
 def native_of(adapter: Adapter, variant: str, function: Any, name: str) -> str:
     """The recipe of the adapter that calls this function of the framework, found by `name`; empty for a user's own."""
     kind = function if isinstance(function, type) else getattr(function, "func", function)
-    package = (getattr(kind, "__module__", None) or "").partition(".")[0]
-    if package not in PACKAGES.get(adapter.name, ()):
+    if package(kind) not in presence_of(adapter.name).packages:
         return ""
     called = f".{name.rpartition('.')[2]}("
     natives = adapter.native.get(variant, {})
     return next((recipe for recipe, n in natives.items() if recipe.startswith("native") and called in n.spelling), "")
-
-
-PACKAGES = {
-    "torch": ("torch",),
-    "tensorflow": ("tensorflow", "keras"),
-    "tensorflow_v1": ("tensorflow", "keras"),
-    "jax": ("jax", "optax"),
-}
-"""By framework, the packages whose functions are its own."""

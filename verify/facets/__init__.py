@@ -1,20 +1,36 @@
-"""Every facet there is: one file each, listed and never registered."""
+"""Every facet there is: one file of words and numbers each, listed and never registered."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
+import tomllib
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
+from typing import Any
 
-from lossvet.verify.facet import Facet
+from lossvet.verify.facet import Example, Facet, Value
 
 
 @cache
 def facets() -> Mapping[str, Facet]:
     """By name, in the order of `ORDER`; one that has no place there comes last."""
-    found = {m.name: importlib.import_module(f"{__name__}.{m.name}").FACET for m in pkgutil.iter_modules(__path__)}
+    found = {path.stem: _facet(path) for path in Path(__file__).parent.glob("*.toml")}
     return {name: found[name] for name in sorted(found, key=lambda n: (ORDER.index(n) if n in ORDER else 99, n))}
+
+
+def _facet(path: Path) -> Facet:
+    """Raises TypeError for a key that a facet, a value or an example has not."""
+    table = _tuples(tomllib.loads(path.read_text()))
+    values = tuple(Value(**value) for value in table.pop("values"))
+    example = Example(**{"weights": {}, **table.pop("example")}) if "example" in table else None
+    return Facet(path.stem, values=values, example=example, **table)
+
+
+def _tuples(found: Any) -> Any:
+    """What was read, with tuples for lists."""
+    if isinstance(found, dict):
+        return {name: _tuples(value) for name, value in found.items()}
+    return tuple(map(_tuples, found)) if isinstance(found, list) else found
 
 
 ORDER = (

@@ -45,7 +45,7 @@ def command() -> None:
                 say(f"    {key}: {value}")
         else:
             say(f"{name}   {'missing' if greeting.missing else 'does not start'}: {greeting.reason}")
-            if greeting.missing and (extra := adapters.presence(name).extra):
+            if greeting.missing and (extra := adapters.presence_of(name).extra):
                 say(f"    install it with: {sys.executable} -m pip install 'lossvet[{extra}]'")
     for remark in remarks:
         say(f"{remark.framework}: {remark.text}")

@@ -35,7 +35,8 @@ def pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     for value in values:
         name, equals, path = value.partition("=")
         if not (name and equals and path):
-            raise click.BadParameter(f"{value!r} is not NAME=PATH, as in torch=/opt/venv/bin/python")
+            example = "FRAMEWORK=/opt/venv/bin/python"
+            raise click.BadParameter(f"{value!r} is not FRAMEWORK=PATH; expected a Python, such as {example}")
         if not os.access(path, os.X_OK) or os.path.isdir(path):
             raise click.BadParameter(f"{path} is not a program that can be run")
         found[name] = path

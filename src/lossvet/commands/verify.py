@@ -59,7 +59,7 @@ HELP = f"""Say whether OLD and NEW mean the same, and if not, what differs: in w
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For stdout.")
 @click.option("--selftest", is_flag=True, help="Run the corpus of known losses, and print what verify makes of it.")
 @click.option(
-    "--only", multiple=True, metavar="GLOB", help="With --selftest: a part, as 'torch_weights.py::*'. Repeatable."
+    "--only", multiple=True, metavar="GLOB", help="With --selftest: a part, such as 'FILE.py::*'. Repeatable."
 )
 @click.option("--framework", multiple=True, metavar="NAME", help="With --selftest: losses of this one. Repeatable.")
 def command(**given: Any) -> None:

@@ -59,7 +59,7 @@ class Found:
 
     @property
     def version(self) -> str:
-        return str(getattr(adapters.presence(self.primitives.name).imported, "__version__", ""))
+        return str(getattr(adapters.presence_of(self.primitives.name).imported, "__version__", ""))
 
     @property
     def differentiable(self) -> bool:

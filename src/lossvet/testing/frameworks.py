@@ -16,7 +16,9 @@ OWN_PROCESS = "`lossvet verify` gives each side a process of its own"
 
 def present() -> dict[str, Presence]:
     """The frameworks whose losses can be called in a process of others, NumPy last; imported or not."""
-    found = {name: adapters.presence(name) for name in sorted(frameworks(), key=lambda name: (name == "numpy", name))}
+    found = {
+        name: adapters.presence_of(name) for name in sorted(frameworks(), key=lambda name: (name == "numpy", name))
+    }
     return {name: presence for name, presence in found.items() if not presence.alone}
 
 
@@ -45,7 +47,7 @@ def refusal(function: Callable[..., Any], framework: str, raised: str = "") -> s
 
     `raised` is what the function raised, if it did.
     """
-    presence = adapters.presence(framework)
+    presence = adapters.presence_of(framework)
     if presence.imported is None:
         return ""
     why = presence.refusal((function, type(function), *reached(function, (*_by_package(), "builtins"))), raised)
@@ -59,7 +61,7 @@ def _usable(stated: str) -> None:
     if stated in known:
         return
     if stated in frameworks():
-        raise ValueError(f"{adapters.presence(stated).alone}: {OWN_PROCESS}")
+        raise ValueError(f"{adapters.presence_of(stated).alone}: {OWN_PROCESS}")
     raise ValueError(f"no framework is called {stated!r}; there are: {', '.join(sorted(known))}")
 
 
