@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
 from lossvet.adapters import reduced
 from lossvet.adapters.types import Adapter, Missing, Ops, Recipe
 from lossvet.reference.output import HVP, gradient, parse
-from lossvet.reference.types import Case, Reduction, array_params
+from lossvet.reference.types import REDUCTIONS, Case, Reduction, array_params
 
 
 def missing(recipe: Recipe, case: Case, reduction: Reduction) -> Missing | None:
@@ -47,7 +47,7 @@ def losses(
         if len(own) == len(reductions):
             return own
     rest = tuple(r for r in reductions if r not in own)
-    weigh, count = "weighted_mean" in rest or "nonzero_mean" in rest, "mean" in rest
+    weigh, count = any(REDUCTIONS[r].by_weights for r in rest), "mean" in rest
     ignored = None
     if variant.family == "sparse" and (native is None or (native.ignore_index and (weigh or count))):
         ignored = reduced.left_out(ops, labels, params.ignore_index)
@@ -149,5 +149,7 @@ def _reduce(
                 return reduced.weighted_mean(ops, unreduced, weights)
             case "nonzero_mean":
                 return reduced.nonzero_mean(ops, unreduced, weights, logits)
+            case _:
+                assert_never(reduction)
 
     return {reduction: one(reduction) for reduction in reductions}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import get_args
 
 from lossvet.reference import variants
-from lossvet.reference.types import Reduction
+from lossvet.reference.types import REDUCTIONS, Reduction
 from lossvet.verify import sources
 from lossvet.verify.binding import Options as BindingOptions
 from lossvet.verify.sources import FileSource, ModuleSource, SourceError, near
@@ -69,7 +68,7 @@ def _reduction(text: str, variant: str, said: str) -> Reduction | None:
     if not said:
         return None
     known = variants.load(variant).reductions
-    for one in get_args(Reduction):
+    for one in REDUCTIONS:
         if one == said and one in known:
             found: Reduction = one
             return found

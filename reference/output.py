@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, get_args
+from typing import Literal
+
+from lossvet.reference.reduction import REDUCTIONS, Reduction
 
 Kind = Literal["loss", "gradient", "hvp"]
-Reduction = Literal["none", "sum", "mean", "weighted_mean", "nonzero_mean"]
 
 
 @dataclass(frozen=True, order=True)
@@ -52,7 +53,7 @@ def gradient(reduction: Reduction, leaf: str) -> str:
 @cache
 def parse(name: str) -> Output:
     """The output of this name. Raises ValueError where none is called so."""
-    reductions = {str(reduction): reduction for reduction in get_args(Reduction)}
+    reductions: dict[str, Reduction] = {str(reduction): reduction for reduction in REDUCTIONS}
     match name.split("/"):
         case ["loss", reduction] if reduction in reductions:
             return Output("loss", reductions[reduction])

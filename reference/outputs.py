@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -59,6 +59,8 @@ def outputs(a: Any, variant: Variant, case: Case, names: tuple[str, ...] | None 
                 denominator = a.exact(float(np.count_nonzero(a.plain(weight))))
             case "weighted_mean":
                 denominator = weight.sum(0)
+            case _:
+                assert_never(reduction)
         if not a.plain(denominator).all():
             return a.exact(np.nan), lambda: {
                 name: a.exact(np.full(np.shape(leaf), np.nan)) for name, leaf in leaves(variant, case).items()

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.reference import output
-from lossvet.reference.output import Reduction as Reduction
+from lossvet.reference.reduction import REDUCTIONS as REDUCTIONS
+from lossvet.reference.reduction import Reduction as Reduction
 
 Array = NDArray[np.float64]
 Family = Literal["binary", "dense", "sparse"]
-
-REDUCTIONS: tuple[Reduction, ...] = ("none", "sum", "mean", "weighted_mean", "nonzero_mean")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +87,7 @@ class Variant:
     @property
     def reductions(self) -> tuple[Reduction, ...]:
         """The reductions that exist: those that divide by sample weights need sample weights."""
-        return REDUCTIONS if self.weights is not None else REDUCTIONS[:3]
+        return tuple(r for r, how in REDUCTIONS.items() if self.weights is not None or not how.by_weights)
 
 
 def leaves(variant: Variant, case: Case) -> dict[str, Array]:

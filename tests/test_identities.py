@@ -25,7 +25,7 @@ pytestmark = pytest.mark.sweep
 evaluate = partial(reference.evaluate, exact=True)
 UNIT = 2.0**-53
 MEANS: tuple[Reduction, ...] = ("mean", "weighted_mean", "nonzero_mean")
-reductions = st.sampled_from(REDUCTIONS)
+reductions = st.sampled_from(tuple(REDUCTIONS))
 means = st.sampled_from(MEANS)
 FIXED = settings(derandomize=True, deadline=None, max_examples=12, database=None)
 
