@@ -33,7 +33,7 @@ def load(name: str) -> Adapter:
     Raises KeyError where there is no such adapter, ImportError where its framework is not installed.
     """
     if name not in names():
-        raise KeyError(f"no adapter is called {name!r}; there are: {', '.join(names())}")
+        raise KeyError(f"there is no adapter called {name!r}; there are: {', '.join(names())}")
     for point in entry_points(group=GROUP):
         if point.name == name:
             made: Adapter = point.load()()
@@ -57,7 +57,9 @@ def primitives(name: str, isolated: bool = False) -> Primitives:
         if make is not None:
             made: Primitives = make(isolated)
             return made
-    raise KeyError(f"no primitives are called {name!r}; adapters: {', '.join(names())}, and numpy has them without one")
+    raise KeyError(
+        f"there are no primitives called {name!r}; adapters: {', '.join(names())}, and numpy has them without one"
+    )
 
 
 @functools.cache

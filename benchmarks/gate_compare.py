@@ -16,8 +16,8 @@ from lossvet.benchmarks import gate_direct
 from lossvet.benchmarks.gate_contracts import Contracts
 from lossvet.benchmarks.gate_meaning import Meaning, in_short, short
 from lossvet.benchmarks.gate_timed_as import timed_as
-from lossvet.benchmarks.own_loss import OwnLoss
 from lossvet.benchmarks.pairs import NAMES, Name
+from lossvet.benchmarks.user_loss import UserLoss
 from lossvet.conformance.run import CannotJudge
 from lossvet.reference.types import Reduction
 from lossvet.verify import accepting, comparing, variant_of
@@ -41,7 +41,7 @@ class Identifying:
 
     def __init__(
         self,
-        loss: OwnLoss,
+        loss: UserLoss,
         sides: Mapping[Name, Side],
         folders: Mapping[Name, Path],
         accepts: tuple[str, ...] = (),
@@ -126,7 +126,8 @@ class Identifying:
         words = error.sentence.replace("--source-", "--")
         where = f" ({self.folders[name]})" if name in self.folders else ""
         if error.kind == "import" and words.startswith("there is no module"):
-            return f"no module is called {words.removeprefix('there is no module ').partition(';')[0]} in {name}{where}"
+            module = words.removeprefix("there is no module ").partition(";")[0]
+            return f"there is no module called {module} in {name}{where}"
         return f"{words}, in {name}{where}" if error.kind in MISSING else f"in {name}: {words}"
 
     def _distinct(self, remotes: Mapping[Name, Remote]) -> None:

@@ -9,10 +9,10 @@ from typing import Protocol
 
 from lossvet.benchmarks.gate import Finding
 from lossvet.benchmarks.gate_meaning import Meaning
-from lossvet.benchmarks.own_loss import OwnLoss
 from lossvet.benchmarks.pairs import Name
 from lossvet.benchmarks.ratchet import Worse
 from lossvet.benchmarks.subjects import Wanted
+from lossvet.benchmarks.user_loss import UserLoss
 from lossvet.workers.client import Side
 
 
@@ -26,7 +26,7 @@ class Options:
 
     sides: Mapping[Name, Side]
     wanted: Wanted
-    loss: OwnLoss | None = None
+    loss: UserLoss | None = None
     accuracy: Path | None = None
     folders: Mapping[Name, Path] = field(default_factory=dict)
     accepts: tuple[str, ...] = ()

@@ -89,7 +89,7 @@ def _confirm(book: Journal, matches: Sequence[Match], total: int, observer: Obse
 
 
 def _only(matches: Sequence[Match], names: Collection[str]) -> list[Match]:
-    """What is called so, of those matches where anything is."""
+    """What has that name, of those matches where anything is."""
     found = [replace(m, subjects={s: r for s, r in m.subjects.items() if str(s) in names}) for m in matches]
     return [match for match in found if match.subjects]
 

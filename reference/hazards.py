@@ -178,5 +178,5 @@ def _faults(variant: Variant, case: Case) -> Iterator[str]:
         yield f"cotangent has shape {case.cotangent.shape}, and the losses {losses}"
     if variant.family != "binary" and (case.logits == np.inf).any():
         yield "a logit is inf: the softmax of it is left out on purpose"
-    yield from (f"no hazard is called {name!r}" for name in case.hazards if name not in HAZARDS)
-    yield from (f"no outcome is called {name!r}" for name in case.expect.values() if name not in OUTCOMES)
+    yield from (f"there is no hazard called {name!r}" for name in case.hazards if name not in HAZARDS)
+    yield from (f"there is no outcome called {name!r}" for name in case.expect.values() if name not in OUTCOMES)

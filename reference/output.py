@@ -52,7 +52,7 @@ def gradient(reduction: Reduction, leaf: str) -> str:
 
 @cache
 def parse(name: str) -> Output:
-    """The output of this name. Raises ValueError where none is called so."""
+    """The output of this name. Raises ValueError where there is none."""
     reductions: dict[str, Reduction] = {str(reduction): reduction for reduction in REDUCTIONS}
     match name.split("/"):
         case ["loss", reduction] if reduction in reductions:

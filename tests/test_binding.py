@@ -79,7 +79,7 @@ def test_init_text_is_read_and_never_evaluated() -> None:
     for text, words in [
         ("a=open('x')", "open('x') in"),
         ("a=b", "b in 'a=b' is no literal, and names are not evaluated"),
-        ("a=@logit", "no role is called 'logit' (did you mean logits?)"),
+        ("a=@logit", "there is no role called 'logit' (did you mean logits?)"),
         ("a=", "cannot be read"),
         ("**a", "has a **"),
     ]:
@@ -94,7 +94,7 @@ def test_init_text_is_read_and_never_evaluated() -> None:
     [
         (lambda x: 0, {}, "binding", "Its parameters, and what their names suggest: x (logits)"),
         (lambda x, y: 0, {"bind": {"logits": "z"}}, "binding", "has no parameter 'z' (there are: x, y)"),
-        (lambda x, y: 0, {"bind": {"logit": "x"}}, "init", "no role is called 'logit' (did you mean logits?)"),
+        (lambda x, y: 0, {"bind": {"logit": "x"}}, "init", "there is no role called 'logit' (did you mean logits?)"),
         (lambda x, y: 0, {"init": "gama=1"}, "init", "has no parameter 'gama' (there are: x, y)"),
         (lambda x, y: 0, {"init": "1, 2, 3"}, "init", "has 3 arguments"),
     ],

@@ -369,7 +369,7 @@ def test_a_number_of_python_is_no_loss(losses: Path) -> None:
 
 
 def test_a_variant_that_does_not_exist() -> None:
-    with pytest.raises(ValueError, match=r"--as sparse_clas_weight: no variant is called so \(did you mean sparse_cl"):
+    with pytest.raises(ValueError, match=r"--as sparse_clas_weight: no such variant \(did you mean sparse_cl"):
         check("torch:x:y", "sparse_clas_weight")
 
 
@@ -381,7 +381,7 @@ def test_a_reduction_that_the_variant_has_not() -> None:
 
 
 def test_a_case_that_does_not_exist() -> None:
-    with pytest.raises(ValueError, match=r"--only one_ro: no case of sigmoid is called so"):
+    with pytest.raises(ValueError, match=r"--only one_ro: sigmoid has no such case"):
         check("torch:x:y", "sigmoid", only=("one_ro",))
 
 

@@ -143,7 +143,7 @@ smoothing = 0.1
         (2, "a contract file has no 'schem'; did you mean schema?"),
         (4, "spec is 3; expected a string"),
         (5, "[identified] has no 'versio'; did you mean version?"),
-        (7, "no facet is called 'denominater'; did you mean denominator?"),
+        (7, "there is no facet called 'denominater'; did you mean denominator?"),
         (8, "denominator has no value 'weigths'; did you mean weights?"),
         (9, "weighting has no value 'class_weigt'; did you mean class_weight?"),
         (9, "weighting is 3; expected one of: none"),

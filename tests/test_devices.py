@@ -1,4 +1,4 @@
-"""How a GPU is measured: driven by a stand-in whose clock only it moves, and for real where there is a GPU."""
+"""How a GPU is measured: driven by a fake device whose clock only it moves, and for real where there is a GPU."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import fake_device
 import plugged
-import stand_in
-from stand_in import GIVE_NS, WAKE_NS, Gpu, Tensor, Torch, call
+from fake_device import GIVE_NS, WAKE_NS, Gpu, Tensor, Torch, call
 
 from lossvet.adapters import devices, jax_, tensorflow_, tensorflow_v1_, torch_
 from lossvet.adapters.devices import ColdClock, EventClock, QueueClock
@@ -39,7 +39,7 @@ WORK = 10_000
 
 
 def subject_name(shape: str = "64x100", variant: str = "sparse") -> str:
-    return f"{variant}/composed/stand_in/eager/float32/cuda/{shape}/forward"
+    return f"{variant}/composed/fake_device/eager/float32/cuda/{shape}/forward"
 
 
 # Two clocks ----------------------------------------------------------------------------------------------------------
@@ -108,7 +108,7 @@ def test_a_queue_is_empty_at_first_and_waited_for_once(monkeypatch: pytest.Monke
     assert gpu.log == [
         "synchronize", "clock", "cold a", "cold b", "cold c", "warm a", "warm b", "synchronize", "clock",
     ]  # fmt: skip
-    assert elapsed == GIVE_NS + 5 * WORK + WAKE_NS + stand_in.READ_NS
+    assert elapsed == GIVE_NS + 5 * WORK + WAKE_NS + fake_device.READ_NS
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def sampled(adapter: Adapter, shape: str, whole: bool = False) -> Sampled:
 @pytest.mark.parametrize("shape", ["8x10", "64x100", "256x1000"])
 def test_the_timed_calls_of_a_sample_find_no_input_in_the_cache(shape: str) -> None:
     gpu = Gpu()
-    found = sampled(stand_in.adapter(gpu), shape)
+    found = sampled(fake_device.adapter(gpu), shape)
     timed = [x for x in gpu.log if "call" in x][-found.number * len(found.blocks) :]
     assert {x.split()[0] for x in timed} == {"cold"}
 
@@ -178,9 +178,9 @@ def test_the_timed_calls_of_a_sample_find_no_input_in_the_cache(shape: str) -> N
 def test_the_limit_is_that_of_the_memory(nbytes: int) -> None:
     """Neither that of the cache nor that of a launch."""
     gpu = Gpu()
-    reply = worker.answer(stand_in.adapter(gpu), MeasureBandwidth(nbytes, "cuda"), {})
+    reply = worker.answer(fake_device.adapter(gpu), MeasureBandwidth(nbytes, "cuda"), {})
     assert isinstance(reply, Bandwidth)
-    assert reply.copy == reply.read == pytest.approx(1 / stand_in.BYTES_PER_NS, rel=0.01)
+    assert reply.copy == reply.read == pytest.approx(1 / fake_device.BYTES_PER_NS, rel=0.01)
     assert not any(x.startswith("warm") for x in gpu.log)
 
 
@@ -202,7 +202,7 @@ def outcome(reply: Sampled) -> Outcome:
 
 def test_what_is_judged_is_what_the_timed_calls_computed() -> None:
     """The calls go wrong only where they are queued behind others: each one alone is right."""
-    sound, wrong = (outcome(sampled(stand_in.adapter(rushed=r), "64x100", whole=True)) for r in (None, doubled))
+    sound, wrong = (outcome(sampled(fake_device.adapter(rushed=r), "64x100", whole=True)) for r in (None, doubled))
     assert isinstance(sound, Measured)
     assert isinstance(wrong, Measured)
     np.testing.assert_array_equal(wrong.value, 2 * sound.value)
@@ -211,12 +211,12 @@ def test_what_is_judged_is_what_the_timed_calls_computed() -> None:
 @pytest.mark.parametrize("whole", [False, True])
 def test_calls_that_were_refused_are_no_sample(whole: bool) -> None:
     """An exception is fast."""
-    reply = worker.answer(stand_in.adapter(rushed=refused), Measure(subject_name(), ("loss/mean",), whole), {})
+    reply = worker.answer(fake_device.adapter(rushed=refused), Measure(subject_name(), ("loss/mean",), whole), {})
     assert reply == Failed("loss/mean: OutOfMemoryError: no memory left")
 
 
-def test_the_stand_in_notices_who_reads_what_is_not_there_yet() -> None:
-    adapter, variant = stand_in.adapter(), variants.load("sparse")
+def test_the_fake_device_notices_a_read_of_what_is_not_there_yet() -> None:
+    adapter, variant = fake_device.adapter(), variants.load("sparse")
     case = workloads.workload(variant.name, workloads.Shape(64, 100))
     made = adapter.prepare(recipes(adapter, variant)["composed"], case, "eager", "float32", "cuda", ("loss/mean",))
     answers = made.dispatch()
@@ -231,7 +231,7 @@ def test_the_stand_in_notices_who_reads_what_is_not_there_yet() -> None:
 def rows(*samples: Sample, moved: float = 1.0) -> tuple[Row, ...]:
     header = Header(1, "", {}, {}, {}, {}, "")
     sizes = {limit.moved(subject(s.subject)) for s in samples}
-    return table(Samples(header, (*samples, *(Moved("stand_in", "cuda", 0, n, moved, moved) for n in sizes)), True))
+    return table(Samples(header, (*samples, *(Moved("fake_device", "cuda", 0, n, moved, moved) for n in sizes)), True))
 
 
 @pytest.mark.parametrize(("factor", "void"), [(0.5, False), (1.0, False), (1.09, False), (1.11, True), (20.0, True)])
@@ -246,7 +246,7 @@ def test_what_beats_the_memory_by_more_than_a_tenth_is_void(factor: float, void:
 
 @pytest.mark.parametrize("idle", [False, True])
 def test_who_does_no_work_is_void(idle: bool) -> None:
-    adapter = stand_in.adapter(idle=idle)
+    adapter = fake_device.adapter(idle=idle)
     bandwidth = worker.answer(adapter, MeasureBandwidth(2**24, "cuda"), {})
     found = sampled(adapter, "64x100")
     assert isinstance(bandwidth, Bandwidth)
@@ -260,11 +260,11 @@ def test_who_does_no_work_is_void(idle: bool) -> None:
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BenchClient]:
-    """A worker of the stand-in, whose kernels assert in pos_weight."""
-    monkeypatch.setitem(plugged.ADAPTERS, "stand_in", "stand_in:adapter")
+    """A worker of the fake device, whose kernels assert in pos_weight."""
+    monkeypatch.setitem(plugged.ADAPTERS, "fake_device", "fake_device:adapter")
     monkeypatch.setenv("STAND_IN", "pos_weight")
     plugged.plug_here(tmp_path / "others", monkeypatch)
-    with BenchClient("stand_in", Side(sys.executable), cores()[0], None) as made:
+    with BenchClient("fake_device", Side(sys.executable), cores()[0], None) as made:
         assert isinstance(made.greeting, Hello), made.greeting
         assert made.greeting.measured == ("cpu", "cuda")
         yield made
@@ -276,7 +276,7 @@ def test_an_assert_on_the_device_ends_the_worker(client: BenchClient) -> None:
     client.send(Measure(subject_name(variant="pos_weight"), ("loss/mean",)))
     body = process.receive(60.0)
     assert isinstance(body, bytes)
-    assert frames.decode(body, frames.decoder(Reply)) == Failed(f"RuntimeError: {stand_in.ASSERTED}")
+    assert frames.decode(body, frames.decoder(Reply)) == Failed(f"RuntimeError: {fake_device.ASSERTED}")
     assert process._child.wait(timeout=20) == 0
 
 
@@ -290,7 +290,7 @@ def test_any_other_failure_does_not(client: BenchClient) -> None:
 def test_the_next_request_has_a_new_worker(client: BenchClient) -> None:
     process = client._process
     reply = client.ask(Measure(subject_name(variant="pos_weight"), ("loss/mean",)))
-    assert reply == Failed(f"RuntimeError: {stand_in.ASSERTED}")
+    assert reply == Failed(f"RuntimeError: {fake_device.ASSERTED}")
     assert isinstance(client.ask(Measure(subject_name(), ("loss/mean",))), Sampled)
     assert client._process is not process
 
@@ -461,7 +461,7 @@ def test_without_nvidia_smi_there_is_nothing_to_say(tmp_path: Path, monkeypatch:
 
 def test_a_subject_that_is_kept_is_prepared_once() -> None:
     gpu = Gpu()
-    adapter = stand_in.adapter(gpu)
+    adapter = fake_device.adapter(gpu)
     prepared: list[object] = []
     counting = dataclasses.replace(adapter, prepare=lambda *a: prepared.append(a) or adapter.prepare(*a))
     kept: worker.Kept = {}

@@ -329,7 +329,7 @@ def test_ten_thousand_rows_take_seconds(capsys: pytest.CaptureFixture[str]) -> N
             Y,
             {},
             KeyError,
-            r"no variant is called 'nonsense'; there are: class_weight, .*weighted_logits",
+            r"there is no variant called 'nonsense'; there are: class_weight, .*weighted_logits",
         ),
         (
             "sparse",

@@ -14,7 +14,7 @@ pytest.importorskip("scipy")
 import numpy as np
 from msgspec.structs import replace
 
-from lossvet.benchmarks import gate_direct, gating, own_loss
+from lossvet.benchmarks import gate_direct, gating, user_loss
 from lossvet.benchmarks.gate_compare import Identifying, eased
 from lossvet.benchmarks.gate_contracts import Contracts
 from lossvet.benchmarks.gate_meaning import Meaning
@@ -42,7 +42,7 @@ def known(meant: Contract) -> Known:
 
 
 def meaning(base: Contract, head: Contract, loss: str = "torch=mylib:loss", *accepts: str) -> Meaning:
-    asked = Identifying(own_loss.parsed(loss), {}, {}, accepts)
+    asked = Identifying(user_loss.parsed(loss), {}, {}, accepts)
     sides = known(base), known(head)
     return asked.verdict(accepting.settled(comparing.compare(*sides), asked.accepts), *sides, Path("."))
 
@@ -227,7 +227,7 @@ def test_head_may_not_be_further_from_the_truth_than_base(base: float, head: flo
     ],
 )
 def test_a_loss_is_named_with_a_claim_or_without(text: str, claimed: str, reduction: Reduction | None) -> None:
-    loss = own_loss.parsed(text)
+    loss = user_loss.parsed(text)
     assert (loss.claimed, loss.reduction, loss.framework, loss.source.name) == (claimed, reduction, "torch", "mine")
 
 
@@ -237,14 +237,14 @@ def test_a_loss_is_named_with_a_claim_or_without(text: str, claimed: str, reduct
         ("torch", "expected FRAMEWORK=MODULE:FUNCTION"),
         ("torch=mylib", "names no function"),
         ("torhc=mylib:f", "did you mean torch"),
-        ("torch/spars=mylib:f", "no variant is called 'spars'"),
+        ("torch/spars=mylib:f", "there is no variant called 'spars'"),
         ("torch/sparse/total=mylib:f", "sparse has no reduction 'total'; it has: none"),
         ("torch/sparse/sum/more=mylib:f", "expected FRAMEWORK=MODULE:FUNCTION"),
     ],
 )
 def test_what_names_no_loss_is_told(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        own_loss.parsed(text)
+        user_loss.parsed(text)
 
 
 def test_a_side_that_does_not_exist_is_told(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from plugged import plug, plug_here
 from test_gate_answers import Silent
 
 from lossvet.adapters.types import exact_in
-from lossvet.benchmarks import gate_accuracy, gating, own_loss, pairs, ratchet, workloads
+from lossvet.benchmarks import gate_accuracy, gating, pairs, ratchet, user_loss, workloads
 from lossvet.benchmarks.gate_report import Options
 from lossvet.benchmarks.pairs import NAMES, Name
 from lossvet.benchmarks.subjects import Wanted
@@ -235,7 +235,7 @@ def test_a_loss_that_is_wrong_only_where_it_is_timed_is_red(tmp_path: Path, monk
         (tmp_path / name / "mylib.py").write_text(text)
     monkeypatch.setattr(gating, "compare_speed", lambda *given: ([], "", tmp_path))
     monkeypatch.setattr(gating, "compare_accuracy", lambda report, *given: report)
-    loss = own_loss.parsed("numpy/sparse=mylib:loss")
+    loss = user_loss.parsed("numpy/sparse=mylib:loss")
     wanted = Wanted(frameworks=("numpy",), shapes=(workloads.shape(SMALL),), tasks=("forward",))
     sides: dict[Name, Side] = {name: gating.side(tmp_path / name) for name in NAMES}
     folders: dict[Name, Path] = {name: tmp_path / name for name in NAMES}
@@ -292,13 +292,18 @@ def test_a_base_that_lacks_the_loss_cannot_be_judged(tmp_path: Path) -> None:
     for number, base in enumerate(("def other(): ...", "")):
         done = gate(tmp_path / str(number), base, GOOD)
         assert done.code == 3, done
-        missing = "mylib has no 'loss' (there is: other), in base" if base else "no module is called mylib in base"
+        missing = (
+            "mylib has no 'loss' (there is: other), in base" if base else "there is no module called mylib in base"
+        )
         assert done.last == f"cannot judge: there is nothing to compare with: {missing} (base) (exit 3)"
 
 
 @pytest.mark.parametrize(
     ("loss", "words"),
-    [("mylub:loss", "no module is called mylub (did you mean mylib?) in base"), ("mylib:lost", "mylib has no 'lost'")],
+    [
+        ("mylub:loss", "there is no module called mylub (did you mean mylib?) in base"),
+        ("mylib:lost", "mylib has no 'lost'"),
+    ],
 )
 def test_a_loss_that_neither_side_has_is_told(tmp_path: Path, loss: str, words: str) -> None:
     done = gate(tmp_path, GOOD, GOOD, "--loss", f"numpy={loss}")
@@ -344,7 +349,7 @@ def test_a_head_that_lacks_the_loss_is_red(tmp_path: Path) -> None:
     done = gate(tmp_path, GOOD, "")
     assert done.code == 1, done
     assert done.last == "red: 1 gone or failing in head (exit 1)"
-    assert "missing      no module is called mylib in head (head)\n  numpy\n" in done.out
+    assert "missing      there is no module called mylib in head (head)\n  numpy\n" in done.out
 
 
 @pytest.mark.clock

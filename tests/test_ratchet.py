@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lossvet.benchmarks import gate_accuracy, own_loss, ratchet
+from lossvet.benchmarks import gate_accuracy, ratchet, user_loss
 from lossvet.benchmarks.gate_report import Options
 from lossvet.benchmarks.ratchet import BaselineError, Reached
 from lossvet.benchmarks.subjects import Wanted
@@ -166,7 +166,7 @@ LINES = (
 
 def asked(wanted: Wanted, loss: str = "") -> set[str]:
     """The lines of the file that are about what is judged."""
-    options = Options({}, wanted, own_loss.parsed(loss) if loss else None)
+    options = Options({}, wanted, user_loss.parsed(loss) if loss else None)
     return {line for line in LINES if gate_accuracy._asked(line, options)}
 
 

@@ -50,7 +50,7 @@ def test_a_specification_is_parsed_and_written_again(spec: str, source: object) 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("pytorch:a.py::f", "no framework is called 'pytorch' (did you mean torch?)"),
+        ("pytorch:a.py::f", "there is no framework called 'pytorch' (did you mean torch?)"),
         ("a.py", "expected FRAMEWORK:path/file.py::name"),
         ("torch:a.py:f", "write torch:a.py::f, with two colons"),
         ("torch:a.py", "write torch:a.py::name"),
@@ -58,7 +58,7 @@ def test_a_specification_is_parsed_and_written_again(spec: str, source: object) 
         ("torch:a.txt::f", "does not end in .py"),
         ("torch:a.py::f g", "'f g' is no name of a function"),
         ("torch:a-b:f", "'a-b' is no name of a module"),
-        ("variant:clas_weight", "no variant is called 'clas_weight' (did you mean class_weight"),
+        ("variant:clas_weight", "there is no variant called 'clas_weight' (did you mean class_weight"),
         ("variant:sparse?denominator", "'denominator' is no facet=value"),
         ("recipe:torch/sparse", "expected recipe:FRAMEWORK/VARIANT/RECIPE"),
         ("recipe:toch/sparse/native", "did you mean torch?"),

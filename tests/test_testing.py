@@ -97,7 +97,7 @@ def test_a_function_that_cannot_be_called_fails_with_the_sentence_of_the_command
         ({"accept": "denominater"}, "did you mean denominator"),
         ({"bind": {"logit": "x"}}, "did you mean logits"),
         ({"labels": "sprase"}, "expected dense or sparse"),
-        ({"framework": "pytorch"}, "no framework is called 'pytorch'"),
+        ({"framework": "pytorch"}, "there is no framework called 'pytorch'"),
         ({"framework": "tensorflow_v1"}, "`lossvet verify`"),
     ],
 )
@@ -121,7 +121,7 @@ def test_contracts_as_files_and_as_mappings(tmp_path: Path) -> None:
     )
     assert_contract(by_weights, EXAMPLES / "weighted.contract.toml")
     assert "denominator" in words(assert_contract, by_batch, str(EXAMPLES / "weighted.contract.toml"))
-    with pytest.raises(ValueError, match="no facet is called 'denominater'"):
+    with pytest.raises(ValueError, match="there is no facet called 'denominater'"):
         assert_contract(by_weights, {"denominater": "weights"})
     with pytest.raises(FileNotFoundError):
         assert_contract(by_weights, tmp_path / "missing.contract.toml")
@@ -134,7 +134,7 @@ def test_conforming() -> None:
     with undisturbed():
         found = conforming.checked(by_batch, "sparse_class_weight", "weighted_mean", Options())
     assert said == checked_text.text(found)
-    with pytest.raises(ValueError, match="no variant is called so"):
+    with pytest.raises(ValueError, match="no such variant"):
         assert_conforms(by_batch, "sparse_class_wait")
 
 

@@ -147,7 +147,7 @@ def test_what_is_accepted_changes_the_code(engine: Engine) -> None:
         ((OLD, NEW, "--base", "main"), "NEW and --base were both given"),
         ((OLD, NEW, "--fail-above", "0.1"), "--fail-above needs --inputs"),
         ((OLD, NEW, "--accept", "denominater"), "did you mean denominator?"),
-        ((OLD, NEW, "--source-bind", "logit=x"), "no role is called 'logit'; did you mean logits?"),
+        ((OLD, NEW, "--source-bind", "logit=x"), "there is no role called 'logit'; did you mean logits?"),
         ((OLD, NEW, "--source-bind", "logits"), "is not ROLE=PARAMETER"),
         ((OLD, NEW, "--source-bind", "logits=x,logits=y"), "binds logits twice"),
         ((OLD, NEW, "--target-bind", "logits=x", "--target-bind", "labels=x"), "to two roles"),
@@ -273,7 +273,7 @@ def test_a_module_at_another_revision(repository: Path, monkeypatch: pytest.Monk
         ("torch:lib/pkg/losses.py::f", "nowhere", "no revision 'nowhere'"),
         ("torch:lib/pkg/losses.py::f", "--output=x", "no revision '--output=x'"),
         ("torch:lib/new.py::f", "main", "lib/new.py does not exist at main"),
-        ("torch:no_such_package.losses:f", "main", "no module is called 'no_such_package'"),
+        ("torch:no_such_package.losses:f", "main", "there is no module called 'no_such_package'"),
         ("it.contract.toml", "main", "is neither"),
     ],
 )
@@ -459,10 +459,10 @@ def test_where_the_old_loss_is_refused_nobody_waits_for_the_new_one(tmp_path: Pa
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("variant:sparse?denominater=weights", "no facet is called 'denominater'"),
+        ("variant:sparse?denominater=weights", "there is no facet called 'denominater'"),
         ("variant:sparse?denominator=rows", "denominator has no value 'rows'"),
         ("variant:sparse?clip=added&clip_epsilon=tiny", "clip_epsilon=tiny: expected a number"),
-        ("recipe:numpy/sparse/native", "no framework is called .numpy."),
+        ("recipe:numpy/sparse/native", "there is no framework called .numpy."),
     ],
 )
 def test_sides_that_cannot_be_had(spec: str, words: str) -> None:

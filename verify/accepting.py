@@ -47,7 +47,7 @@ def parsed(text: str) -> Accept:
         choices = [*facets(), *VERDICTS]
         near = difflib.get_close_matches(name, choices, 1)
         hint = f"did you mean {near[0]}?" if near else f"the facets are: {', '.join(facets())}"
-        raise ValueError(f"--accept {text}: no facet is called {name!r}; {hint}")
+        raise ValueError(f"--accept {text}: there is no facet called {name!r}; {hint}")
     if not equals:
         return Accept(text, name)
     source, arrow, target = (part.strip() for part in change.partition("->"))

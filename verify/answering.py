@@ -32,4 +32,4 @@ class Answering(Origin, Protocol):
         """Bind it as verify does, for `sides`. Raises SourceError."""
 
     def sides(self) -> Sequence[tuple[Way | Bound, Side]]:
-        """For every way of calling it, the side that is called so."""
+        """For every way of calling it, its side."""

@@ -57,7 +57,7 @@ def check(
 def known(variant: str, reduction: str) -> None:
     """Raises ValueError, with what there is, for a variant or a reduction of it that does not exist."""
     if variant not in variants.names():
-        raise ValueError(f"--as {variant}: no variant is called so{near(variant, variants.names(), 20)}")
+        raise ValueError(f"--as {variant}: no such variant{near(variant, variants.names(), 20)}")
     reductions = variants.load(variant).reductions
     if reduction and reduction not in reductions:
         raise ValueError(f"--reduction {reduction}: {variant} has no such reduction; it has: {', '.join(reductions)}")
@@ -74,7 +74,7 @@ def cases(variant: str, only: Sequence[str]) -> dict[str, Golden]:
     }
     for pattern, found in met.items():
         if not found:
-            raise ValueError(f"--only {pattern}: no case of {variant} is called so{near(pattern, every)}")
+            raise ValueError(f"--only {pattern}: {variant} has no such case{near(pattern, every)}")
     return {name: golden for name, golden in every.items() if any(name in found for found in met.values())}
 
 

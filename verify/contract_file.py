@@ -139,7 +139,7 @@ def _setting_mistakes(name: str, value: Any) -> Iterator[str]:
             yield f"{name} is {value!r}; expected a number"
         return
     if name not in facets():
-        yield f"no facet is called {name!r}{_near(name, [*facets(), *numbers()])}"
+        yield f"there is no facet called {name!r}{_near(name, [*facets(), *numbers()])}"
         return
     values = [v.name for v in facets()[name].values]
     several = name == "weighting" and isinstance(value, list)

@@ -99,7 +99,7 @@ def unsuited(call: str, variant: Variant) -> SourceError:
 
 
 def with_settings(plan: Plan, parameters: Sequence[str], making: Sequence[str], variant: Variant) -> Plan:
-    """The plan that also hands over the settings of the variant, by the parameters that are called so.
+    """The plan that also hands over the settings of the variant, to the parameters of the same names.
 
     `parameters` are those of the call, `making` those of what makes the loss. What the user gave stays as given.
     """

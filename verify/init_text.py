@@ -60,5 +60,7 @@ def _literal(node: ast.expr, text: str) -> Any:
 def role_named(name: str) -> str:
     """The name, where it is that of a role, ANY_WEIGHT or IGNORE_INDEX. Raises SourceError (kind "init")."""
     if name not in (*ROLES, ANY_WEIGHT, IGNORE_INDEX):
-        raise SourceError("init", f"no role is called {name!r}{near(name, (*ROLES, ANY_WEIGHT, IGNORE_INDEX), 20)}")
+        raise SourceError(
+            "init", f"there is no role called {name!r}{near(name, (*ROLES, ANY_WEIGHT, IGNORE_INDEX), 20)}"
+        )
     return name

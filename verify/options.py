@@ -56,7 +56,9 @@ def bindings(values: Iterable[str], option: str) -> dict[str, str]:
         if role not in ROLES:
             near = difflib.get_close_matches(role, ROLES, 1)
             hint = f"did you mean {near[0]}? " if near else ""
-            raise ValueError(f"{option} {pair!r}: no role is called {role!r}; {hint}The roles are: {', '.join(ROLES)}")
+            raise ValueError(
+                f"{option} {pair!r}: there is no role called {role!r}; {hint}The roles are: {', '.join(ROLES)}"
+            )
         if role in found:
             raise ValueError(f"{option} binds {role} twice, to {found[role]!r} and to {parameter!r}")
         if parameter in found.values():

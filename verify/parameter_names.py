@@ -1,4 +1,4 @@
-"""What parameters of losses are called, and what is expected of one that is called so. Data."""
+"""What parameters of losses are called, and what is expected of one with such a name. Data."""
 
 from __future__ import annotations
 

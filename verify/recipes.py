@@ -22,7 +22,9 @@ def function(source: RecipeSource) -> Callable[..., Any]:
     there.
     """
     if source.variant not in variants.names():
-        raise SourceError("spec", f"no variant is called {source.variant!r}{near(source.variant, variants.names())}")
+        raise SourceError(
+            "spec", f"there is no variant called {source.variant!r}{near(source.variant, variants.names())}"
+        )
     adapter, variant = adapters.load(source.framework), variants.load(source.variant)
     known = recipes(adapter, variant)
     if source.recipe not in known:

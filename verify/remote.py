@@ -131,7 +131,7 @@ class Remote:
         return tuple(way.binding for way in self.ways)
 
     def sides(self) -> list[tuple[Way, RemoteSide]]:
-        """For every way of calling it, the side that is called so; all of them in one worker."""
+        """For every way of calling it, its side; all of them in one worker."""
         return [(way, RemoteSide(self, which)) for which, way in enumerate(self.ways)]
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:

@@ -73,7 +73,7 @@ def _package(module: str) -> Path:
     found = importlib.machinery.PathFinder.find_spec(top, [str(here), str(here / "src")])
     found = found or importlib.machinery.PathFinder.find_spec(top)
     if found is None:
-        raise RevisionError(f"no module is called {top!r}, in {here} or among what is installed")
+        raise RevisionError(f"there is no module called {top!r}, in {here} or among what is installed")
     if found.submodule_search_locations:
         return Path(next(iter(found.submodule_search_locations))).resolve()
     return Path(found.origin or "").resolve()
@@ -85,7 +85,7 @@ def _root(folder: Path, spec: str) -> Path:
     try:
         done = _git(folder, "rev-parse", "--show-toplevel")
     except FileNotFoundError as error:
-        raise RevisionError("--base needs git, and no program is called so; give OLD and NEW instead") from error
+        raise RevisionError("--base needs git, and no program git was found; give OLD and NEW instead") from error
     if done.returncode:
         raise RevisionError(f"--base needs a git repository; {folder} is in none")
     return Path(done.stdout.decode(errors="surrogateescape").rstrip("\n")).resolve()

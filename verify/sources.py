@@ -130,7 +130,7 @@ def parse(spec: str) -> Source:
     if head == "recipe":
         return _recipe(rest)
     if head not in frameworks():
-        raise SourceError("spec", f"no framework is called {head!r}{near(head, frameworks())}; in {spec!r}")
+        raise SourceError("spec", f"there is no framework called {head!r}{near(head, frameworks())}; in {spec!r}")
     path, two, name = rest.rpartition("::")
     if two:
         source: FunctionSource = FileSource(head, path, name)
@@ -168,7 +168,7 @@ def near(name: str, names: Iterable[str], all_up_to: int = 8) -> str:
 def _variant(rest: str) -> VariantSource:
     name, _, query = rest.partition("?")
     if name not in variants.names():
-        raise SourceError("spec", f"no variant is called {name!r}{near(name, variants.names(), 20)}")
+        raise SourceError("spec", f"there is no variant called {name!r}{near(name, variants.names(), 20)}")
     settings = []
     for part in filter(None, query.split("&")):
         facet, equals, value = part.partition("=")
@@ -184,7 +184,7 @@ def _recipe(rest: str) -> RecipeSource:
         raise SourceError("spec", f"recipe:{rest} is no recipe; expected recipe:FRAMEWORK/VARIANT/RECIPE")
     framework, variant, recipe = parts
     if framework not in adapters.names():
-        raise SourceError("spec", f"no framework is called {framework!r}{near(framework, adapters.names())}")
+        raise SourceError("spec", f"there is no framework called {framework!r}{near(framework, adapters.names())}")
     if variant not in variants.names():
-        raise SourceError("spec", f"no variant is called {variant!r}{near(variant, variants.names(), 20)}")
+        raise SourceError("spec", f"there is no variant called {variant!r}{near(variant, variants.names(), 20)}")
     return RecipeSource(framework, variant, recipe)

@@ -52,7 +52,7 @@ def contract(
 ) -> Contract:
     """The contract of a variant under a reduction. Raises KeyError for a variant that does not exist."""
     if variant not in VARIANTS:
-        raise KeyError(f"no variant is called {variant!r}; there are: {', '.join(variants.names())}")
+        raise KeyError(f"there is no variant called {variant!r}; there are: {', '.join(variants.names())}")
     settings: dict[str, Setting] = dict(VARIANTS[variant])
     binary = settings.get("family") == "sigmoid"
     settings["denominator"] = "elements" if binary and reduction == "mean" else DENOMINATORS[reduction]

@@ -16,8 +16,8 @@ def names() -> tuple[str, ...]:
 
 @cache
 def load(name: str) -> Variant:
-    """The variant called `name`. Raises KeyError, with the names there are, where none is called so."""
+    """The variant called `name`. Raises KeyError, with the names there are, where there is none."""
     if name not in names():
-        raise KeyError(f"no variant is called {name!r}; there are: {', '.join(names())}")
+        raise KeyError(f"there is no variant called {name!r}; there are: {', '.join(names())}")
     variant: Variant = importlib.import_module(f"{__name__}.{name}").VARIANT
     return variant

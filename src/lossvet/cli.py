@@ -37,7 +37,7 @@ class Lazy(click.Group):
             import difflib
 
             near = difflib.get_close_matches(args[0], COMMANDS, 1) or COMMANDS
-            ctx.fail(f"no command is called {args[0]!r}; did you mean {' or '.join(near)}?")
+            ctx.fail(f"there is no command called {args[0]!r}; did you mean {' or '.join(near)}?")
         return super().resolve_command(ctx, args)
 
 

@@ -13,7 +13,7 @@ from lossvet.commands.run import raise_interrupt
 
 if TYPE_CHECKING:
     from lossvet.benchmarks.gate_report import Options
-    from lossvet.benchmarks.own_loss import OwnLoss
+    from lossvet.benchmarks.user_loss import UserLoss
 
 FORMATS = ("text", "github", "junit", "json")
 SHAPES = "512x1000"
@@ -140,11 +140,11 @@ def _options(given: dict[str, Any]) -> Options:
     )
 
 
-def _loss(given: dict[str, Any]) -> OwnLoss | None:
+def _loss(given: dict[str, Any]) -> UserLoss | None:
     """The loss that is gated, with what was said of it. Raises ValueError."""
     from dataclasses import replace
 
-    from lossvet.benchmarks import own_loss
+    from lossvet.benchmarks import user_loss
     from lossvet.verify import accepting
     from lossvet.verify.binding import Options as BindingOptions
     from lossvet.verify.options import bindings
@@ -159,4 +159,4 @@ def _loss(given: dict[str, Any]) -> OwnLoss | None:
     said = BindingOptions(
         bindings(given["bind"], "--bind"), given["labels"] or "", given["classes"] or 0, given["init"]
     )
-    return replace(own_loss.parsed(given["loss"]), binding=said)
+    return replace(user_loss.parsed(given["loss"]), binding=said)

@@ -62,7 +62,7 @@ def _usable(stated: str) -> None:
         return
     if stated in frameworks():
         raise ValueError(f"{adapters.presence_of(stated).alone}: {OWN_PROCESS}")
-    raise ValueError(f"no framework is called {stated!r}; there are: {', '.join(sorted(known))}")
+    raise ValueError(f"there is no framework called {stated!r}; there are: {', '.join(sorted(known))}")
 
 
 def _evidence(function: Callable[..., Any]) -> Iterator[str]:

@@ -15,7 +15,7 @@ TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)
-class OwnLoss:
+class UserLoss:
     """A function of both sides. `variant` and `reduction` are what it is said to be, empty where nothing is said.
 
     `binding` is what the user says of its parameters, `timeout` the seconds that one call may take.
@@ -42,7 +42,7 @@ class OwnLoss:
         return "/".join(filter(None, (self.variant, self.reduction or "")))
 
 
-def parsed(text: str) -> OwnLoss:
+def parsed(text: str) -> UserLoss:
     """The loss that FRAMEWORK[/VARIANT[/REDUCTION]]=MODULE:FUNCTION names; MODULE may be path/file.py: with two colons.
 
     Raises ValueError where it names none.
@@ -60,8 +60,8 @@ def parsed(text: str) -> OwnLoss:
     variant, reduction = (*said, "", "")[:2]
     if said and variant not in variants.names():
         hint = near(variant, variants.names(), 20)
-        raise ValueError(f"--loss {text}: no variant is called {variant!r}{hint}; what it is need not be said")
-    return OwnLoss(source, variant, _reduction(text, variant, reduction))
+        raise ValueError(f"--loss {text}: there is no variant called {variant!r}{hint}; what it is need not be said")
+    return UserLoss(source, variant, _reduction(text, variant, reduction))
 
 
 def _reduction(text: str, variant: str, said: str) -> Reduction | None:

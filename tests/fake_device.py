@@ -197,7 +197,7 @@ def adapter(gpu: Gpu | None = None, rushed: Spoilt | None = None, idle: bool = F
 
     return dataclasses.replace(
         sound,
-        name="stand_in",
+        name="fake_device",
         devices=("cpu", "cuda"),
         prepare=prepare,
         read=read,
