@@ -74,7 +74,9 @@ class Selection:
             raise ValueError(f"the corpus has no losses in {', '.join(sorted(unknown))}; it has some in: {known}")
         kept = {key: record for key, record in every.items() if self._has(record)}
         if not kept:
-            raise ValueError(f"no loss of the corpus is selected by {', '.join(self.only)}; as in 'torch_*.py::*'")
+            raise ValueError(
+                f"no loss of the corpus is selected by {', '.join(self.only)}; expected a glob such as 'FILE_*.py::*'"
+            )
         return kept
 
     def pairs(self) -> list[Pair]:
