@@ -62,7 +62,7 @@ def adapter(
         prepare=computing.prepare,
         read=computing.read,
         compiled=compiled or (lambda: len(computing.compiled.signatures)),
-        eager=tuple(mode.name for mode in modes if not mode.compiles),
+        costs={mode.name: mode.cost for mode in modes},
         no_gradient={name: leaves for name, leaves in without.items() if leaves},
         primitives=primitives,
         **given,

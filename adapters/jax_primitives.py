@@ -12,9 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.adapters.presence import Presence
-from lossvet.adapters.protocol import Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain, separate
+from lossvet.adapters.protocol import (
+    Cost,
+    Function,
+    Losses,
+    Mode,
+    Passed,
+    Tensors,
+    Wanted,
+    host,
+    mode_of,
+    plain,
+    separate,
+)
 
-MODES = (Mode("eager", eager=True), Mode("jit", for_strangers=True, compiles=True))
+MODES = (
+    Mode("eager", Cost(shapes=1, operation=1e-4)),  # XLA compiles each operation
+    Mode("jit", Cost(function=0.3, shapes=0.3), for_strangers=True),
+)
 
 QUICK: dict[str, Any] = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 """Options of XLA with which it compiles a loss and its gradient in a quarter of the time. They are about the machine

@@ -44,7 +44,7 @@ class NumpyPrimitives:
 
     name = "numpy"
     open_lengths = False
-    modes = (Mode("eager", eager=True, reverse_mode=False, forward_mode=False, second_order=False),)
+    modes = (Mode("eager", reverse_mode=False, forward_mode=False, second_order=False),)
 
     def put(self, array: Any, dtype: str | None = None, device: str = "cpu") -> Any:
         return host(array, dtype)

@@ -28,14 +28,31 @@ Computation = Callable[[Function, Tensors], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a mode takes on one core beside the arithmetic, in seconds, as orders of magnitude.
+
+    How far a run goes in a mode, and whether benchmarks time it, follows from this (`conformance/extent.py`).
+    """
+
+    function: float = 0.0
+    """Before the first call of a function: tracing, building a graph, compiling. 0: operations run one by one."""
+    shapes: float = 0.0
+    """With every new set of shapes: compiling the function again, or each of its operations. 0: shapes cost nothing."""
+    operation: float = 1e-5
+    """To dispatch one operation, where they run one by one."""
+
+    @property
+    def compiles(self) -> bool:
+        """Whether whole functions become machine code, for one set of shapes each."""
+        return self.function > 0 and self.shapes > 0
+
+
+@dataclass(frozen=True)
 class Mode:
     """A way in which a framework runs a function."""
 
     name: str
-    eager: bool = False
-    """Whether operations run one by one, and nothing is built before the first call."""
-    compiles: bool = False
-    """Whether a first call costs compilation to machine code, once for each set of shapes."""
+    cost: Cost = Cost()  # frozen
     around: bool = False
     """Whether derivatives are taken around the compiled function; else they are compiled together with it."""
     reverse_mode: bool = True
@@ -47,6 +64,16 @@ class Mode:
     for_strangers: bool = False
     """Whether a loss that nobody here wrote is run in this mode, where it can be traced: the framework's first mode
     compiles every operation alone, for every shape."""
+
+    @property
+    def eager(self) -> bool:
+        """Whether operations run one by one, and nothing is built before the first call."""
+        return self.cost.function == 0
+
+    @property
+    def compiles(self) -> bool:
+        """Whether a first call costs compilation to machine code, once for each set of shapes."""
+        return self.cost.compiles
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,25 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain
+from lossvet.adapters.protocol import (
+    SECOND,
+    Cost,
+    Function,
+    Losses,
+    Mode,
+    Passed,
+    Tensors,
+    Wanted,
+    host,
+    mode_of,
+    plain,
+)
 
-MODES = (Mode("eager", eager=True), Mode("graph"), Mode("xla", compiles=True))
+MODES = (
+    Mode("eager", Cost(operation=1e-4)),
+    Mode("graph", Cost(function=0.03)),
+    Mode("xla", Cost(function=0.3, shapes=0.3)),
+)
 
 
 @dataclass(frozen=True)

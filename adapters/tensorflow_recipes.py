@@ -8,6 +8,7 @@ its inputs, asked for or not, so that labels are stopped where theirs would cost
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,8 @@ from lossvet.adapters.types import Native
 
 def recipes(tf: Any) -> Mapping[str, Mapping[str, Native]]:
     """Variant -> recipe -> the loss, unreduced."""
-    fast, seeds = _fast(tf), _seeds(tf)
+    fast = {name: replace(native, compiles=True) for name, native in _fast(tf).items()}
+    seeds = _seeds(tf)
     return {name: {**({"seed": seeds[name]} if name in seeds else {}), "fast": fast[name]} for name in fast}
 
 

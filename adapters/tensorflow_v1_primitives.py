@@ -13,10 +13,22 @@ from typing import Any, Never
 
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Passed, Tensors, Wanted, host, mode_of, plain
+from lossvet.adapters.protocol import (
+    SECOND,
+    Cost,
+    Function,
+    Losses,
+    Mode,
+    Passed,
+    Tensors,
+    Wanted,
+    host,
+    mode_of,
+    plain,
+)
 from lossvet.adapters.tensorflow_v1_graphs import Fed, Graph, Graphs, fed
 
-MODES = (Mode("session", forward_mode=False),)
+MODES = (Mode("session", Cost(function=0.03), forward_mode=False),)
 ALONG, DIRECTION = "cotangent of vjp", "direction of hvp"
 """Names of placeholders beside those of the function's inputs."""
 

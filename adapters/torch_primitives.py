@@ -13,11 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.adapters.presence import Presence
-from lossvet.adapters.protocol import SECOND, Function, Losses, Mode, Passed, Tensors, Wanted, is_float, mode_of, plain
+from lossvet.adapters.protocol import (
+    SECOND,
+    Cost,
+    Function,
+    Losses,
+    Mode,
+    Passed,
+    Tensors,
+    Wanted,
+    is_float,
+    mode_of,
+    plain,
+)
 
 MODES = (
-    Mode("eager", eager=True),
-    Mode("compile", compiles=True, around=True, forward_mode=False, second_order=False),  # AOTAutograd has neither
+    Mode("eager"),
+    # AOTAutograd has no forward mode and no second order
+    Mode("compile", Cost(function=10, shapes=10), around=True, forward_mode=False, second_order=False),
 )
 
 

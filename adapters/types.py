@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lossvet.adapters.protocol import Primitives
+from lossvet.adapters.protocol import Cost, Primitives
 from lossvet.reference.types import Case, Reduction, Variant
 
 
@@ -74,6 +74,8 @@ class Native:
     """Leaves into which the function documents no gradient. Without one into any other, it differs."""
     modes: tuple[str, ...] = ()
     """The modes it runs in; empty for all."""
+    compiles: bool = False
+    """Whether it is compiled wherever it is called from, in a mode that compiles nothing as well."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ class Adapter:
     It may raise whatever the framework raises. `read` brings what that call returned back to NumPy, an Outcome
     for each output. `compiled()` is the number of functions compiled to machine code since the adapter was
     made, one for each set of shapes; graphs that are only traced cost a tenth of that and are not counted.
-    `eager` names the modes whose cost does not depend on the shapes seen before.
+    `costs` are by mode; one that is not there costs nothing beside the arithmetic.
     """
 
     name: str
@@ -166,7 +168,7 @@ class Adapter:
     prepare: Callable[[Recipe, Case, str, str, str, tuple[str, ...]], Prepared]
     read: Callable[[Any], dict[str, Outcome]]
     compiled: Callable[[], int] = lambda: 0
-    eager: tuple[str, ...] = ("eager",)
+    costs: Mapping[str, Cost] = field(default_factory=dict)
     no_gradient: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By mode, the leaves into which there is no gradient whatever the recipe, "hvp" among them; "*" stands for all."""
     measured: Mapping[str, Device] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import Literal
 from lossvet.benchmarks import workloads
 from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance import plan
+from lossvet.conformance.extent import SLOW
 from lossvet.conformance.types import Cell
 from lossvet.reference import variants
 from lossvet.reference.output import gradient, loss
@@ -19,13 +20,6 @@ from lossvet.workers.messages import Greeting, Hello, NativeSpec
 Task = Literal["forward", "train"]
 TASKS: tuple[Task, ...] = ("forward", "train")
 """forward: the reduced loss, no gradient recorded. train: the loss and its gradient in the logits."""
-
-SLOW_MODES = {
-    "jax/eager": "eager JAX dispatches each operation",
-    "tensorflow/graph": "it has the kernels of eager, dispatched as in the session of tensorflow_v1",
-    "torch/compile": "torch.compile takes seconds each",
-}
-"""Modes that are timed only where they are asked for, and why."""
 
 
 @dataclass(frozen=True, order=True)
@@ -105,9 +99,8 @@ def choose(greetings: Mapping[str, Greeting], wanted: Wanted) -> Programme:
                 met.update(hits)
             elif wanted.only:
                 continue
-            mode = f"{cell.framework}/{cell.mode}"
-            if mode in SLOW_MODES and not wanted.modes:
-                left_out[mode] = SLOW_MODES[mode]
+            if (why := untimed(hello, cell.mode)) and not wanted.modes:
+                left_out[f"{cell.framework}/{cell.mode}"] = why
                 continue
             for at in wanted.shapes:
                 for task in wanted.tasks:
@@ -124,6 +117,18 @@ def choose(greetings: Mapping[str, Greeting], wanted: Wanted) -> Programme:
         why = "; ".join(sorted(set(absent.values()) | {f"{m}: {w}" for m, w in left_out.items()}))
         raise plan.NothingMatches(f"the filters together leave nothing to time{f' ({why})' if why else ''}")
     return Programme(found, absent, left_out)
+
+
+def untimed(hello: Hello, mode: str) -> str:
+    """Why a mode is timed only where it is asked for; empty where it is timed."""
+    cost, first = hello.costs[mode], hello.modes[0]
+    if cost.function >= SLOW:
+        return f"a function takes about {cost.function:g} s to compile"
+    if not cost.function and cost.shapes:
+        return "it compiles and dispatches each operation by itself"
+    if cost.function and not cost.shapes and mode != first:
+        return f"its graphs have the kernels of {first}"
+    return ""
 
 
 def _cells(hello: Hello, wanted: Wanted) -> Iterator[tuple[Cell, NativeSpec | None]]:

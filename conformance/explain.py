@@ -6,9 +6,11 @@ import difflib
 import inspect
 import sys
 import textwrap
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,15 +23,8 @@ from lossvet.reference.types import Variant
 
 VERDICTS = (types.Agrees, types.Differs, types.Deviates, types.Absent, types.Errored, types.Crashed, types.TimedOut)
 
-REDUCTIONS = {
-    "none": "The losses, not reduced. Its gradient is that of sum(cotangent * loss), the cotangent stored in the case.",
-    "sum": "The sum of the losses.",
-    "mean": "The sum over the number of losses that count: kept rows, or all elements of a binary loss. Keras, and "
-    "PyTorch where there are no weights, or labels are probabilities.",
-    "weighted_mean": "The sum over the sum of the sample weights. PyTorch divides so with `weight` and integer labels; "
-    "tf.losses calls it MEAN.",
-    "nonzero_mean": "The sum over the number of non-zero sample weights: SUM_BY_NONZERO_WEIGHTS, tf.losses' default.",
-}
+REDUCTIONS = tomllib.loads(Path(__file__).with_name("reductions.toml").read_text())
+"""What each reduction is, and where a framework has it: by name, as text."""
 
 CLASSES = {
     "relative": "The error is small compared to the result, however small that is. Tails of the loss keep digits.",

@@ -1,93 +1,83 @@
-"""How far each level of a run goes: what is asked of which mode.
+"""How far each level of a run goes in a mode: a policy over what the mode costs.
 
-Compilation is the budget, calls are nearly free. So modes whose cost does not depend on shapes run every case; the
-others run the cases of a few shapes, and leave out what the table below says.
+Calls are nearly free, and what is built before the first of them is the budget. So a mode that builds nothing runs
+every case; one that does runs the cases of a few shapes, and is asked for fewer outputs the more they cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from lossvet.conformance.types import Cell
-from lossvet.workers.messages import Hello
+from lossvet.adapters.protocol import Cost
+from lossvet.workers.messages import Hello, NativeSpec
 
 Level = Literal["quick", "full"]
+Reach = Literal["every", "own", "unreduced", "loss"]
+"""Which outputs: every one; those of the reduction none, and of those that a native has itself; those of none alone,
+unless a native has no such reduction; the unreduced loss, without a derivative."""
 
 DTYPES = ("float32", "float64")
+FLOAT32 = DTYPES[:1]
+SQUARE = (3, 3)
+SHAPES = ((4, 3), SQUARE, (1, 3), (4, 1), (2, 7), (16, 5))
+"""The shapes [N, C] of what is built for each; the first two stand for all where few are built."""
+
+SLOW = 3.0
+"""Seconds from which a function costs more than a quick run has for it."""
+BRISK = 3e-5
+"""Seconds for an operation up to which a quick run has time for both dtypes."""
+
+SPELLED = ("seed", "fast")
+"""Recipes that users write out of operations."""
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How far a level goes. A mode is named "framework/mode"; it compiles unless its adapter calls it eager.
+    """How far a level goes in one mode."""
 
-    Modes that compile run a few shapes, and are asked for the unreduced loss, its gradients and the Hessian product.
-    """
+    dtypes: tuple[str, ...] = DTYPES
+    shapes: tuple[tuple[int, int], ...] = ()
+    """Those whose cases are run; empty for all there are."""
+    reach: Reach = "every"
+    every_at: tuple[tuple[int, int], ...] = ()
+    """Shapes at which every output is asked for all the same."""
+    spelled: bool = True
+    """Whether recipes that users write out are run."""
+    compiled: bool = True
+    """Whether recipes are run that are compiled wherever they are called from."""
 
-    eager: Mapping[str, tuple[str, ...]]
-    """Dtypes of eager modes: by mode, by framework, or "*"."""
-    dtypes: Mapping[str, tuple[str, ...]]
-    """Dtypes of modes that compile, by the same names."""
-    shapes: Mapping[str, tuple[tuple[int, int], ...]]
-    """Shapes of modes that compile, and of those in `by_shape`: by mode, by framework, or "*"."""
-    own_reductions: bool
-    """Whether modes that compile are asked for the reductions that a native has itself."""
-    by_shape: frozenset[str] = frozenset({"jax/eager"})
-    """Eager modes that run these shapes only, since a new one costs a second all the same."""
-    as_compiled: frozenset[str] = frozenset()
-    """Eager modes that run no more than if they compiled, but for the reductions that natives have themselves."""
-    reductions_at: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
-    """Shapes at which a mode that compiles is asked for every reduction and its gradients all the same."""
-    losses_only: frozenset[str] = frozenset()
-    """Modes that are asked for the unreduced losses alone."""
-    without: frozenset[str] = frozenset()
-    """Modes that are left out whole, and recipes in a mode, "framework/mode/recipe"."""
-
-    def compiles(self, hello: Hello, cell: Cell) -> bool:
-        """Whether the mode runs as those that compile do."""
-        return cell.mode not in hello.eager or f"{cell.framework}/{cell.mode}" in self.as_compiled
-
-    def dtypes_of(self, hello: Hello, cell: Cell) -> tuple[str, ...]:
-        table = self.dtypes if self.compiles(hello, cell) else self.eager
-        return next(table[key] for key in _keys(cell) if key in table)
-
-    def shapes_of(self, cell: Cell) -> tuple[tuple[int, int], ...]:
-        return next(self.shapes[key] for key in _keys(cell) if key in self.shapes)
+    def runs(self, recipe: str, native: NativeSpec | None) -> bool:
+        compiled = native is not None and native.compiles
+        return (self.spelled or recipe not in SPELLED) and (self.compiled or not compiled)
 
 
-def _keys(cell: Cell) -> tuple[str, str, str]:
-    """What a table may hold of a cell's mode, the nearest first."""
-    return f"{cell.framework}/{cell.mode}", cell.framework, "*"
+def extents(level: Level, hello: Hello) -> Mapping[str, Extent | None]:
+    """By mode of a framework; None for a mode that the level leaves out whole."""
+    of = {"quick": _quick, "full": _full}[level]
+    # Where every mode pays for shapes, none runs all cases: the first that compiles whole functions shows the
+    # derivatives of every reduction, at one shape.
+    whole = next((mode for mode, cost in hello.costs.items() if cost.compiles), None)
+    shown = whole if all(cost.shapes for cost in hello.costs.values()) else None
+    return {mode: of(cost, (SQUARE,) if mode == shown else ()) for mode, cost in hello.costs.items()}
 
 
-EXTENTS: Mapping[Level, Extent] = {
-    "quick": Extent(
-        eager={"tensorflow": ("float32",), "tensorflow_v1": ("float32",), "*": DTYPES},
-        shapes={"jax/eager": ((3, 3),), "*": ((4, 3), (3, 3))},
-        dtypes={"*": ("float32",)},
-        own_reductions=False,
-        # One is slow to start, and the other has the kernels of eager TensorFlow in graphs that take time to build.
-        as_compiled=frozenset({"jax/eager", "tensorflow/graph", "tensorflow_v1/session"}),
-        losses_only=frozenset({"jax/eager"}),
-        reductions_at={"jax/jit": ((3, 3),)},
-        # What users spell by themselves is compiled in full runs: the fast ones of TensorFlow are, in every mode.
-        without=frozenset(
-            {
-                "torch/compile",
-                *(f"jax/jit/{recipe}" for recipe in ("seed", "fast")),
-                *(f"tensorflow/xla/{recipe}" for recipe in ("seed", "fast")),
-                *(f"tensorflow/{mode}/fast" for mode in ("eager", "graph")),
-            }
-        ),
-    ),
-    "full": Extent(
-        eager={"*": DTYPES},
-        # torch.compile takes two seconds a function, ten times what the others take.
-        shapes={"torch/compile": ((4, 3), (3, 3)), "*": ((4, 3), (3, 3), (1, 3), (4, 1), (2, 7), (16, 5))},
-        dtypes={"torch/compile": ("float32",), "*": DTYPES},
-        own_reductions=True,
-        as_compiled=frozenset({"jax/eager"}),
-        reductions_at={"jax/jit": ((3, 3),)},
-    ),
-}
+def _quick(cost: Cost, every_at: tuple[tuple[int, int], ...]) -> Extent | None:
+    if cost.function >= SLOW:
+        return None
+    if cost.compiles:
+        return Extent(FLOAT32, SHAPES[:2], "unreduced", every_at, spelled=False, compiled=False)
+    if cost.function:  # the kernels are those of an eager mode, in graphs that take time to build
+        return Extent(FLOAT32, SHAPES[:2], "own", compiled=False)
+    if cost.shapes:  # every operation of every derivative is compiled
+        return Extent(FLOAT32, (SQUARE,), "loss", compiled=False)
+    return Extent(DTYPES if cost.operation <= BRISK else FLOAT32, compiled=False)
+
+
+def _full(cost: Cost, every_at: tuple[tuple[int, int], ...]) -> Extent:
+    if not cost.shapes:
+        return Extent()
+    if cost.function >= SLOW:
+        return Extent(FLOAT32, SHAPES[:2], "own", every_at)
+    return Extent(DTYPES, SHAPES, "own", every_at)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from lossvet.adapters.types import exact_in
-from lossvet.conformance.extent import DTYPES, EXTENTS, Level
+from lossvet.conformance.extent import DTYPES, Extent, Level, extents
 from lossvet.conformance.types import Cell
 from lossvet.reference import variants
 from lossvet.reference.output import parse
@@ -147,6 +147,7 @@ def _items(
     hello: Hello, goldens: Mapping[str, Mapping[str, Golden]], selection: Selection, left_out: Counter[tuple[str, str]]
 ) -> Iterator[Item]:
     dtypes = tuple(d for d in DTYPES if d in hello.dtypes and (not selection.dtypes or d in selection.dtypes))
+    extent = extents(selection.level, hello)
     for name, by_case in goldens.items():
         variant = variants.load(name)
         names = {case: output_names(variant, golden.case) for case, golden in by_case.items()}
@@ -160,11 +161,11 @@ def _items(
                         for case, golden in by_case.items():
                             if not exact_in(golden.case, dtype):
                                 continue
-                            asked = _outputs(selection.level, hello, cell, golden.case, names[case], native)
+                            asked = _outputs(extent[mode], cell, golden.case, names[case], native)
                             if asked:
                                 yield Item(cell, case, asked, absent)
                             if left := len(names[case]) - len(asked):
-                                left_out[hello.name, _why(selection.level, hello, cell, bool(asked))] += left
+                                left_out[hello.name, _why(extent[mode], cell, native, bool(asked))] += left
 
 
 def _absent(native: NativeSpec, cell: Cell) -> str:
@@ -177,37 +178,31 @@ def _absent(native: NativeSpec, cell: Cell) -> str:
 
 
 def _outputs(
-    level: Level, hello: Hello, cell: Cell, case: Case, names: tuple[str, ...], native: NativeSpec | None
+    extent: Extent | None, cell: Cell, case: Case, names: tuple[str, ...], native: NativeSpec | None
 ) -> tuple[str, ...]:
     """The outputs that a level asks for, of one case in one cell."""
-    extent = EXTENTS[level]
-    mode = f"{cell.framework}/{cell.mode}"
-    if {mode, f"{mode}/{cell.recipe}"} & extent.without:
+    if extent is None or not extent.runs(cell.recipe, native) or cell.dtype not in extent.dtypes:
         return ()
-    compiles = extent.compiles(hello, cell)
-    if cell.dtype not in extent.dtypes_of(hello, cell):
+    shape = case.logits.shape
+    if extent.shapes and shape not in extent.shapes:
         return ()
-    if (compiles or mode in extent.by_shape) and case.logits.shape not in extent.shapes_of(cell):
-        return ()
-    if not compiles or case.logits.shape in extent.reductions_at.get(mode, ()):
+    if extent.reach == "every" or shape in extent.every_at:
         return names
-    if mode in extent.losses_only:
+    if extent.reach == "loss":
         return ("loss/none",)
     reductions = {"none"}
-    own_reductions = extent.own_reductions or mode in extent.as_compiled
-    if native is not None and (own_reductions or "none" not in native.reductions):
+    if native is not None and (extent.reach == "own" or "none" not in native.reductions):
         reductions.update(native.reductions)
     return tuple(name for name in names if parse(name).reduction in reductions)
 
 
-def _why(level: Level, hello: Hello, cell: Cell, some_asked: bool) -> str:
+def _why(extent: Extent | None, cell: Cell, native: NativeSpec | None, some_asked: bool) -> str:
     """What a level leaves out, in words that follow a number of checks."""
-    extent = EXTENTS[level]
-    if f"{cell.framework}/{cell.mode}" in extent.without:
+    if extent is None:
         return cell.mode
-    if f"{cell.framework}/{cell.mode}/{cell.recipe}" in extent.without:
+    if not extent.runs(cell.recipe, native):
         return f"{cell.mode} {cell.recipe}"
-    if cell.dtype not in extent.dtypes_of(hello, cell):
+    if cell.dtype not in extent.dtypes:
         return f"{cell.mode} {cell.dtype}"
     if some_asked:
         return f"{cell.mode} reductions"

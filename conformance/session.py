@@ -87,12 +87,12 @@ class Session:
     def _functions(self, framework: str) -> int:
         """How many functions are compiled, one for each cell and shape of a mode that compiles."""
         hello = self.greetings[framework]
-        eager = hello.eager if isinstance(hello, Hello) else ()
+        costs = hello.costs if isinstance(hello, Hello) else {}
         return len(
             {
                 (item.cell, self.plan.goldens[item.cell.variant][item.case].case.logits.shape)
                 for item in self.plan.items[framework]
-                if item.cell.mode not in eager and not item.absent
+                if costs[item.cell.mode].compiles and not item.absent
             }
         )
 

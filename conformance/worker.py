@@ -9,6 +9,7 @@ from functools import partial
 import msgspec
 
 from lossvet.adapters import steps
+from lossvet.adapters.protocol import Cost
 from lossvet.adapters.types import Adapter, Missing, Outcome, Raised, Recipe, recipes
 from lossvet.conformance.requests import Answer, Request
 from lossvet.reference import variants
@@ -67,7 +68,7 @@ def _outcomes(
         asked = outputs if request.mode == "eager" else steps.widened(recipe, outputs)
         return adapter.read(adapter.prepare(recipe, case, request.mode, request.dtype, request.device, asked)())
     except Exception as error:
-        parts = _parts(outputs, one_by_one=request.mode in adapter.eager)
+        parts = _parts(outputs, one_by_one=not adapter.costs.get(request.mode, Cost()).compiles)
         if len(parts) == 1:
             return {output: Raised(type(error).__name__, str(error)) for output in outputs}
         apart = (_outcomes(adapter, recipe, case, request, part) for part in parts)

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from hostile import WORDS
 
+from lossvet.adapters.protocol import Cost
 from lossvet.benchmarks import samples
 from lossvet.benchmarks.samples import Samples
 from lossvet.benchmarks.table import table
@@ -65,7 +66,7 @@ def made(words: str, folder: Path) -> Result:
         modes=("eager",),
         devices=("cpu",),
         dtypes=("float32",),
-        eager=("eager",),
+        costs={"eager": Cost()},
         natives={"pos_weight": {"native": native}},
         no_gradient={},
         measured=("cpu",),

@@ -16,6 +16,7 @@ pytest.importorskip("scipy")
 from tests import numpy_adapter
 
 from lossvet.adapters import slowed
+from lossvet.adapters.protocol import Cost
 from lossvet.adapters.types import Native
 from lossvet.benchmarks import gate, selftest, workloads
 from lossvet.benchmarks.messages import Sampled
@@ -34,7 +35,7 @@ HELLO = Hello(
     modes=("eager",),
     devices=("cpu",),
     dtypes=("float32",),
-    eager=("eager",),
+    costs={"eager": Cost()},
     natives={variant: SLOWED for variant, _ in selftest.LOSSES},
     no_gradient={},
     measured=("cpu",),

@@ -48,8 +48,8 @@ def run(selection: Selection | None = None, *, processes: int = PROCESSES) -> Re
 
 
 def _by_file(records: Any) -> list[Sequence[Record]]:
-    """Batches of losses of one file; those of frameworks that compile come first, as they take longest."""
-    ordered = sorted(records, key=lambda record: (record.framework in ("torch", "numpy"), record.path))
+    """Batches of losses of one file."""
+    ordered = sorted(records, key=lambda record: record.path)
     return [batch for _, same in groupby(ordered, lambda r: r.path) for batch in _batched(list(same))]
 
 

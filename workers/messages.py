@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from msgspec.msgpack import Decoder
 
+from lossvet.adapters.protocol import Cost
 from lossvet.adapters.types import Adapter, Measured, Missing, Outcome, Raised
 from lossvet.reference import variants
 from lossvet.reference.types import Case, Reduction
@@ -31,12 +32,14 @@ class NativeSpec(msgspec.Struct, frozen=True):
     ignore_index: bool
     dtypes: tuple[str, ...]
     modes: tuple[str, ...] = ()
+    compiles: bool = False
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
     """The first words of a worker: what its framework is and can be asked.
 
-    `natives` are by variant and recipe, `no_gradient` by mode; `measured` names the devices on which it can be timed.
+    `natives` are by variant and recipe, `costs` and `no_gradient` by mode; `measured` names the devices on which it can
+    be timed.
     """
 
     name: str
@@ -44,7 +47,7 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
     modes: tuple[str, ...]
     devices: tuple[str, ...]
     dtypes: tuple[str, ...]
-    eager: tuple[str, ...]
+    costs: dict[str, Cost]
     natives: dict[str, dict[str, NativeSpec]]
     no_gradient: dict[str, tuple[str, ...]]
     measured: tuple[str, ...]
@@ -98,7 +101,9 @@ def hello(adapter: Adapter, python: str) -> Hello:
     """The greeting of a worker that asks this adapter, under the interpreter that `machine.python` names."""
     natives = {
         variant: {
-            name: NativeSpec(n.spelling, dict(n.reductions), n.sample_weight, n.ignore_index, n.dtypes, n.modes)
+            name: NativeSpec(
+                n.spelling, dict(n.reductions), n.sample_weight, n.ignore_index, n.dtypes, n.modes, n.compiles
+            )
             for name, n in recipes.items()
         }
         for variant, recipes in adapter.native.items()
@@ -109,7 +114,7 @@ def hello(adapter: Adapter, python: str) -> Hello:
         modes=adapter.modes,
         devices=adapter.devices,
         dtypes=adapter.dtypes,
-        eager=adapter.eager,
+        costs={mode: adapter.costs.get(mode, Cost()) for mode in adapter.modes},
         natives=natives,
         no_gradient=dict(adapter.no_gradient),
         measured=("cpu", *adapter.measured),
@@ -121,7 +126,7 @@ def hello(adapter: Adapter, python: str) -> Hello:
 def bare(name: str, version: str, python: str) -> Hello:
     """The greeting of a worker that asks no adapter: it offers no recipes."""
     nothing: tuple[str, ...] = ()
-    return Hello(name, version, nothing, ("cpu",), nothing, nothing, {}, {}, nothing, {}, python)
+    return Hello(name, version, nothing, ("cpu",), nothing, {}, {}, {}, nothing, {}, python)
 
 
 def interpreter(python: str) -> str:

@@ -87,8 +87,8 @@ class Local:
         return mode_of(self.primitives, self.mode).compiles
 
     def imported(self) -> Hello:
-        modes = tuple(mode.name for mode in self.primitives.modes)
-        return Hello(self.framework, self.version, modes, ("cpu",), DTYPES, (), {}, {}, (), {}, "")
+        costs = {mode.name: mode.cost for mode in self.primitives.modes}
+        return Hello(self.framework, self.version, tuple(costs), ("cpu",), DTYPES, costs, {}, {}, (), {}, "")
 
     def fit(self, variant: str) -> Fitted:
         return Fitted(
