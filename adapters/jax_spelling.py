@@ -54,4 +54,6 @@ DIALECT = Dialect(
         "invalid_label=raises": "compiled code cannot raise: where a label is no class, loss and gradients are NaN",
         "zero_denominator=raises": "compiled code cannot raise: a denominator of 0 gives NaN",
     },
+    ops="jax_:_Ops",
+    fields={"jnp": "jnp", "nn": "jax.nn", "stop": "jax.lax.stop_gradient"},
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal
 
@@ -25,6 +25,10 @@ class Dialect:
     the statement that raises where the condition {bad} holds, empty where compiled code cannot raise; `labels` says
     what `pick` and `one_hot` do with a label that is no class: "raises", "silent", or "checked" where a check comes
     first. `remarks` are sentences on what cannot be written, by "facet=value".
+
+    `ops` names the class of `adapters.types.Ops` that composed recipes are spelled in, as "module:Class", and `fields`
+    says what its fields are in a user's code; empty where there are none. `switch` is a statement that has to run in
+    a program before any other.
     """
 
     title: str
@@ -33,6 +37,22 @@ class Dialect:
     check: str
     labels: Literal["raises", "silent", "checked"]
     remarks: Mapping[str, str]
+    ops: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    switch: str = ""
+
+    def above(self, code: str) -> list[str]:
+        """The lines that stand above code: the imports that it uses, or the last one where it uses none."""
+        used = [line for line in self.imports if f"{line.split()[-1].split('.')[-1]}." in code]
+        return used or list(self.imports[-1:])
+
+    def operations_class(self) -> type:
+        """The class that `ops` names. Raises ValueError where there is none."""
+        module, _, name = self.ops.partition(":")
+        if not name:
+            raise ValueError(f"{self.title} has no operations that composed recipes are spelled in")
+        found: type = getattr(importlib.import_module(f"{adapters.__name__}.{module}"), name)
+        return found
 
 
 OPERATIONS = (
@@ -44,6 +64,7 @@ OPERATIONS = (
 """What every dialect spells. `rows` and `classes` are N and C of x; `some_row` is N or 1, whichever is more."""
 
 
+@cache
 def frameworks() -> tuple[str, ...]:
     """Those that have a dialect."""
     return tuple(
@@ -58,3 +79,13 @@ def dialect(framework: str) -> Dialect:
         raise KeyError(f"nothing can be spelled in {framework!r}; there are: {', '.join(frameworks())}")
     found: Dialect = importlib.import_module(f"{adapters.__name__}.{framework}{SUFFIX}").DIALECT
     return found
+
+
+def title(framework: str) -> str:
+    """What users call a framework; its own name where it has no dialect."""
+    return dialect(framework).title if framework in frameworks() else framework
+
+
+def composed() -> tuple[str, ...]:
+    """The frameworks whose composed recipes can be written as code."""
+    return tuple(name for name in frameworks() if dialect(name).ops)

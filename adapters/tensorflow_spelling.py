@@ -5,7 +5,7 @@ from __future__ import annotations
 from lossvet.adapters.spelling import Dialect
 
 DIALECT = Dialect(
-    title="TensorFlow",
+    title="TensorFlow 2",
     imports=("import tensorflow as tf",),
     operations={
         "sum": "tf.reduce_sum({x})",
@@ -58,4 +58,6 @@ DIALECT = Dialect(
         ),
         "zero_denominator=raises": "a graph cannot raise: a denominator of 0 gives NaN",
     },
+    ops="tensorflow_ops:TensorFlowOps",
+    fields={"tf": "tf"},
 )

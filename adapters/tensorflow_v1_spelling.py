@@ -13,4 +13,5 @@ DIALECT = replace(
         **tensorflow_spelling.DIALECT.operations,
         "where": "tf.compat.v2.where({condition}, {a}, {b})",  # that of TF1 does not broadcast
     },
+    switch="tf.compat.v1.disable_v2_behavior()  # graphs and sessions",
 )

@@ -51,4 +51,6 @@ DIALECT = Dialect(
     check="if {bad}:\n    raise ValueError({message!r})",
     labels="raises",
     remarks={},
+    ops="torch_:_Ops",
+    fields={"torch": "torch"},
 )

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lossvet.adapters import spelling
 from lossvet.conformance import journal
 from lossvet.conformance.journal import Contents
 from lossvet.reports import terminal
-from lossvet.reports.site import facts, figures, pages, rosetta, sources, tables
+from lossvet.reports.site import facts, figures, pages, sources, tables
 from lossvet.reports.site.compare import compare
 from lossvet.reports.site.facts import Spelled
 from lossvet.reports.site.sources import CannotReport, Sources
@@ -176,11 +177,11 @@ SECTIONS = {
 
 def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
     names = _series(found)
-    painted = {v: {rosetta.title(f): (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
-    made = {"matrix.svg": figures.squares(painted, [rosetta.title(name) for name in found.result.greetings])}
+    painted = {v: {spelling.title(f): (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
+    made = {"matrix.svg": figures.squares(painted, [spelling.title(name) for name in found.result.greetings])}
     ulps = {
         name: {
-            rosetta.title(r["framework"]): r["number"] for r in rows if r["offered"] and (r["number"] or 1000) < 1000
+            spelling.title(r["framework"]): r["number"] for r in rows if r["offered"] and (r["number"] or 1000) < 1000
         }
         for name, rows in index["accuracy"].items()
     }
@@ -192,8 +193,8 @@ def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
 
 def _series(found: Sources) -> list[str]:
     """The frameworks in the order that gives each its mark and colour, the same in every picture."""
-    timed = sorted({rosetta.title(row.subject.cell.framework) for row in found.rows})
-    return list(dict.fromkeys([*map(rosetta.title, found.result.greetings), *timed]))
+    timed = sorted({spelling.title(row.subject.cell.framework) for row in found.rows})
+    return list(dict.fromkeys([*map(spelling.title, found.result.greetings), *timed]))
 
 
 def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str]:
@@ -205,7 +206,7 @@ def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str
         if row.time is None or row.void or str(s.shape) != section["shape"] or s.task != "train":
             continue
         own = best.setdefault(s.cell.variant, {})
-        framework = rosetta.title(s.cell.framework)
+        framework = spelling.title(s.cell.framework)
         own[framework] = min(own.get(framework, float("inf")), row.time.median / 1000)
         limits[s.cell.variant] = row.limit / 1000
         ulp = row.ulp()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lossvet.adapters import spelling
 from lossvet.conformance import deviations as known
 from lossvet.conformance import summary
 from lossvet.conformance.deviations import Deviation
@@ -26,7 +27,7 @@ from lossvet.reports.site.sources import Sources
 from lossvet.verify import upgrade_table
 from lossvet.workers.messages import Hello
 
-TITLES = {name: language.title for name, language in rosetta.LANGUAGES.items()}
+TITLES = {name: spelling.title(name) for name in spelling.composed()}
 MOST_CHANGES = 200
 
 
@@ -81,14 +82,14 @@ def variant(sources: Sources, spelled: Spelled, name: str) -> dict[str, Any]:
         "about": (found.losses.__globals__["__doc__"] or "").strip().split("\n\n"),
         "family": found.family,
         "codes": {
-            f: {"title": rosetta.LANGUAGES[f].title, "code": rosetta.code(name, f), "agrees": composed(own[f])}
-            for f in rosetta.LANGUAGES
+            f: {"title": spelling.title(f), "code": rosetta.code(name, f), "agrees": composed(own[f])}
+            for f in spelling.composed()
             if f in own
         },
         "moves": [
             {
-                "old": f"{rosetta.title(m.old.framework)} {m.old.recipe}",
-                "new": f"{rosetta.title(m.new.framework)} {m.new.recipe}",
+                "old": f"{spelling.title(m.old.framework)} {m.old.recipe}",
+                "new": f"{spelling.title(m.new.framework)} {m.new.recipe}",
                 "changes": m.changes,
             }
             for m in facts.moves(own)
@@ -104,7 +105,7 @@ def frameworks(sources: Sources) -> list[dict[str, str]]:
     return [
         {
             "name": name,
-            "title": rosetta.title(name),
+            "title": spelling.title(name),
             "version": g.version if isinstance(g, Hello) else "not there",
             "modes": ", ".join(g.modes) if isinstance(g, Hello) else g.reason,
             "details": "; ".join(f"{k} {v}" for k, v in sorted(g.details.items()) if v) if isinstance(g, Hello) else "",
@@ -157,7 +158,7 @@ def divided(spelled: Spelled) -> list[dict[str, Any]]:
     found: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, own in spelled.items():
         natives = [s for spellings in own.values() for s in spellings if s.recipe.startswith("native") and s.divides]
-        by = tuple(dict.fromkeys((facts.unasked(s), rosetta.title(s.framework)) for s in natives))
+        by = tuple(dict.fromkeys((facts.unasked(s), spelling.title(s.framework)) for s in natives))
         weighted = {"class_weight", "cost_matrix"} & variants.load(name).params.__annotations__.keys()
         if weighted and variants.load(name).family != "binary" and len({division for division, _ in by}) > 1:
             found.setdefault(by, []).append(name)

@@ -15,44 +15,11 @@ from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
-from lossvet.adapters import jax_, reduced, tensorflow_ops, torch_
+from lossvet.adapters import reduced, spelling
+from lossvet.adapters.spelling import Dialect
 from lossvet.reference import composed, variants
 
 INFINITY = float("inf")
-
-
-@dataclass(frozen=True)
-class Language:
-    """A framework as its users write it: what it is called, what they import, where its operations are spelled, and
-    what the fields of that class stand for."""
-
-    title: str
-    imports: tuple[str, ...]
-    ops: type
-    fields: Mapping[str, str]
-
-
-LANGUAGES: Mapping[str, Language] = {
-    "tensorflow_v1": Language(
-        "TensorFlow 1",
-        ("import tensorflow as tf", "tf.compat.v1.disable_v2_behavior()  # graphs and sessions"),
-        tensorflow_ops.TensorFlowOps,
-        {"tf": "tf"},
-    ),
-    "tensorflow": Language("TensorFlow 2", ("import tensorflow as tf",), tensorflow_ops.TensorFlowOps, {"tf": "tf"}),
-    "torch": Language("PyTorch", ("import torch",), torch_._Ops, {"torch": "torch"}),
-    "jax": Language(
-        "JAX",
-        ("import jax", "import jax.numpy as jnp"),
-        jax_._Ops,
-        {"jnp": "jnp", "nn": "jax.nn", "stop": "jax.lax.stop_gradient"},
-    ),
-}
-
-
-def title(framework: str) -> str:
-    """What users call a framework; its own name where it has no language here."""
-    return LANGUAGES[framework].title if framework in LANGUAGES else framework
 
 
 @cache
@@ -60,9 +27,9 @@ def code(variant: str, framework: str) -> str:
     """The unreduced loss as a function to paste: logits, labels and the variant's own arrays and numbers; before it,
     where it has such, the weights of its rows, by whose sum a mean may divide.
 
-    Raises KeyError for a framework that has no language here.
+    Raises KeyError for a framework without a dialect, ValueError for one whose recipes are not composed of operations.
     """
-    language, found = LANGUAGES[framework], variants.load(variant)
+    language, found = spelling.dialect(framework), variants.load(variant)
     writer = _Writer(language, {found.weights: f"{variant}_weights"})
     losses = writer.function(found.losses, variant)
     if found.weights is not None:
@@ -73,13 +40,16 @@ def code(variant: str, framework: str) -> str:
 @cache
 def reductions(framework: str) -> str:
     """How rows are left out and losses are reduced, as functions to paste. Raises KeyError as `code` does."""
-    writer = _Writer(LANGUAGES[framework], {})
+    language = spelling.dialect(framework)
+    writer = _Writer(language, {})
     main = [writer.function(function, function.__name__) for function in reduced.SPELLED]
-    return _text(LANGUAGES[framework], [*writer.written.values(), *main])
+    return _text(language, [*writer.written.values(), *main])
 
 
-def _text(language: Language, functions: Sequence[ast.FunctionDef]) -> str:
-    return "\n\n\n".join(["\n".join(language.imports), *map(ast.unparse, functions)]) + "\n"
+def _text(language: Dialect, functions: Sequence[ast.FunctionDef]) -> str:
+    text = "\n\n\n".join(map(ast.unparse, functions))
+    switch = [language.switch] if language.switch else []
+    return "\n".join([*language.above(text), *switch, "", "", text, ""])
 
 
 @dataclass
@@ -87,7 +57,7 @@ class _Writer:
     """Translates functions; `written` holds the helpers that they call, in the order in which they must stand. `names`
     are of those that users call too."""
 
-    language: Language
+    language: Dialect
     names: Mapping[Any, str]
     written: dict[str, ast.FunctionDef] = field(default_factory=dict)
 
@@ -108,7 +78,7 @@ class _Writer:
     def operation(self, name: str, arguments: list[ast.expr]) -> ast.expr:
         """A call of an operation: its expression with the arguments in place, or a call of a helper where it is more
         than one."""
-        source = _source(getattr(self.language.ops, name))
+        source = _source(getattr(self.language.operations_class(), name))
         names = [a.arg for a in source.args.args[1:]]
         defaults = dict(zip(names[::-1], source.args.defaults[::-1], strict=False))
         body = _body(source)

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from lossvet.adapters.spelling import title
 from lossvet.benchmarks.table import Fastest, Row, fastest
 from lossvet.conformance.summary import CLASSES
 from lossvet.reports import speed
-from lossvet.reports.site.rosetta import title
 from lossvet.reports.site.sources import Sources
 
 

@@ -96,10 +96,8 @@ def _text(w: Writer, words: Dialect, contract: Contract, arguments: Sequence[str
     takes = ", ".join(f"{a} {shapes[a]}" for a in arguments)
     body = [f'"""{doc}', "", f"{takes}.", '"""'] if len(doc) + len(takes) > 90 else [f'"""{doc} {takes}."""']
     body = [part for line in body for part in (textwrap.wrap(line, 112, break_long_words=False) or [""])]
-    used = "\n".join(w.lines)
-    imports = [line for line in words.imports if f"{line.split()[-1].split('.')[-1]}." in used]
     written = textwrap.indent("\n".join([*body, *w.lines]), "    ", lambda line: bool(line.strip()))
-    return "\n".join([*(imports or words.imports[-1:]), "", "", f"def loss({', '.join(arguments)}):", written, ""])
+    return "\n".join([*words.above("\n".join(w.lines)), "", "", f"def loss({', '.join(arguments)}):", written, ""])
 
 
 def _told(contract: Contract, name: str) -> str:
