@@ -36,7 +36,7 @@ def adapter() -> Adapter:
         own,
         jax.__version__,
         _Ops(jax.numpy, jax.nn, jax.lax.stop_gradient),
-        _natives(jax, optax),
+        natives(jax, optax),
         computing.Habits(zeros=True),
         devices=("cpu", "cuda") if jax.default_backend() == "gpu" else ("cpu",),
         measured=measured(jax),
@@ -73,7 +73,7 @@ def measured(jax: Any) -> dict[str, Device]:
     return {"cuda": Device(QueueClock(lambda: copy(64)()), peak, copy, UNKNOWN_CACHE)}
 
 
-def _natives(jax: Any, optax: Any) -> dict[str, dict[str, Native]]:
+def natives(jax: Any, optax: Any) -> dict[str, dict[str, Native]]:
     """The losses of optax, all of them unreduced; jax.nn has none. No one takes class weights: users spell those."""
 
     def sparse(logits: Any, labels: Any, params: Any, reduction: str) -> Any:
@@ -92,8 +92,13 @@ def _natives(jax: Any, optax: Any) -> dict[str, dict[str, Native]]:
         "sigmoid": {"native": dense("sigmoid_binary_cross_entropy")},
         "softmax": {"native": dense("softmax_cross_entropy"), "native_safe": dense("safe_softmax_cross_entropy")},
         "sparse": {
-            "native": Native(sparse, f"{integer})"),
-            "native_where": Native(sparse_where, f"{integer}, where=labels != ignore_index)", ignore_index=True),
+            "native": Native(sparse, f"{integer})", edges={"invalid_label": "too large: nan, -1: wraps, -100: nan"}),
+            "native_where": Native(
+                sparse_where,
+                f"{integer}, where=labels != ignore_index)",
+                ignore_index=True,
+                edges={"invalid_label": "too large: nan, -1: wraps, -100: dropped"},
+            ),
         },
     }
     spelled = jax_recipes.recipes(jax, optax)

@@ -56,7 +56,7 @@ def adapter() -> Adapter:
         own,
         tf.__version__,
         TensorFlowOps(tf),
-        _with_recipes(tf),
+        natives(tf),
         computing.Habits(words=tensorflow_ops.words),
         devices=tensorflow_ops.devices(tf),
         measured=measured(tf),
@@ -92,13 +92,13 @@ def measured(tf: Any) -> dict[str, Device]:
     return {"gpu": Device(QueueClock(synchronize), peak, copy, UNKNOWN_CACHE)}
 
 
-def _with_recipes(tf: Any) -> Mapping[str, Mapping[str, Native]]:
+def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:
     """TensorFlow's own losses, then the recipes that users spell."""
-    own, spelled = natives(tf), tensorflow_recipes.recipes(tf)
+    own, spelled = _own(tf), tensorflow_recipes.recipes(tf)
     return {variant: {**own.get(variant, {}), **spelled.get(variant, {})} for variant in {**own, **spelled}}
 
 
-def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:
+def _own(tf: Any) -> Mapping[str, Mapping[str, Native]]:
     """Variant -> recipe -> the function: those of tf.nn, unreduced, and the losses of Keras with their reductions."""
     fused = partial(tensorflow_ops.fused, tf.nn, "tf.nn")
     return {
@@ -191,11 +191,16 @@ def _keras(
         targets, weights = labels_and_weights(x, labels, params)
         return loss(reduction, x.dtype.name, **own)(targets, x, sample_weight=weights)
 
-    keywords = "".join(f", {keyword}=..." for keyword in settings)
+    keywords = "".join(f", {keyword}={setting}" for keyword, setting in settings.items())
+    edges = {"empty_batch": "empty", **tensorflow_ops.label_edges(arguments)}
+    if ignore_index:
+        edges |= {"invalid_label": "too large: raises, -1: raises, -100: dropped", "all_ignored": "zero"}
     return Native(
         call,
         f"tf.keras.losses.{name}(from_logits=True{keywords})({arguments})",
         reductions=reductions,
         sample_weight=sample_weight,
         ignore_index=ignore_index,
+        also=(f"keras.losses.{name}",),
+        edges=edges,
     )

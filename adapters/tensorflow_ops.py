@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,6 +130,12 @@ class TensorFlowOps:
         return self.tf.cast(x.shape.as_list()[axis] or self.tf.shape(x)[axis], x.dtype)
 
 
+def label_edges(arguments: str) -> dict[str, str]:
+    """What a label that is no class does on a CPU (`Native.edges`), where a call takes integer labels y, so spelled."""
+    taken = "y" in re.findall(r"\w+", arguments)
+    return {"invalid_label": "too large: raises, -1: raises, -100: raises"} if taken else {}
+
+
 def fused(
     nn: Any, path: str, name: str, labels: str = "labels=t", pos_weight: bool = False, no_gradient: tuple[str, ...] = ()
 ) -> Native:
@@ -139,7 +146,8 @@ def fused(
         return function(**{keyword: t}, logits=x, **({"pos_weight": params.pos_weight} if pos_weight else {}))
 
     spelling = f"{path}.{name}({labels}, logits=x{', pos_weight=q' if pos_weight else ''})"
-    return Native(call, spelling, no_gradient=no_gradient)
+    also = (f"tf.nn.{name}",) if path != "tf.nn" else ()
+    return Native(call, spelling, no_gradient=no_gradient, also=also, edges=label_edges(labels))
 
 
 def words(error: Exception) -> str:

@@ -180,6 +180,8 @@ def _losses(
         sample_weight=sample_weight,
         dtypes=("float32",),
         no_gradient=no_gradient,
+        also=(f"tf.losses.{name}",),
+        edges={"zero_denominator": "zero", "empty_batch": "zero", **tensorflow_ops.label_edges(arguments)},
     )
 
 

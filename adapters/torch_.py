@@ -37,6 +37,14 @@ NO_GRADIENT = {
 """Params that PyTorch's function has no derivative in."""
 ARGUMENT = {"class_weight": "weight"}
 """What PyTorch calls a param, where it has another name for it."""
+ALSO = {
+    "binary_cross_entropy_with_logits": ("torch.nn.BCEWithLogitsLoss",),
+    "cross_entropy": ("torch.nn.CrossEntropyLoss",),
+}
+"""The modules that call these functions."""
+NOTHING = {"zero_denominator": "nan", "empty_batch": "nan"}
+INTEGERS = {"invalid_label": "too large: raises, -1: raises, -100: dropped", "all_ignored": "nan"}
+"""What PyTorch's losses give for nothing, and for labels that are no class (`Native.edges`)."""
 NO_DERIVATIVE = (
     "is not differentiable with respect to",  # an input of a native function
     "does not currently support double backward",  # torch.compile
@@ -64,7 +72,7 @@ def adapter() -> Adapter:
         own,
         torch.__version__,
         _Ops(torch),
-        _natives(torch),
+        natives(torch),
         computing.Habits(refusal=own.refusal, no_derivative=NO_DERIVATIVE),
         compiled=lambda: _compiled(torch),
         devices=("cpu", "cuda") if torch.cuda.is_available() else ("cpu",),
@@ -104,7 +112,7 @@ def measured(torch: Any) -> dict[str, Device]:
     return {"cuda": Device(EventClock(cuda), peak, copy, cache)}
 
 
-def _natives(torch: Any) -> dict[str, dict[str, Native]]:
+def natives(torch: Any) -> dict[str, dict[str, Native]]:
     """PyTorch's own losses, then the recipes that users spell."""
     own = {
         variant: {"native": _native(torch.nn.functional, *row, NO_GRADIENT.get(variant, ()))}
@@ -130,7 +138,11 @@ def _native(
         return function(logits, labels, **given, reduction=own)
 
     spelling = f"F.{name}({', '.join(('logits', 'labels', *(f'{a}={p}' for a, p in arguments.items())))})"
-    return Native(call, spelling, reductions, ignore_index="ignore_index" in taken, no_gradient=no_gradient)
+    integers = "ignore_index" in taken
+    edges = NOTHING | (INTEGERS if integers else {})
+    return Native(
+        call, spelling, reductions, ignore_index=integers, no_gradient=no_gradient, also=ALSO[name], edges=edges
+    )
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,11 @@ class Native:
     """The modes it runs in; empty for all."""
     compiles: bool = False
     """Whether it is compiled wherever it is called from, in a mode that compiles nothing as well."""
+    also: tuple[str, ...] = ()
+    """Other names that users know the function by."""
+    edges: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """What it gives on a CPU where mathematics is silent, by facet of `lossvet verify` ("zero_denominator"), under the
+    reduction that it does unasked, or under a plain mean where it does not reduce. A sweep observes it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""What a name means: a variant, a hazard, a deviation, a verdict, a reduction or an accuracy class, as text."""
+"""What a name means: a variant, a hazard, a deviation, a verdict, a reduction, an accuracy class, or a function of a
+framework, as text."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import inspect
 import sys
 import textwrap
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from lossvet.conformance import deviations, types
+from lossvet.adapters.spelling import title
+from lossvet.conformance import apart, deviations, explain_native, natives, types
 from lossvet.conformance.deviations import Deviation
 from lossvet.reference import evaluate, variants, vectors
 from lossvet.reference.hazards import HAZARDS
@@ -49,14 +51,27 @@ EXAMPLE_PARAMS = {
 }
 
 
-def explain(name: str) -> str:
-    """The explanation of a name, as plain text. Raises KeyError, with the nearest names, for any other name."""
+def explain(name: str, importing: Callable[[str], None] = lambda framework: None) -> str:
+    """The explanation of a name, as plain text. Raises KeyError, with the nearest names, for any other name.
+
+    `importing` is called with the name of a framework before it is imported, which is the last resort.
+    """
     topics = {name: text for of_kind in _topics().values() for name, text in of_kind.items()}
-    if name not in topics:
-        near = difflib.get_close_matches(name, topics, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(topics))}"
-        raise KeyError(f"no such name: {name!r}; {hint}")
-    return topics[name]()
+    if name in topics:
+        return topics[name]()
+    known = list(natives.spelled())
+    found = natives.matching(name, known) or natives.imported(name, importing)
+    if found:
+        return explain_native.text(name, found)
+    near = nearest(name, [*topics, *natives.names(known)])
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(topics))}"
+    raise KeyError(f"no such name: {name!r}; {hint}")
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three of these that look like it, whatever module it is said to be in."""
+    bare = name.partition("(")[0].rpartition(".")[2] or name
+    return difflib.get_close_matches(name, known, n=3) or difflib.get_close_matches(bare, known, n=3)
 
 
 def names() -> Mapping[str, tuple[str, ...]]:
@@ -67,7 +82,7 @@ def names() -> Mapping[str, tuple[str, ...]]:
 def _topics() -> Mapping[str, Mapping[str, Callable[[], str]]]:
     """Every name that can be explained, and how, by kind; of a name that two kinds have, the last one counts."""
     return {
-        "reductions": {name: partial(_titled, name, "a reduction", text) for name, text in REDUCTIONS.items()},
+        "reductions": {name: partial(_reduction, name) for name in REDUCTIONS},
         "accuracy": {name: partial(_titled, name, "an accuracy", text) for name, text in CLASSES.items()},
         "totals": {name: partial(_titled, name, "in the totals of a run", text) for name, text in ACCOUNTS.items()},
         "verdicts": {verdict.__name__.lower(): partial(_verdict, verdict) for verdict in VERDICTS},
@@ -79,6 +94,12 @@ def _topics() -> Mapping[str, Mapping[str, Callable[[], str]]]:
 
 def _titled(name: str, kind: str, text: str) -> str:
     return f"{name}: {kind}\n\n{text}"
+
+
+def _reduction(name: str) -> str:
+    functions = list(explain_native.dividing(name))
+    listed = ["", "", "Functions that reduce so:", "", *(f"  {line}" for line in functions)] if functions else []
+    return _titled(name, "a reduction", REDUCTIONS[name] + "\n".join(listed))
 
 
 def _deviation(deviation: Deviation) -> str:
@@ -115,8 +136,24 @@ def _variant(name: str) -> str:
             ),
             "",
             *_example(variant),
+            *_taken_for(name),
+            *_called(name),
         ]
     )
+
+
+def _taken_for(name: str) -> Iterator[str]:
+    """The variants that this one is taken for, and where they part."""
+    for group in apart.groups([name]):
+        yield from ("", "Which is mine:", "", *(f"  {line}".rstrip() for line in apart.text(group, 86)))
+
+
+def _called(name: str) -> Iterator[str]:
+    """The functions of frameworks that are this variant."""
+    own = [one for one in natives.spelled() if one.own and one.variant == name]
+    if own:
+        yield from ("", "Functions:", "")
+        yield from (f"  {title(one.framework)}: {one.native.spelling}" for one in own)
 
 
 def _example(variant: Variant) -> Iterator[str]:

@@ -5,6 +5,7 @@ Its parameters have the names of the roles, those that the recipe takes.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -22,28 +23,11 @@ def __getattr__(name: str) -> Any:
 
 def natives(framework: str) -> Mapping[str, Mapping[str, Native]]:
     """Without loading the adapter, which the process that asks has done."""
-    if framework == "torch":
-        import torch
-
-        from lossvet.adapters import torch_
-
-        return torch_._natives(torch)
-    if framework == "jax":
-        import jax
-        import optax
-
-        from lossvet.adapters import jax_
-
-        return jax_._natives(jax, optax)
-    import tensorflow as tf
-
-    if framework == "tensorflow":
-        from lossvet.adapters import tensorflow_
-
-        return tensorflow_._with_recipes(tf)
-    from lossvet.adapters import tensorflow_v1_
-
-    return tensorflow_v1_.natives(tf)
+    module = importlib.import_module(f"lossvet.adapters.{framework}_")
+    names = {"tf": "tensorflow"}
+    modules = [importlib.import_module(names.get(name, name)) for name in inspect.signature(module.natives).parameters]
+    found: Mapping[str, Mapping[str, Native]] = module.natives(*modules)
+    return found
 
 
 def loss(native: Native, variant: str, reduction: Any) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from lossvet.conformance import explain as other
+from lossvet.conformance import explain_native, natives
 from lossvet.verify.contract import Setting
 from lossvet.verify.facet import Example, Facet, Value
 from lossvet.verify.facets import facets
@@ -24,9 +25,12 @@ FACETS = "facets"
 """The name under which all facets are listed."""
 
 
-def explain(name: str) -> str:
+def explain(name: str, importing: Callable[[str], None] = lambda framework: None) -> str:
     """The explanation of a facet ("denominator"), of a value ("denominator=weights"), of "facets", or of any name that
-    `conformance` explains, as plain text. Raises KeyError, with the nearest names, where there is no such name."""
+    `conformance` explains, as plain text. Raises KeyError, with the nearest names, where there is no such name.
+
+    `importing` is called with the name of a framework before it is imported.
+    """
     if name == FACETS:
         return "\n".join(_list())
     facet_name, equals, value_name = name.partition("=")
@@ -38,7 +42,10 @@ def explain(name: str) -> str:
         return f"{text}\n\n{other.explain(name)}" if name in _others() else text  # a hazard of the same name
     if name in _others():
         return other.explain(name)
-    near = _near(name)
+    known = list(natives.spelled())
+    if found := natives.matching(name, known) or natives.imported(name, importing):
+        return explain_native.text(name, found)
+    near = _near(name, natives.names(known))
     hint = f"did you mean {' or '.join(near)}?" if near else "`lossvet explain` lists all names"
     raise KeyError(f"no such name: {name!r}; {hint}")
 
@@ -61,10 +68,10 @@ def _others() -> tuple[str, ...]:
     return tuple(name for own in other.names().values() for name in own)
 
 
-def _near(name: str) -> list[str]:
+def _near(name: str, functions: Iterable[str]) -> list[str]:
     """The facet values of that very name, else the nearest names."""
     of_facets = [f"{f.name}={v.name}" for f in facets().values() for v in f.values if v.name == name]
-    return of_facets or difflib.get_close_matches(name, names(), n=3)
+    return of_facets or other.nearest(name, [*names(), *functions])
 
 
 def _found(facet: Facet, value: str) -> Value:

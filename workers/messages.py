@@ -33,6 +33,8 @@ class NativeSpec(msgspec.Struct, frozen=True):
     dtypes: tuple[str, ...]
     modes: tuple[str, ...] = ()
     compiles: bool = False
+    no_gradient: tuple[str, ...] = ()
+    edges: dict[str, str] = {}
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
@@ -102,7 +104,15 @@ def hello(adapter: Adapter, python: str) -> Hello:
     natives = {
         variant: {
             name: NativeSpec(
-                n.spelling, dict(n.reductions), n.sample_weight, n.ignore_index, n.dtypes, n.modes, n.compiles
+                n.spelling,
+                dict(n.reductions),
+                n.sample_weight,
+                n.ignore_index,
+                n.dtypes,
+                n.modes,
+                n.compiles,
+                n.no_gradient,
+                dict(n.edges),
             )
             for name, n in recipes.items()
         }
