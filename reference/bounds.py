@@ -2,7 +2,8 @@
 
 The closed forms are evaluated over numbers that carry, beside a value, the error that rounding can have made of it. The
 primitives (softmax, binary) enter with the error that sound kernels make; everything built on them follows the
-rules of running error analysis. So a variant needs no tolerance of its own.
+rules of running error analysis. So a variant needs no tolerance of its own: what was chosen are a few constants, for
+all variants alike (`constants.py`).
 
 u is the unit roundoff 2^-p of the dtype, ua that of its accumulator. A bound is HEAD_ROOM (e + 4 eta k): e the error, k
 how often a result may have passed through a number flushed to zero, eta the smallest normal number. Three classes are
@@ -23,32 +24,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossvet.reference.constants import C_GRADIENT, C_LOSS, HEAD_ROOM, KAPPA, in_any_order, in_lanes, pairwise
 from lossvet.reference.outputs import outputs
 from lossvet.reference.running_error import Number, finite, times
 from lossvet.reference.types import Array, Case, Variant
 
-HEAD_ROOM = 2.0
-KAPPA = 4.0  # an input other than the logits may have been rounded, cast and rescaled: 4 u relative to it
-ULP_EXP, ULP_LOG = 2.0, 3.0  # largest errors of exp, and of log and log1p, that a platform may have, in ulp
-C_LOSS = 2 * (ULP_EXP + ULP_LOG) + 6  # one ulp is at most 2 u; and six roundings of partial results
-C_GRADIENT = 2 * ULP_EXP + 8  # and eight roundings
 CLASSES = ("W", "S", "R")
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One dtype and one accuracy class, as the three numbers that errors are counted in."""
+    """One dtype and one accuracy class, as what errors are counted in.
+
+    `additions` is how many additions in a row a sum over so many classes may take.
+    """
 
     u: float
     accumulator: float
     shift: float
     relative: bool
+    additions: Callable[[Any], Array] = in_any_order
 
 
-def _profiles(dtype: str) -> list[Profile]:
+def profiles(dtype: str) -> list[Profile]:
+    """The accuracy classes of a dtype, in the order of `CLASSES`."""
     u = 2.0 ** -(np.finfo(dtype).nmant + 1)
     accumulator = min(u, 2.0**-24)  # 16-bit kernels must accumulate in float32
-    return [Profile(u, accumulator, float(name == "W"), name == "R") for name in CLASSES]
+    return [
+        Profile(u, accumulator, float(name == "W"), name == "R", in_lanes if name == "W" else pairwise)
+        for name in CLASSES
+    ]
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,14 @@ class Arithmetic:
         """One field of the profiles, as [P, 1, 1...] with so many axes behind."""
         values = np.array([getattr(p, name) for p in self.profiles], np.float64)
         return values.reshape(-1, *(1,) * axes)
+
+    def additions(self, terms: Any) -> Array:
+        """The error of a sum over so many classes, relative to the magnitude of what is added, [P, ...]."""
+        return np.stack([p.accumulator * p.additions(terms) for p in self.profiles])
+
+    def rows(self, terms: Any) -> Array:
+        """The same of a sum over rows: in any order, for kernels that add up a million of them do so one by one."""
+        return self.column("accumulator", np.ndim(terms)) * in_any_order(terms)
 
     def exact(self, x: Any) -> Number:
         if isinstance(x, Number):
@@ -163,8 +176,8 @@ class Softmax:
         return times(powers / powers.sum(1, keepdims=True), self.x.e).sum(2, keepdims=True), self.x.e
 
     def _additions(self) -> Array:
-        additions: Array = self.a.column("accumulator", 2) * (self.x.v.shape[1] - 1)
-        return additions
+        """[P, 1, 1]"""
+        return self.a.additions(self.x.v.shape[1])[:, None, None]
 
     @cached_property
     def nll(self) -> Number:
@@ -194,9 +207,8 @@ class Softmax:
         """sum_c k_c (lse - x_c), [N]. A kernel may add k_c lse and k_c x_c apart: additions err at their scale."""
         products = k * self.nll
         _, gaps, spread = self._scale
-        terms = np.maximum((k.v != 0).sum(1) - 1, 0)
         scale = times(np.abs(k.v), gaps + spread).sum(2)
-        e = products.e.sum(2) + 2 * self.a.column("accumulator", 1) * terms * scale
+        e = products.e.sum(2) + 2 * self.a.additions((k.v != 0).sum(1)) * scale
         v = products.v.sum(1)
         return Number(self.a, v, np.where(np.isfinite(v), e, 0.0), products.k.sum(1))
 
@@ -259,7 +271,7 @@ def bounds(
     variant: Variant, case: Case, dtypes: tuple[str, ...], names: tuple[str, ...] | None = None
 ) -> Mapping[str, Mapping[str, Bound]]:
     """By dtype and output name, how far an answer may be from golden; where names are given, for those alone."""
-    arithmetic = Arithmetic(tuple(p for dtype in dtypes for p in _profiles(dtype)))
+    arithmetic = Arithmetic(tuple(p for dtype in dtypes for p in profiles(dtype)))
     with np.errstate(all="ignore"):
         found = outputs(arithmetic, variant, case, names)
         return {

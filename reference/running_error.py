@@ -5,6 +5,7 @@ Source: Higham, "Accuracy and Stability of Numerical Algorithms", section 3.3.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,15 +63,20 @@ class Number:
     __rmul__ = __mul__
 
     def sum(self, axis: int | tuple[int, ...]) -> Number:
-        """The sum in any order: each of the additions may err by the accumulator's unit of all that is added."""
+        """The sum: each addition in a row may err by the accumulator's unit of all that is added.
+
+        Over rows, axis 0, in any order; over classes alone, behind it, as the profile has it.
+        """
         if axis == ():
             return self
         axes = (axis,) if isinstance(axis, int) else axis
+        return self._added(axes, self.arithmetic.rows if 0 in axes else self.arithmetic.additions)
+
+    def _added(self, axes: tuple[int, ...], additions: Callable[[Array], Array]) -> Number:
         behind = tuple(i + 1 for i in axes)
         terms = ((self.v != 0) | (self.e[0] != 0)).sum(axes)
-        magnitude = np.abs(self.v).sum(axes)
-        ua = self.arithmetic.column("accumulator", magnitude.ndim)
-        e = self.e.sum(behind) + ua * np.maximum(terms - 1, 0) * (magnitude + self.e.sum(behind))
+        e = self.e.sum(behind)
+        e = e + additions(terms) * (np.abs(self.v).sum(axes) + e)
         return Number(self.arithmetic, self.v.sum(axes), e, self.k.sum(axes))
 
     def column(self) -> Number:
@@ -82,7 +88,7 @@ class Number:
     def scatter(self, indices: Any, size: int) -> Number:
         chosen = np.equal.outer(np.arange(size), indices)[..., None]
         v, e, k = (np.where(chosen, part, 0.0) for part in (self.v, self.e[:, None], self.k))
-        return Number(self.arithmetic, v, e, k).sum(1)
+        return Number(self.arithmetic, v, e, k)._added((1,), self.arithmetic.rows)
 
     def _like(self, x: Any) -> Number:
         return x if isinstance(x, Number) else self.arithmetic.exact(x)

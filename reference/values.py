@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lossvet.reference import closed, output
-from lossvet.reference.bounds import HEAD_ROOM, Arithmetic, Profile
+from lossvet.reference.bounds import Arithmetic, Profile
+from lossvet.reference.constants import HEAD_ROOM
 from lossvet.reference.fast import arithmetic, inputs
 from lossvet.reference.fast.carried import DOUBLE
 from lossvet.reference.fast.elements import rounded
@@ -19,7 +20,7 @@ from lossvet.reference.types import Array, Case, Variant, array_params, leaves, 
 
 PRIMITIVE = 2.0**-84
 """A double-double log1p loses the most, 2^-82 of a result at the seam between series and Newton steps: 4 of these, and
-`bounds.C_LOSS` allows 16."""
+`constants.C_LOSS` allows 16."""
 UNDERFLOW = 2.0**-1066
 """What a product that underflows may cost a double-double number, with head-room: its low part, and the last place."""
 

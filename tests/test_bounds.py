@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from lossvet.reference import variants
-from lossvet.reference.bounds import C_GRADIENT, C_LOSS, bounds
+from lossvet.reference.bounds import Arithmetic, bounds, profiles
+from lossvet.reference.constants import C_GRADIENT, C_LOSS, CONSTANTS, Constant, in_lanes, pairwise
 from lossvet.reference.types import Array, Case
 from lossvet.reference.vectors import load
 
@@ -59,14 +60,15 @@ def softmax_forms(case: Case, u: float, eta: float) -> Forms:
     scale = np.log(k) + np.abs(m)
     powers = np.exp(-a)
     q, total = powers / powers.sum(1, keepdims=True), weight.sum(1)
-    nonzero = np.maximum((y != 0).sum(1) - 1, 0)
-    loss = C_LOSS * u * (weight * (a + scale + 1)).sum(1) + u * (k - 1) * total
+    nonzero = in_lanes((y != 0).sum(1))
+    additions = in_lanes(k)
+    loss = C_LOSS * u * (weight * (a + scale + 1)).sum(1) + u * additions * total
     loss += 2 * u * nonzero * (weight * (a + scale)).sum(1) + (4 + k) * eta * total
     # The label is subtracted once. Its term was derived as C_GRADIENT u |y|; u |y| is what the mechanism keeps of it.
     # Labels of either sign cancel in the sum that p is multiplied by, as they do in every kernel.
     signed = np.abs((w * y).sum(1))[:, None]
-    dx = C_GRADIENT * u * signed * q * (2 + a + scale) + u * weight + u * (k - 1) * signed * q
-    nll = C_LOSS * u * (a + scale + 1) + u * (k - 1)
+    dx = C_GRADIENT * u * signed * q * (2 + a + scale) + u * weight + u * additions * signed * q
+    nll = C_LOSS * u * (a + scale + 1) + u * additions
     outer = np.abs(v)[:, None]
     found = {
         "loss/none": np.abs(v) * loss,
@@ -171,3 +173,28 @@ def truth(variant: Any, case: Case) -> Forms:
     with np.errstate(all="ignore"):
         found = outputs(closed, variant, case)
     return {name: np.asarray(found[name].hi) for name in ("loss/none", "gradient/sum/logits")}
+
+
+@pytest.mark.parametrize("constant", CONSTANTS, ids=lambda constant: constant.name)
+def test_every_constant_says_what_it_rests_on(constant: Constant) -> None:
+    assert constant.value > 0
+    assert min(len(constant.allows), len(constant.measured)) > 20
+
+
+def test_sums_over_few_classes_may_take_any_order() -> None:
+    """Up to 128 classes nothing is narrower than C - 1 additions in a row, to the bit; no bound is wider anywhere."""
+    few, many = np.arange(1, 130), np.arange(130, 100_000)
+    for additions in (in_lanes, pairwise):
+        assert additions(few).tolist() == (few - 1).tolist()
+        assert (additions(many) <= many - 1).all()
+    assert in_lanes(50_000) == 256 + 6250
+    assert pairwise(50_000) == pytest.approx(128 + 15.6, abs=0.02)
+    assert in_lanes(0) == pairwise(0) == 0
+
+
+def test_rows_are_added_in_any_order_and_classes_are_not() -> None:
+    arithmetic = Arithmetic(tuple(profiles("float32")))
+    summed = arithmetic.exact(np.ones((4096, 4096)))
+    u, n = 2.0**-24, 4096
+    assert summed.sum(0).e[0, 0] == summed.scatter(np.zeros(n, int), 1).e[0, 0, 0] == u * n * (n - 1)
+    assert summed.sum(1).e[:, 0].tolist() == [u * n * (256 + n / 8), *[u * n * (128 + 12)] * 2]

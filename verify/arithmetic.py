@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lossvet.reference import bounds
+from lossvet.reference import bounds, constants
 from lossvet.reference.running_error import Number
 from lossvet.reference.types import Array
 
@@ -125,7 +125,7 @@ class Bounded:
 
     def error(self, x: Any) -> Array:
         """How far a sound result may be from this one: what it carries, twice, and once more what may underflow."""
-        found: Array = bounds.HEAD_ROOM * (x.e[0] + 4 * self.tiny * np.nan_to_num(x.k))
+        found: Array = constants.HEAD_ROOM * (x.e[0] + 4 * self.tiny * np.nan_to_num(x.k))
         return found
 
     def sum(self, x: Any, axes: tuple[int, ...]) -> Any:
@@ -196,13 +196,13 @@ class Bounded:
         total = powers.sum(axis, keepdims=True)
         scale = np.log(x.v.shape[axis]) + np.abs(largest) + gaps + 1
         own = (powers / total * x.e[0]).sum(axis, keepdims=True) + x.e[0]
-        e = bounds.C_LOSS * self.u * scale + self.u * x.v.shape[axis] + own
+        e = constants.C_LOSS * self.u * scale + self.u * x.v.shape[axis] + own
         v = _log_softmax(x.v, axis)
         return Number(self.numbers, v, e[None], 1 + np.abs(v))
 
     def log_sigmoid(self, x: Any) -> Any:
         v = np.minimum(x.v, 0.0) - np.log1p(np.exp(-np.abs(x.v)))
-        e = bounds.C_LOSS * self.u * (np.abs(x.v) + 1) + x.e[0]
+        e = constants.C_LOSS * self.u * (np.abs(x.v) + 1) + x.e[0]
         return Number(self.numbers, v, e[None], 1 + np.abs(v))
 
     def _wide(self, x: Number, shape: tuple[int, ...]) -> Number:
