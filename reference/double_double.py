@@ -71,14 +71,17 @@ class Number:
     __rmul__ = __mul__
 
     def sum(self, axis: int | tuple[int, ...]) -> Number:
-        """The sum over an axis, or over all of them one after another."""
+        """The sum over an axis, by halves, or over all of them one after another."""
         if isinstance(axis, tuple):
             return self.sum(axis[-1]).sum(axis[:-1]) if axis else self
         hi, lo = np.moveaxis(self.hi, axis, 0), np.moveaxis(self.lo, axis, 0)
-        total = Number(np.zeros(hi.shape[1:]))
-        for h, rest in zip(hi, lo, strict=True):
-            total = total + Number(h, rest)
-        return total
+        while len(hi) > 1:
+            if len(hi) % 2:
+                hi, lo = (np.concatenate([part, np.zeros_like(part[:1])]) for part in (hi, lo))
+            half = len(hi) // 2
+            total = Number(hi[:half], lo[:half]) + Number(hi[half:], lo[half:])
+            hi, lo = total.hi, total.lo
+        return Number(hi[0], lo[0]) if len(hi) else Number(np.zeros(hi.shape[1:]))
 
     def column(self) -> Number:
         """[N] as [N, 1]."""
