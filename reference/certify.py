@@ -2,18 +2,20 @@
 
 A case is evaluated in ball arithmetic from the definition of its variant, with more and more bits until both ends of
 every ball round to the same double (Ziv's strategy). Gradients come from differentiating the definition, one input at a
-time, and never from a closed form. Needs the extra `certify`.
+time, and never from a closed form. Classes that may be exchanged without a change of any input have the same
+derivatives: of those, one is differentiated in. Needs the extra `certify`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from flint import arb, arb_series, ctx
+from numpy.typing import NDArray
 
 from lossvet.reference import balls, output
 from lossvet.reference.outputs import undefined_where_infinite
@@ -22,6 +24,7 @@ from lossvet.reference.types import Array, Case, Reduction, Variant, array_param
 FIRST_BITS, LAST_BITS = 128, 1 << 14
 FAR = 2.0**20  # an infinite logit is taken as a limit: at this distance and at twice it
 BY_ROW = ("loss/none", "gradient/none/logits", "hvp")
+BY_CLASS = ("logits", "labels", "class_weight", "pos_weight")  # leaves whose last axis is that of the classes
 INVALID = "invalid_label"  # hazard of cases some of whose labels are no class
 
 
@@ -96,16 +99,54 @@ def _rounded(variant: Variant, case: Case, bits: int) -> dict[str, Array]:
     for name, value in _reductions(variant, case, _Seed()).items():
         whole = found[output.loss(name)]
         whole[...] = _doubles(value, 0, whole.shape)
+    first = _exchangeable(variant, case)
     for leaf, value in inputs.items():
-        for index in np.ndindex(value.shape):
+        for index in _distinct(leaf, value.shape, first):
             for name, moved in _reductions(variant, case, _Seed({leaf: _unit(value.shape, index)})).items():
                 slope = _inner(moved, case.cotangent) if name == "none" else moved
                 found[output.gradient(name, leaf)][index] = _double(_coefficient(slope, 1))
-    found[str(output.HVP)][...] = _hessian_product(variant, case)
-    return found
+    found[str(output.HVP)][...] = _hessian_product(variant, case, first)
+    return {
+        name: value[..., first] if output.parse(name).leaf in BY_CLASS and value.ndim else value
+        for name, value in found.items()
+    }
 
 
-def _hessian_product(variant: Variant, case: Case) -> Array:
+def _exchangeable(variant: Variant, case: Case) -> NDArray[np.int64]:
+    """[C]: for each class the first of those with which it may be exchanged, itself where there is none before it.
+
+    A definition treats all classes alike, but for what the labels say of them and for which is predicted. So where
+    two classes have the same logits, labels, weights, cotangents and directions, and neither or both are predicted,
+    exchanging them changes nothing, and their derivatives are equal. Costs are a matrix, and tell all classes apart.
+    """
+    classes = case.logits.shape[1]
+    each = np.arange(classes)
+    columns = [case.logits, case.direction, np.equal.outer(_argmax(case.logits), each)]
+    columns.append(np.equal.outer(case.labels, each) if variant.family == "sparse" else case.labels)
+    columns += [case.cotangent] if variant.family == "binary" else []
+    for name, value in array_params(case.params).items():
+        match name, value.ndim:
+            case "sample_weight", _:
+                continue
+            case _, 0 | 1:
+                columns.append(np.broadcast_to(value, (1, classes)))
+            case _:
+                columns.append(each[None])
+    _, first, same = np.unique(np.vstack(columns), axis=1, return_index=True, return_inverse=True)
+    return np.asarray(first[same.reshape(-1)])
+
+
+def _argmax(logits: Array) -> NDArray[np.int64]:
+    return logits.argmax(1) if logits.size else np.zeros(len(logits), np.int64)
+
+
+def _distinct(leaf: str, shape: tuple[int, ...], first: NDArray[np.int64]) -> Iterator[tuple[int, ...]]:
+    """The places of a leaf whose derivatives are none of those of an exchangeable class."""
+    by_class = leaf in BY_CLASS and shape
+    return (index for index in np.ndindex(shape) if not by_class or first[index[-1]] == index[-1])
+
+
+def _hessian_product(variant: Variant, case: Case, first: NDArray[np.int64]) -> Array:
     """By polarisation: the second coefficients along e + u, e and u differ by e' H u."""
 
     def second(direction: Array) -> Any:
@@ -114,7 +155,7 @@ def _hessian_product(variant: Variant, case: Case) -> Array:
 
     product = np.zeros(case.logits.shape)
     along = second(case.direction)
-    for index in np.ndindex(product.shape):
+    for index in _distinct("logits", product.shape, first):
         unit = _unit(product.shape, index)
         product[index] = _double(_sum_exactly(second, unit, case.direction) - second(unit) - along)
     return product

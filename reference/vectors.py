@@ -1,8 +1,9 @@
 """The golden files: cases and their proven outcomes as text, one file a variant.
 
 JSON with every float as a hex string, since JSON has no infinity and no NaN and both are outcomes: "inf", "-inf", and
-"undefined" for NaN. `schema.json` describes a file, `manifest.json` holds the sha256 of every other file.
-Reading executes nothing, and refuses a file whose digest is not the manifest's.
+"undefined" for NaN. RUN or more equal numbers in a row are written once, with how many they are. `schema.json`
+describes a file, `manifest.json` holds the sha256 of every other file. Reading executes
+nothing, and refuses a file whose digest is not the manifest's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from itertools import groupby
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from lossvet.reference.types import Array, Case, Variant, array_params, leaves, 
 
 FOLDER = Path(__file__).parent / "golden"
 FORMAT = 1
+RUN = 32
 
 
 class GoldenError(Exception):
@@ -135,10 +139,15 @@ def _decode_case(variant: Variant, record: dict[str, Any]) -> Golden:
 
 
 def _hex(value: Array) -> Any:
-    if np.ndim(value) == 0:
-        x = float(value)
-        return "undefined" if np.isnan(x) else x.hex()
-    return [_hex(part) for part in value]
+    return _text(np.asarray(value).tolist())
+
+
+def _text(value: Any) -> Any:
+    """A number as a string; of a list, the entries, RUN or more equal ones as one."""
+    if not isinstance(value, list):
+        return "undefined" if isnan(value) else value.hex()
+    runs = (list(run) for _, run in groupby(map(_text, value)))
+    return [entry for run in runs for entry in (run if len(run) < RUN else [{"times": len(run), "value": run[0]}])]
 
 
 def _scalar(value: float | int) -> Any:
@@ -151,7 +160,10 @@ def _number(text: str) -> float:
 
 def _array(nested: Any) -> Array:
     def walk(part: Any) -> Any:
-        return [walk(p) for p in part] if isinstance(part, list) else _number(part)
+        return [number for p in part for number in entries(p)] if isinstance(part, list) else _number(part)
+
+    def entries(part: Any) -> list[Any]:
+        return [walk(part["value"])] * part["times"] if isinstance(part, dict) else [walk(part)]
 
     return np.array(walk(nested), np.float64)
 

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections import Counter
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ def test_every_file_is_of_the_schema() -> None:
         (("cases", 0, "logits", 0, 0), 1.5),
         (("cases", 0, "logits", 0, 0), "1.5"),
         (("cases", 0, "logits", 0, 0), "nan"),
+        (("cases", 0, "logits", 0, 0), {"times": 31, "value": "0x1.0p+0"}),
+        (("cases", 0, "logits", 0, 0), {"times": 32}),
         (("cases", 0, "params", "weight"), ["0x1.0p+0"]),
         (("cases", 0, "expect"), {"*": "perhaps"}),
         (("cases", 0, "outputs", "loss/median"), "0x1.0p+0"),
@@ -193,6 +196,13 @@ def test_decoding_what_was_encoded_gives_the_same_numbers() -> None:
             assert np.array_equal(again.outputs[output], value, equal_nan=True), f"{golden.case.id} {output}"
 
 
+def test_equal_numbers_in_a_row_are_written_once() -> None:
+    (wide,) = (golden for golden in vectors.load("sparse") if golden.case.logits.shape[1] > 1000)
+    text = encode(variants.load("sparse"), (wide,)).decode()
+    assert '"logits": [["0x1.1000000000000p+4", {"times": 49999, "value": "0x0.0p+0"}]]' in text
+    assert len(text) < 4000
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"\xff", b"[]", b"{}", b'{"format": 2, "variant": "sparse", "cases": []}',
@@ -230,6 +240,55 @@ def proven() -> dict[str, bytes]:
 def folder(tmp_path: Path) -> Path:
     """A copy of the golden files, to be spoilt."""
     return Path(shutil.copytree(FOLDER, tmp_path / "golden"))
+
+
+EXCHANGEABLE = {
+    "sparse": ("equal", "seven_classes"),
+    "predicted_weight": ("ties", "at_zero"),
+    "cost_realized": ("at_zero",),
+    "weighted_logits": ("at_zero",),
+    "softmax": ("soft_equal", "masked_two"),
+    "dynamic_pos_weight": ("at_zero",),
+}
+"""Cases in which some classes have the same logits."""
+
+
+@needs_flint
+@pytest.mark.parametrize("name", EXCHANGEABLE)
+def test_derivatives_of_exchangeable_classes_are_those_of_each(name: str) -> None:
+    """Inputs that are the same for all classes too: there the derivatives of one stand for all of the others."""
+    from lossvet.reference import certify
+
+    def without(variant: Any, case: Any) -> Any:
+        return np.arange(case.logits.shape[1])
+
+    variant = variants.load(name)
+    for golden in (g for g in vectors.load(name) if g.case.id.partition("/")[2] in EXCHANGEABLE[name]):
+        case = replace(golden.case, direction=np.ones(golden.case.logits.shape))
+        if "class_weight" in array_params(case.params):
+            case = replace(case, params=replace(case.params, class_weight=np.full(case.logits.shape[1], 3.0)))
+        found = certify.certify(variant, case)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(certify, "_exchangeable", without)
+            one_by_one = certify.certify(variant, case)
+        for output, value in one_by_one.items():
+            assert found[output].tobytes() == value.tobytes(), f"{case.id} {output}"
+
+
+@needs_flint
+def test_some_classes_are_exchangeable_and_a_predicted_one_is_not() -> None:
+    from lossvet.reference.certify import _exchangeable
+
+    by_name = {g.case.id: g.case for name in ("predicted_weight", "cost_realized") for g in vectors.load(name)}
+    case = by_name["predicted_weight/at_zero"]
+    weights = replace(case.params, class_weight=np.array([2.0, 2.0, 3.0]))
+    zeros = np.zeros((4, 3))
+    same = replace(case, logits=zeros, labels=np.array([2, 2, 2, 2]), direction=zeros, params=weights)
+    assert _exchangeable(variants.load("predicted_weight"), same).tolist() == [0, 1, 2]  # class 0 is the one predicted
+    logits = np.array([[0.0, 0.0, 1.0]] * 4)
+    assert _exchangeable(variants.load("predicted_weight"), replace(same, logits=logits)).tolist() == [0, 0, 2]
+    costs = by_name["cost_realized/at_zero"]
+    assert _exchangeable(variants.load("cost_realized"), costs).tolist() == [0, 1, 2]
 
 
 @pytest.mark.sweep

@@ -36,7 +36,8 @@ class Design:
     """One input in words: rows of numbers, separated by semicolons; names of hazards, separated by spaces.
 
     It makes a case of every variant whose params have all that is `given`; not of those it `skip`s, and of none but
-    those in `only`, where it names any. Params that are not given are unequal, and random where `bits` is more than 8.
+    those in `only`, where it names any. Params that are not given are unequal, and random where `bits` is more than 8;
+    the direction, where it is not given, is unequal too.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Design:
     expect: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    direction: str = ""
 
     def fits(self, variant: str, params: type) -> bool:
         """Whether the variant, with its type of params, has a case of this design."""
@@ -62,8 +64,8 @@ def build(variant: str, family: Family, params: type, designs: Iterable[Design])
 
 
 def grid(text: str) -> Array:
-    """A matrix from text: "1 0.5; -inf -2^-20" is [[1, 0.5], [-inf, -(2 ** -20)]]."""
-    return np.array([[_number(word) for word in row.split()] for row in text.split(";")])
+    """A matrix from text: "1 0.5*2; -inf -2^-20*2" is [[1, 0.5, 0.5], [-inf, -(2 ** -20), -(2 ** -20)]]."""
+    return np.array([[number for word in row.split() for number in _numbers(word)] for row in text.split(";")])
 
 
 def one_hot(labels: str, classes: int) -> Array:
@@ -91,11 +93,16 @@ def _case(variant: str, family: Family, params: type, design: Design) -> Case:
         labels=_labels(family, design.labels),
         params=params(**{f.name: _param(name, f.name, design, classes) for f in fields(params)}),
         cotangent=_cycled(COTANGENT, loss_shape) if exact else draw(f"{name}/cotangent", loss_shape, design.bits),
-        direction=_cycled(DIRECTION, logits.shape),
+        direction=grid(design.direction) if design.direction else _cycled(DIRECTION, logits.shape),
         hazards=tuple(design.hazards.split()),
         expect=design.expect,
         note=design.note,
     )
+
+
+def _numbers(word: str) -> list[float]:
+    number, _, times = word.partition("*")
+    return [_number(number)] * int(times or 1)
 
 
 def _number(word: str) -> float:

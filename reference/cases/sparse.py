@@ -24,6 +24,21 @@ FREE_RIGHT = "0 1 8; 0.5 0 2; 20 0.25 0"
 DECIDING = ("predicted_weight", "cost_realized")
 """Variants whose weights depend on the prediction."""
 
+
+def _wide(variant: str, **given: str) -> Design:
+    """Two numbers in 50,000 classes: of what is equal one gradient is proven, and one number stored."""
+    return Design(
+        "wide_classes",
+        "17 0*49999",
+        "0",
+        "wide_classes one_row tail confident_right",
+        "powers of 4e-8 vanish beside that of the label: 49,999 of them in one partial sum, a sixteenth in 16",
+        given,
+        only=(variant,),
+        direction="1 -2*25000 0.5*24999",
+    )
+
+
 # fmt: off
 IGNORED = (
     Design("ignored_first", X43, "-100 0 1 2", "ignored_rows"),
@@ -102,6 +117,11 @@ SMOOTHING = (
     Design("smoothing_ignored", X52, "0 1 -1 1 0", "ignored_rows", given={"label_smoothing": 0.25, "ignore_index": -1}),
 )
 
+WIDE = (
+    _wide("sparse"),
+    _wide("sparse_class_weight", class_weight="3 0.5*49999"),
+)
+
 INVALID = (
     Design("label_too_large", X43, "2 3 1 0", "invalid_label", "label 3 of 3 classes", expect=OUT_OF_RANGE,
            only=("sparse",)),
@@ -114,5 +134,8 @@ INVALID = (
 def sparse_cases(variant: str, params: type) -> tuple[Case, ...]:
     """The cases of a variant with integer labels, with its type of params."""
     return build(
-        variant, "sparse", params, (*ROWS, *IGNORED, *CHOICES, *COSTS, *SMOOTHING, *INVALID, *SEEDS.get(variant, ()))
+        variant,
+        "sparse",
+        params,
+        (*ROWS, *IGNORED, *CHOICES, *COSTS, *SMOOTHING, *WIDE, *INVALID, *SEEDS.get(variant, ())),
     )
