@@ -77,6 +77,8 @@ def _fast(jax: Any) -> dict[str, Native]:
             kept = y != params.ignore_index
             x, y = jnp.where(kept[:, None], x, 0), jnp.where(kept, y, 0)
             loss = sparse(x, y, params.label_smoothing if smoothing else 0.0)
+            # Indexing takes the nearest class for one that there is not, and -1 for the last.
+            loss = jnp.where((y >= 0) & (y < x.shape[1]), loss, jnp.nan)
             return jnp.where(kept, weight(params, x, y) * loss, 0) * params.sample_weight
 
         return Native(call, words, sample_weight=True, ignore_index=True)

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from lossvet.reference import variants
 from lossvet.reference.output import HVP, parse
 from lossvet.reference.types import Array, Case
+from lossvet.reference.values import exact_outputs
 
 
 def kink_at_zero(case: Case, output: str) -> Array:
@@ -57,6 +59,27 @@ def labels_that_sum_to_1(case: Case, output: str) -> Array:
     return np.asarray((rows / denominator)[:, None] * (p - case.labels))
 
 
+def counted_from_the_end(case: Case) -> Case:
+    """The case with negative labels taken as Python takes an index: -1 is the last class."""
+    classes = case.logits.shape[1]
+    return dataclasses.replace(case, labels=np.where(case.labels < 0, case.labels + classes, case.labels))
+
+
+def clamped(case: Case) -> Case:
+    """The case with the nearest class in place of a label that is none."""
+    return dataclasses.replace(case, labels=np.clip(case.labels, 0, case.logits.shape[1] - 1))
+
+
+def with_labels(other: Callable[[Case], Case]) -> Model:
+    """What the loss is with other labels, by the reference."""
+
+    def values(case: Case, output: str) -> Array:
+        variant = variants.load(case.id.partition("/")[0])
+        return exact_outputs(variant, other(case), (output,))[output]
+
+    return Model(values, other)
+
+
 def made_to_sum_to_1(case: Case) -> Case:
     """The case with labels whose rows sum to 1, by a change of the first class."""
     labels = case.labels.copy()
@@ -76,6 +99,8 @@ MODELS: Mapping[str, Model] = {
     "kink_at_zero": Model(kink_at_zero, lambda case: case),
     "kink_at_zero_from_the_right": Model(kink_at_zero_from_the_right, lambda case: case),
     "labels_that_sum_to_1": Model(labels_that_sum_to_1, made_to_sum_to_1),
+    "label_counted_from_the_end": with_labels(counted_from_the_end),
+    "label_clamped": with_labels(clamped),
 }
 
 NAN = "nan"

@@ -5,30 +5,17 @@ It knows no tolerance of its own: how far an answer may be from golden is `refer
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.adapters.types import Measured, Missing, Outcome, Raised
-from lossvet.conformance.types import Absent, AccuracyClass, Agrees, Cell, Differs, Errored, Lost, Verdict
+from lossvet.conformance.documented import Outcome as Documented
+from lossvet.conformance.types import Absent, AccuracyClass, Agrees, Differs, Errored, Lost, Verdict
 from lossvet.conformance.ulp import ulp_errors
 from lossvet.reference.bounds import Bound
-from lossvet.reference.output import parse
-from lossvet.reference.types import Array, Case
-
-
-def expected(case: Case, cell: Cell, output: str) -> str:
-    """What this cell documents where golden is undefined: the longest entry of `case.expect` that fits, or "nan".
-
-    One of "nan", "zero", "inf", "raises"; "any", which leaves such elements out; and "may_raise", which lets it raise
-    as well. Who documents NaN for a loss says nothing about its gradient, which is then "any"; who documents 0
-    promises a constant, and so a gradient of 0.
-    """
-    path = f"{cell.framework}/{cell.recipe}/{cell.mode}/"
-    fits = [key for key in case.expect if path.startswith(f"{key}/")]
-    documented = case.expect[max(fits, key=len)] if fits else case.expect.get("*", "nan")
-    return "any" if documented == "nan" and parse(output).kind != "loss" else documented
+from lossvet.reference.types import Array
 
 
 def judge(
@@ -36,14 +23,14 @@ def judge(
     golden: Array,
     bound: Bound,
     dtype: str,
-    expected: str = "nan",
+    expected: Documented = "nan",
     uncancelled: NDArray[np.bool_] | None = None,
 ) -> Verdict:
     """The verdict on one output of one case.
 
     `golden` is float64 with NaN where the mathematics is undefined, `bound` has its shape, `dtype` is that of the cell.
     An answer agrees where it has golden's shape and the cell's dtype, is within the bound in every element, infinite
-    where golden is, and as `expected` where golden is undefined. Elements that are `uncancelled`
+    where golden is, and as documented, `expected`, where golden is undefined. Elements that are `uncancelled`
     (`reference.cancelling`) can be lost.
     """
     match outcome:
@@ -51,15 +38,17 @@ def judge(
             return Absent(reason)
         case Raised(error, message):
             undefined = np.isnan(golden)
-            if expected in ("raises", "may_raise") and undefined.any():
-                any_answer = "any answer would do" if expected == "may_raise" else ""
+            if expected in ("raises", "refused", "anything") and undefined.any():
+                any_answer = "any answer would do" if expected == "anything" else ""
                 return Agrees(0.0, 0.0, 0.0, "relative", 0.0, (f"raises {error}",), uninformative=any_answer)
             return Errored(error, message)
         case Measured(value):
             return _judge_value(value, golden, bound, dtype, expected, uncancelled)
 
 
-def _judge_value(value: Any, golden: Array, bound: Bound, dtype: str, expected: str, uncancelled: Any) -> Verdict:
+def _judge_value(
+    value: Any, golden: Array, bound: Bound, dtype: str, expected: Documented, uncancelled: Any
+) -> Verdict:
     if value.shape != golden.shape:
         return Differs(f"has shape {list(value.shape)}, expected {list(golden.shape)}")
     if str(value.dtype) != dtype:
@@ -68,7 +57,7 @@ def _judge_value(value: Any, golden: Array, bound: Bound, dtype: str, expected: 
         return _compare(value.astype(np.float64), golden, bound, dtype, expected, uncancelled)
 
 
-def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: str, uncancelled: Any) -> Verdict:
+def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: Documented, uncancelled: Any) -> Verdict:
     finite = np.isfinite(golden)
     if not (np.isfinite(bound.W) | ~finite).all():
         return Absent("the bound is infinite, as where the error of a denominator reaches it: nothing can be said")
@@ -98,11 +87,11 @@ def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: str,
     )
 
 
-def _uninformative(golden: Array, bound: Bound, expected: str) -> str:
+def _uninformative(golden: Array, bound: Bound, expected: Documented) -> str:
     """Why every answer of the right shape would agree, or one of 0 that is wrong; empty where none would."""
     if not golden.size:
         return "the result is empty"
-    undefined, lenient = np.isnan(golden), expected in ("any", "may_raise")
+    undefined, lenient = np.isnan(golden), expected in ("any", "anything")
     if undefined.all() and lenient:
         return "the result is undefined, and any answer would do"
     zero = (np.abs(golden) <= bound.W) | (undefined & (lenient or expected == "zero"))
@@ -128,22 +117,20 @@ def _overflows(got: Array, golden: Array, bound: Array, dtype: str) -> Any:
     return infinite & np.isfinite(golden) & (np.abs(golden) + bound >= smallest) & (np.sign(got) == np.sign(golden))
 
 
-def _as_expected(got: Array, expected: str) -> Any:
+def _as_expected(got: Array, expected: Documented) -> Any:
     match expected:
-        case "nan":
+        case "nan" | "refused":
             return np.isnan(got)
         case "zero":
             return got == 0
-        case "inf":
-            return np.isinf(got)
         case "raises":
             return np.zeros(got.shape, bool)
-        case "any" | "may_raise":
+        case "any" | "anything":
             return np.ones(got.shape, bool)
-    raise ValueError(f"a case expects {expected!r}; expected one of nan, zero, inf, raises, any, may_raise")
+    assert_never(expected)
 
 
-def _differs(got: Array, golden: Array, ratio: Array, wrong: Any, expected: str) -> Differs:
+def _differs(got: Array, golden: Array, ratio: Array, wrong: Any, expected: Documented) -> Differs:
     index = tuple(int(i) for i in np.unravel_index(np.where(wrong, ratio, -1.0).argmax(), golden.shape))
     g = float(golden[index])
     why = f"is undefined here, expected {expected}" if np.isnan(g) else "is outside the bound"

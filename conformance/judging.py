@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.adapters.types import Outcome, exact_in
+from lossvet.conformance.documented import Documented
 from lossvet.conformance.extent import DTYPES
-from lossvet.conformance.judge import expected, judge
+from lossvet.conformance.judge import judge
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import Plan
 from lossvet.conformance.types import Cell, Verdict
@@ -32,9 +33,10 @@ class _Derived:
 class Judging:
     """What a case lets its answers be is derived once, for all dtypes together; so is the case as it travels."""
 
-    def __init__(self, plan: Plan, ledger: Ledger) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger, documented: Documented) -> None:
         self._goldens = plan.goldens
         self._ledger = ledger
+        self._documented = documented
         self._known: dict[tuple[str, str], _Derived] = {}
         self._messages: dict[tuple[str, str], msgspec.Raw] = {}
 
@@ -46,9 +48,9 @@ class Judging:
 
         def one(output: str, outcome: Outcome) -> Verdict:
             bound, true = by_output[output], golden.outputs[output]
-            documented = expected(golden.case, cell, output)
-            verdict = judge(outcome, true, bound, cell.dtype, documented, derived.uncancelled.get(output))
-            return self._ledger.weigh(cell, golden, bound, output, outcome, verdict)
+            expected = self._documented.outcome(golden.case, cell, output)
+            verdict = judge(outcome, true, bound, cell.dtype, expected, derived.uncancelled.get(output))
+            return self._ledger.weigh(cell, golden, bound, output, outcome, verdict, expected)
 
         return {output: one(output, outcome) for output, outcome in outcomes.items()}
 

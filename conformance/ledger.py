@@ -17,6 +17,7 @@ import numpy as np
 from lossvet.adapters.types import Measured, Outcome
 from lossvet.conformance import deviant, deviations
 from lossvet.conformance.deviations import Deviation, Where
+from lossvet.conformance.documented import Outcome as Documented
 from lossvet.conformance.judge import judge
 from lossvet.conformance.types import Absent, Agrees, Cell, Crashed, Deviates, Differs, Errored, TimedOut, Verdict
 from lossvet.reference import variants
@@ -40,16 +41,26 @@ class Ledger:
         self._packages = packages or {}
 
     def weigh(
-        self, cell: Cell, golden: Golden, bound: Bound, output: str, outcome: Outcome, verdict: Verdict
+        self,
+        cell: Cell,
+        golden: Golden,
+        bound: Bound,
+        output: str,
+        outcome: Outcome,
+        verdict: Verdict,
+        expected: Documented = "nan",
     ) -> Verdict:
-        """The verdict, as a Deviates where an entry names this check: `stray` where it is not as the entry says."""
+        """The verdict, as a Deviates where an entry names this check: `stray` where it is not as the entry says.
+
+        `expected` is what is documented where golden is undefined.
+        """
         if isinstance(verdict, Absent | Crashed | TimedOut | Deviates):
             return verdict
         naming = [
             (d, w)
             for d in self.deviations
             for w in d.where
-            if w.names(cell, golden.case.id, output) and _shows_in(d, w, cell, golden, bound, output)
+            if w.names(cell, golden.case.id, output) and _shows_in(d, w, cell, golden, bound, output, expected)
         ]
         if not naming:
             return verdict
@@ -106,15 +117,21 @@ def _differs(verdict: Verdict) -> Differs:
             return Differs("is within the bound", ratio=0.0)
 
 
-def _shows_in(d: Deviation, where: Where, cell: Cell, golden: Golden, bound: Bound, output: str) -> bool:
-    """Whether an answer as the entry says would be wrong here: some element is named, and its value is not golden's."""
+def _shows_in(
+    d: Deviation, where: Where, cell: Cell, golden: Golden, bound: Bound, output: str, expected: Documented
+) -> bool:
+    """Whether an answer as the entry says would be wrong here: some element is named, and its value is not golden's,
+    or is a number where golden is undefined and none is documented."""
     true = golden.outputs[output]
     if d.shows == deviant.WHOLE:
         return True
     mask = where.mask(golden.case, output, true.shape)
     if d.shows == deviant.NAN or not mask.any():
         return bool(mask.any())
-    wrong = np.where(mask, deviant.MODELS[d.shows].values(golden.case, output), true)
+    values = deviant.MODELS[d.shows].values(golden.case, output)
+    if expected in ("nan", "refused", "raises") and (mask & np.isnan(true) & np.isfinite(values)).any():
+        return True
+    wrong = np.where(mask, values, true)
     return not isinstance(judge(Measured(wrong.astype(cell.dtype)), true, bound, cell.dtype, "any"), Agrees)
 
 
@@ -154,6 +171,8 @@ def _whole(outcome: Outcome) -> str:
 
 def _stray(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, outcome: Outcome) -> str:
     """What is not as observed, where this very output is one that was observed; else nothing."""
+    if d.shows in deviant.MODELS:
+        bound = _widest(bound, _bounds_like(d.shows, cell.variant, golden.case, cell.dtype)[output])
     for o in d.observed:
         if (o.case, o.output) != (golden.case.id, output):
             continue

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossvet import adapters
-from lossvet.conformance import journal, ledger, plan, pool, resume, summary
+from lossvet.conformance import documented, journal, ledger, plan, pool, resume, summary
 from lossvet.conformance.journal import Contents, JournalError
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.options import Options, restored
@@ -109,7 +109,7 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
             observer.begin(greetings, made, sum(len(j.verdicts) for j in before))
             for remark in remarks:
                 observer.remark(remark.framework, remark.text)
-            judging = Judging(made, ledger.read(greetings.values()))
+            judging = Judging(made, ledger.read(greetings.values()), documented.read())
             session = Session(made, greetings, lanes, book, judging, observer, judged)
             session.work()
             if not finished and len(judged) == sum(1 for _ in made):

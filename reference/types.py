@@ -6,8 +6,8 @@ w class weights [C], q pos_weight, M cost matrix [C, C] (rows the true class), v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,9 @@ from lossvet.reference.reduction import Reduction as Reduction
 
 Array = NDArray[np.float64]
 Family = Literal["binary", "dense", "sparse"]
+Undefined = Literal["", "zero_over_zero", "infinite", "label_out_of_range"]
+"""Why mathematics leaves results of a case undefined: a mean divides 0 by 0; terms are inf - inf or 0 * inf; a label is
+no class. Empty where it defines all of them. What frameworks document there is no matter of the reference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +30,6 @@ class Case:
 
     `labels` are float64 [N, C] (binary and dense families) or int64 [N] (sparse). `cotangent` multiplies the unreduced
     losses where the gradient of `none` is asked for; `direction` [N, C] is the second-order direction in the logits.
-    `expect` says what a framework documents where the mathematics is undefined or the answer is an exception: from
-    "framework/recipe/mode", or the start of it, or "*", to "nan", "zero", "inf", "raises", "may_raise", "any".
     """
 
     id: str
@@ -39,7 +40,7 @@ class Case:
     cotangent: Array
     direction: Array
     hazards: tuple[str, ...] = ()
-    expect: Mapping[str, str] = field(default_factory=dict)
+    undefined: Undefined = ""
     note: str = ""
 
 

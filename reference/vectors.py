@@ -24,7 +24,7 @@ from lossvet.reference import output, variants
 from lossvet.reference.types import Array, Case, Variant, array_params, leaves, output_names
 
 FOLDER = Path(__file__).parent / "golden"
-FORMAT = 1
+FORMAT = 2
 RUN = 32
 
 
@@ -84,7 +84,7 @@ def _encode_case(golden: Golden) -> str:
         "note": case.note,
         "bits": case.bits,
         "hazards": list(case.hazards),
-        "expect": dict(case.expect),
+        "undefined": case.undefined,
         "shape": list(case.logits.shape),
         "logits": _hex(case.logits),
         "labels": case.labels.tolist() if case.labels.dtype.kind == "i" else _hex(case.labels),
@@ -123,7 +123,7 @@ def _decode_case(variant: Variant, record: dict[str, Any]) -> Golden:
         cotangent=_array(record["cotangent"]).reshape(rows),
         direction=_array(record["direction"]).reshape(shape),
         hazards=tuple(record["hazards"]),
-        expect=record["expect"],
+        undefined=record["undefined"],
         note=record["note"],
     )
     by_leaf = {name: value.shape for name, value in leaves(variant, case).items()}

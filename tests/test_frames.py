@@ -135,7 +135,7 @@ def test_a_case_arrives_without_what_is_expected_of_it(name: str) -> None:
         message = frames.decode(bytes(messages.case_message(name, golden.case)), messages.CASES)
         found = messages.case(message)
         assert (message.variant, found.id, found.bits) == (name, golden.case.id, golden.case.bits)
-        assert not found.expect
+        assert not found.undefined
         np.testing.assert_array_equal(found.logits, golden.case.logits)
         np.testing.assert_array_equal(found.labels, golden.case.labels)
         assert str(found.params) == str(golden.case.params)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from lossvet.adapters.types import exact_in
-from lossvet.conformance import ledger
+from lossvet.conformance import documented, ledger
 from lossvet.conformance.extent import DTYPES
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.ledger import Ledger
@@ -52,10 +52,11 @@ class Session:
     planned: int = 0
 
     def __post_init__(self) -> None:
-        own = {name: replace(g, case=replace(g.case, expect={"*": "may_raise"})) for name, g in self.chosen.items()}
-        native = self.fitted.native
-        plan = Plan({}, {}, {self.variant.name: self.chosen if native else own})
-        self.judging = Judging(plan, ledger.read() if native else Ledger(()))
+        plan = Plan({}, {}, {self.variant.name: self.chosen})
+        if self.fitted.native:
+            self.judging = Judging(plan, ledger.read(), documented.read())
+        else:
+            self.judging = Judging(plan, Ledger(()), documented.NOTHING)
 
     def cell(self, dtype: str) -> Cell:
         """As the judge and the ledger know it."""

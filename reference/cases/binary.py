@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lossvet.reference.cases.design import INFINITE, ZERO_OVER_ZERO, Design, build
+from lossvet.reference.cases.design import Design, build
 from lossvet.reference.cases.draw import draw
 from lossvet.reference.cases.seeds import SEEDS
 from lossvet.reference.types import Array, Case
@@ -83,11 +83,11 @@ DESIGNS = (
            "softplus_threshold labels_zero"),
     # Infinity
     Design("infinite_right", MIXED_INFINITE, "1 0 0; 1 1 0; 0 1 1; 0 0 1", "infinite_logit",
-           "every infinite logit is right", expect=INFINITE),
+           "every infinite logit is right", undefined="infinite"),
     Design("infinite_wrong", "inf -0.5 0.25; 1.25 0.75 -inf; 0.5 2 -1; -2 0.25 1.5", "0 0 1; 1 0 1; 0 1 1; 1 1 0",
            "infinite_logit infinite_loss confident_wrong",
            "an infinite loss in two columns; with a dynamic weight the gradient in the labels would be inf - inf",
-           expect=INFINITE, skip=("dynamic_pos_weight",)),
+           undefined="infinite", skip=("dynamic_pos_weight",)),
     # The weight of the positives
     Design("scalar", X43, T43, "scalar_weight", given={"pos_weight": 2.5}),
     Design("scalar_square", X33, "0.5 1 0; 1 0.75 0; 0 0 1", "scalar_weight square_batch soft_labels",
@@ -106,7 +106,7 @@ DESIGNS = (
     Design("one_column", "0.75; -1.5; 12; -0", "1; 0; 0; 1", "one_class logit_zero"),
     Design("wide_shape", "1 -2 0.5 0 3 -16 0.25; -1 2 -0.5 4 -3 16 0", "1 0 1 0 0 0 1; 0 0 0.5 1 1 1 0", "soft_labels"),
     Design("one_element", "-0.625", "1", "one_row one_class"),
-    Design("empty", np.empty((0, 3)), np.empty((0, 3)), "empty_batch", expect=ZERO_OVER_ZERO),
+    Design("empty", np.empty((0, 3)), np.empty((0, 3)), "empty_batch", undefined="zero_over_zero"),
     # Full precision
     _drawn("random_24", (4, 3), 24),
     _drawn("random_24_square", (3, 3), 24),

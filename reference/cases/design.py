@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossvet.reference.cases.draw import draw
-from lossvet.reference.types import Array, Case, Family
+from lossvet.reference.types import Array, Case, Family, Undefined
 
 SETTINGS = {"label_smoothing": 0.125, "ignore_index": -100}
 """Params that are no arrays, with the values that compiled modes are built for."""
@@ -24,11 +24,6 @@ WEIGHTS = {
 
 COTANGENT = (1.0, -0.5, 2.0, 0.75, -1.25, 1.5, 0.25, -3.0, 0.625, -1.75, 1.125)
 DIRECTION = (1.0, -2.0, 0.5, 0.75, 3.0, -1.25, -0.25, 1.5, -0.625, 2.5, -1.0, 0.125, 1.75)
-
-ZERO_OVER_ZERO = {"*": "nan", "tensorflow_v1/native_losses": "zero", "tensorflow/native_keras": "zero"}
-"""0 / 0: NaN in PyTorch, in optax and wherever it is spelled out; 0 in tf.losses and Keras, which divide safely."""
-INFINITE = {"*": "any"}
-"""inf - inf, or a derivative in a label of a term that is 0 * inf: undefined, and no framework documents anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +42,7 @@ class Design:
     note: str = ""
     given: Mapping[str, str | float] = field(default_factory=dict)
     bits: int = 8
-    expect: Mapping[str, str] = field(default_factory=dict)
+    undefined: Undefined = ""
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     direction: str = ""
@@ -95,7 +90,7 @@ def _case(variant: str, family: Family, params: type, design: Design) -> Case:
         cotangent=_cycled(COTANGENT, loss_shape) if exact else draw(f"{name}/cotangent", loss_shape, design.bits),
         direction=grid(design.direction) if design.direction else _cycled(DIRECTION, logits.shape),
         hazards=tuple(design.hazards.split()),
-        expect=design.expect,
+        undefined=design.undefined,
         note=design.note,
     )
 
