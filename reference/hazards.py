@@ -125,7 +125,7 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
     Hazard("wide_classes",
            "A sum over very many classes: what is added one after another to one large power loses all that is below "
            "half a unit of its last place, however much that is together.",
-           "49,999 powers of 4e-8 beside 1: 0.002 in all, and nothing in float32"),
+           "49,999 powers of 5e-8 beside 1: 0.003 in all, and nothing in float32"),
     Hazard("one_class", "C = 1: a softmax has nothing to choose, its loss is 0.", "logits of shape [4, 1]"),
     Hazard("one_row", "N = 1: rows and columns broadcast into each other.", "logits of shape [1, 3]"),
     Hazard("empty_batch", "N = 0: the sum is 0 and every mean 0 / 0.", "logits of shape [0, 3]"),

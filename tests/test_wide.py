@@ -30,13 +30,13 @@ def wide(name: str) -> Golden:
 
 @pytest.mark.parametrize("name", WIDE)
 def test_golden_is_the_closed_form_of_two_different_logits(name: str) -> None:
-    """By mpmath, to the bit: S = (C - 1) e^-17 beside 1, loss w log(1 + S), p = (1, e^-17) / (1 + S)."""
+    """By mpmath, to the bit: S = (C - 1) e^-16.75 beside 1, loss w log(1 + S), p = (1, e^-16.75) / (1 + S)."""
     golden, weight = wide(name), WIDE[name]
     case = golden.case
     classes, direction = case.logits.shape[1], case.direction[0]
-    assert set(case.logits[0, 1:]) == {0.0} and case.logits[0, 0] == 17.0  # noqa: PT018  # one statement: two logits
+    assert set(case.logits[0, 1:]) == {0.0} and case.logits[0, 0] == 16.75  # noqa: PT018  # one statement: two logits
     with mpmath.workdps(60):
-        small = mpmath.exp(-17)
+        small = mpmath.exp(-16.75)
         total = 1 + (classes - 1) * small
         p = [1 / total] + [small / total] * (classes - 1)
         along = mpmath.fsum(a * mpmath.mpf(float(u)) for a, u in zip(p, direction, strict=True))
@@ -94,15 +94,15 @@ def test_partial_sums_agree(name: str, order: str) -> None:
     for output, value in answers(SOUND[order], name, golden).items():
         verdict = judge(Measured(value), golden.outputs[output], allowed[output], "float32")
         assert isinstance(verdict, Agrees)
-        assert 0.001 < verdict.ratio < 0.7
+        assert 0.1 < verdict.ratio < 0.85
         assert verdict.uninformative == ""
 
 
 @pytest.mark.parametrize("name", WIDE)
-def test_one_after_another_differs_by_twice_the_bound(name: str) -> None:
+def test_one_after_another_differs_by_three_times_the_bound(name: str) -> None:
     golden = wide(name)
     allowed = bounds(variants.load(name), golden.case, ("float32",))["float32"]
     for output, value in answers(one_by_one, name, golden).items():
         verdict = judge(Measured(value), golden.outputs[output], allowed[output], "float32")
         assert isinstance(verdict, Differs)
-        assert verdict.ratio > 2
+        assert verdict.ratio > 3
