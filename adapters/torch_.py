@@ -29,6 +29,8 @@ NATIVE: Mapping[str, tuple[str, tuple[str, ...], Mapping[Reduction, str]]] = {
 
 Its "mean" is our `weighted_mean` where it has class weights and integer labels, and our `mean` elsewhere.
 """
+POSITIONS = ("sparse", "sparse_class_weight")
+"""Variants whose function takes sequences too, [B, C, L], and goes over the classes of every position by itself."""
 NO_GRADIENT = {
     "pos_weight": ("pos_weight",),
     "sparse_class_weight": ("class_weight",),
@@ -118,8 +120,25 @@ def natives(torch: Any) -> dict[str, dict[str, Native]]:
         variant: {"native": _native(torch.nn.functional, *row, NO_GRADIENT.get(variant, ()))}
         for variant, row in NATIVE.items()
     }
-    spelled = torch_recipes.recipes(torch)
-    return {variant: {**own.get(variant, {}), **spelled.get(variant, {})} for variant in (*own, *spelled)}
+    sequences = {variant: {"native_positions": _by_position(own[variant]["native"])} for variant in POSITIONS}
+    tables = (own, sequences, torch_recipes.recipes(torch))
+    variants = dict.fromkeys(variant for table in tables for variant in table)
+    return {
+        variant: {name: native for table in tables for name, native in table.get(variant, {}).items()}
+        for variant in variants
+    }
+
+
+def _by_position(native: Native) -> Native:
+    """A loss of integer labels, of rows as the positions of one sequence: logits [1, C, L], labels [1, L]."""
+
+    def call(logits: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
+        loss = native.call(logits.T[None], labels[None], params, reduction)
+        return loss[0] if reduction == "none" else loss
+
+    return replace(
+        native, call=call, spelling=native.spelling.replace("logits, labels", "logits.T[None], labels[None]")
+    )
 
 
 def _native(

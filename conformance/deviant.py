@@ -15,7 +15,7 @@ import numpy as np
 
 from lossvet.reference import variants
 from lossvet.reference.output import HVP, parse
-from lossvet.reference.types import Array, Case
+from lossvet.reference.types import Array, Case, Reduction
 from lossvet.reference.values import exact_outputs
 
 
@@ -49,14 +49,39 @@ def labels_that_sum_to_1(case: Case, output: str) -> Array:
     if parse(output) == HVP:
         u = case.direction
         return np.asarray((rows * case.cotangent)[:, None] * p * (u - (p * u).sum(1, keepdims=True)))
-    denominator: Any = {
-        "none": 1.0 / case.cotangent,
-        "sum": 1.0,
-        "mean": float(len(p)),
-        "weighted_mean": rows.sum(),
-        "nonzero_mean": float(np.count_nonzero(rows)),
-    }[parse(output).reduction]
+    denominator = _denominator(parse(output).reduction, rows, 1.0 / case.cotangent)
     return np.asarray((rows / denominator)[:, None] * (p - case.labels))
+
+
+def classes_in_one_sum(case: Case, output: str) -> Array:
+    """Integer labels in float32, the powers of each row added up one after another from the first class on."""
+    x, each = case.logits.astype(np.float32), np.arange(len(case.labels))
+    powers = np.exp(x - x.max(1, keepdims=True))
+    total = np.add.accumulate(powers, axis=1)[:, -1].astype(np.float64)
+    class_weight: Any = getattr(case.params, "class_weight", None)
+    rows = np.ones(len(x)) if class_weight is None else class_weight[case.labels]
+    of = parse(output)
+    if of.kind == "loss":
+        losses = rows * (np.log(total) + x.max(1) - x[each, case.labels])
+        return np.asarray(losses if of.reduction == "none" else losses.sum() / _denominator(of.reduction, rows))
+    slopes = powers / total[:, None]
+    slopes[each, case.labels] -= 1
+    return np.asarray((rows / _denominator(of.reduction, rows, 1.0 / case.cotangent))[:, None] * slopes)
+
+
+def _denominator(reduction: Reduction, weights: Array, unreduced: Any = 1.0) -> Any:
+    """What losses or gradients by row are divided by; where they are not reduced, `unreduced`."""
+    match reduction:
+        case "none":
+            return unreduced
+        case "sum":
+            return 1.0
+        case "mean":
+            return float(len(weights))
+        case "weighted_mean":
+            return weights.sum()
+        case "nonzero_mean":
+            return float(np.count_nonzero(weights))
 
 
 def counted_from_the_end(case: Case) -> Case:
@@ -98,6 +123,7 @@ class Model:
 MODELS: Mapping[str, Model] = {
     "kink_at_zero": Model(kink_at_zero, lambda case: case),
     "kink_at_zero_from_the_right": Model(kink_at_zero_from_the_right, lambda case: case),
+    "classes_in_one_sum": Model(classes_in_one_sum, lambda case: case),
     "labels_that_sum_to_1": Model(labels_that_sum_to_1, made_to_sum_to_1),
     "label_counted_from_the_end": with_labels(counted_from_the_end),
     "label_clamped": with_labels(clamped),
