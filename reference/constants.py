@@ -33,7 +33,7 @@ CONSTANTS = (
         "KAPPA",
         4.0,
         "an input other than the logits is off by so many u: rounded, cast and rescaled",
-        "counted: a rounding, a cast, a product and a quotient; in the same runs",
+        "counted: a rounding, a cast, a product and a quotient; the runs of HEAD_ROOM had it",
     ),
     Constant(
         "ULP_EXP",
