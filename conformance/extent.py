@@ -21,7 +21,7 @@ unless a native has no such reduction; the unreduced loss, without a derivative.
 DTYPES = ("float32", "float64")
 FLOAT32 = DTYPES[:1]
 SQUARE = (3, 3)
-SHAPES = ((4, 3), SQUARE, (1, 3), (4, 1), (2, 7), (16, 5))
+SHAPES = ((4, 3), SQUARE, (1, 3), (4, 1), (2, 7), (16, 5), (1, 50_000))
 """The shapes [N, C] of what is built for each; the first two stand for all where few are built."""
 
 SLOW = 3.0
