@@ -205,8 +205,8 @@ def test_equal_numbers_in_a_row_are_written_once() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff", b"[]", b"{}", b'{"format": 2, "variant": "sparse", "cases": []}',
-     b'{"format": 1, "variant": "softmax", "cases": []}', b'{"format": 1, "variant": "sparse", "cases": [{}]}'],
+    [b"", b"{", b"\xff", b"[]", b"{}", b'{"format": 1, "variant": "sparse", "cases": []}',
+     b'{"format": 2, "variant": "softmax", "cases": []}', b'{"format": 2, "variant": "sparse", "cases": [{}]}'],
 )  # fmt: skip
 def test_what_cannot_be_read_is_a_golden_error(content: bytes) -> None:
     with pytest.raises(GoldenError, match="sparse"):
