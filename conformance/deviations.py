@@ -48,11 +48,14 @@ class Where(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dtype: tuple[str, ...] = ANY
     elements: str = "all"
 
-    def names(self, cell: Cell, case: str, output: str) -> bool:
-        """Whether this check is among them, if any of its elements is."""
+    def names_cell(self, cell: Cell) -> bool:
+        """Whether checks of this cell are among them."""
         fields = ("framework", "variant", "recipe", "mode", "dtype")
-        of_cell = all(_fits(getattr(cell, f), getattr(self, f)) for f in fields)
-        return of_cell and _fits(case, self.cases) and _fits(output, self.output)
+        return all(_fits(getattr(cell, f), getattr(self, f)) for f in fields)
+
+    def names_check(self, case: str, output: str) -> bool:
+        """Whether this check of a cell that it names is among them, if any of its elements is."""
+        return _fits(case, self.cases) and _fits(output, self.output)
 
     def mask(self, case: Case, output: str, shape: tuple[int, ...]) -> Array | Any:
         """The elements of an output that are wrong, as booleans of its shape."""

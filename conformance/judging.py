@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lossvet.adapters.types import Outcome, exact_in
+from lossvet.adapters.types import Measured, Outcome, exact_in
 from lossvet.conformance.documented import Documented
 from lossvet.conformance.extent import DTYPES
 from lossvet.conformance.judge import judge
@@ -31,7 +31,10 @@ class _Derived:
 
 
 class Judging:
-    """What a case lets its answers be is derived once, for all dtypes together; so is the case as it travels."""
+    """What a case lets its answers be is derived once, for all dtypes together; so is the case as it travels.
+
+    The same bits are judged once: half of all answers are those of another mode or recipe.
+    """
 
     def __init__(self, plan: Plan, ledger: Ledger, documented: Documented) -> None:
         self._goldens = plan.goldens
@@ -39,6 +42,7 @@ class Judging:
         self._documented = documented
         self._known: dict[tuple[str, str], _Derived] = {}
         self._messages: dict[tuple[str, str], msgspec.Raw] = {}
+        self._verdicts: dict[Hashable, Verdict] = {}
 
     def judge(self, cell: Cell, case: str, outcomes: Mapping[str, Outcome]) -> dict[str, Verdict]:
         """The verdicts by output. Raises KeyError for a case or an output that has no golden result."""
@@ -49,7 +53,11 @@ class Judging:
         def one(output: str, outcome: Outcome) -> Verdict:
             bound, true = by_output[output], golden.outputs[output]
             expected = self._documented.outcome(golden.case, cell, output)
-            verdict = judge(outcome, true, bound, cell.dtype, expected, derived.uncancelled.get(output))
+            key = (case, output, cell.dtype, expected, _content(outcome))
+            if key not in self._verdicts:
+                uncancelled = derived.uncancelled.get(output)
+                self._verdicts[key] = judge(outcome, true, bound, cell.dtype, expected, uncancelled)
+            verdict = self._verdicts[key]
             return self._ledger.weigh(cell, golden, bound, output, outcome, verdict, expected)
 
         return {output: one(output, outcome) for output, outcome in outcomes.items()}
@@ -71,3 +79,12 @@ class Judging:
                 {output: uncancelled(of, golden.case, output) for output in golden.outputs},
             )
         return self._known[key]
+
+
+def _content(outcome: Outcome) -> Hashable:
+    """What a verdict can depend on, of an outcome."""
+    match outcome:
+        case Measured(value):
+            return value.dtype.str, value.shape, value.tobytes()
+        case other:
+            return other

@@ -39,6 +39,7 @@ class Ledger:
     def __init__(self, entries: tuple[Deviation, ...], packages: Mapping[str, Mapping[str, str]] | None = None) -> None:
         self.deviations = entries
         self._packages = packages or {}
+        self._of_cells: dict[Cell, tuple[tuple[Deviation, Where], ...]] = {}
 
     def weigh(
         self,
@@ -58,9 +59,8 @@ class Ledger:
             return verdict
         naming = [
             (d, w)
-            for d in self.deviations
-            for w in d.where
-            if w.names(cell, golden.case.id, output) and _shows_in(d, w, cell, golden, bound, output, expected)
+            for d, w in self._of_cell(cell)
+            if w.names_check(golden.case.id, output) and _shows_in(d, w, cell, golden, bound, output, expected)
         ]
         if not naming:
             return verdict
@@ -76,6 +76,12 @@ class Ledger:
         if not _explains(d, where, cell, golden, bound, output, outcome):
             return verdict
         return Deviates(d.id, _differs(verdict), _stray(d, cell, golden, bound, output, outcome), outside)
+
+    def _of_cell(self, cell: Cell) -> tuple[tuple[Deviation, Where], ...]:
+        """The places of entries that name checks of this cell, found once for all its checks."""
+        if cell not in self._of_cells:
+            self._of_cells[cell] = tuple((d, w) for d in self.deviations for w in d.where if w.names_cell(cell))
+        return self._of_cells[cell]
 
 
 def read(greetings: Iterable[Greeting] = ()) -> Ledger:

@@ -24,6 +24,8 @@ class Options:
     confirmed: bool = False
     """Whether a known deviation in a version in which nobody confirmed it is a problem."""
     journal: Path | None = None
+    jobs: int | None = None
+    """How many workers are at work at a time; None for as many as the machine has cores and memory for."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """What the workers' environment has beside that of this process."""
 

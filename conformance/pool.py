@@ -1,4 +1,4 @@
-"""The workers of a run: a thread for each framework, which asks for one case after another, and waits.
+"""The workers of a run: a thread for each, which asks for one case after another, and waits.
 
 What happens is put in a queue of events, for the one thread that judges. A thread lives as long as its workers do,
 since Linux ends a worker with the thread that started it.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-
+from lossvet.conformance.backlog import Backlog, Question
 from lossvet.conformance.requests import Answer, Request
 from lossvet.conformance.types import Cell, Crashed, TimedOut
 from lossvet.workers.client import Client, Gone, Side
@@ -36,32 +36,19 @@ class NotReplaced(Exception):
 
 
 @dataclass(frozen=True)
-class Question:
-    """One case, as it is sent, with the outputs that are asked for."""
-
-    case: str
-    message: msgspec.Raw
-    outputs: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Task:
-    """Cases of one cell."""
-
-    cell: Cell
-    questions: tuple[Question, ...]
-
-
-@dataclass(frozen=True)
 class Greeted:
+    """The first words of a worker, and how many seconds it took to start."""
+
     framework: str
     greeting: Greeting
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Answered:
     cell: Cell
     answer: Answer
+    worker: int
 
 
 @dataclass(frozen=True)
@@ -83,7 +70,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Ended:
-    """The framework's tasks are done, or given up."""
+    """A worker of the framework found nothing more to do, and was ended."""
 
     framework: str
 
@@ -101,43 +88,56 @@ Event = Greeted | Answered | Lost | Remark | Ended | Broken
 
 @dataclass(eq=False, repr=False)
 class Lane(threading.Thread):
-    """One framework: its worker, started at once, and its tasks, begun when `give` is called."""
+    """One worker, started at once, and what it takes from a framework's backlog, begun when `give` is called.
+
+    `number` tells the workers of one framework apart. A further one is `like` the first, or does nothing.
+    """
 
     framework: str
+    number: int
     side: Side
     limit: float
     events: queue.Queue[Event]
     stop: threading.Event
-    _tasks: queue.SimpleQueue[Sequence[Task] | None] = field(default_factory=queue.SimpleQueue)
+    like: Greeting | None = None
+    _given: queue.SimpleQueue[Backlog | None] = field(default_factory=queue.SimpleQueue)
     _serial: int = 0
 
     def __post_init__(self) -> None:
-        super().__init__(name=f"lossvet-{self.framework}", daemon=True)
+        super().__init__(name=f"lossvet-{self.framework}-{self.number}", daemon=True)
 
-    def give(self, tasks: Sequence[Task] | None) -> None:
-        """Begin with these tasks; with None, end the worker."""
-        self._tasks.put(tasks)
+    def give(self, backlog: Backlog | None) -> None:
+        """Begin with this backlog; with None, end the worker."""
+        self._given.put(backlog)
 
     def run(self) -> None:
+        started = time.monotonic()
         try:
             with Worker(self.framework, self.side, MODULE, stopped=self.stop.is_set, remark=self._remark) as worker:
-                self.events.put(Greeted(self.framework, worker.greeting))
-                while (tasks := self._tasks.get()) is not None:
-                    try:
-                        self._work(worker, tasks)
-                    except NotReplaced as error:
-                        self._remark(f"{error}; the rest of it is not run")
-                    self.events.put(Ended(self.framework))
+                greeting = worker.greeting
+                self.events.put(Greeted(self.framework, greeting, time.monotonic() - started))
+                backlog = self._given.get()
+                if backlog is None:
+                    return
+                if self.like in (None, greeting):
+                    self._work(worker, backlog)
+                else:
+                    self._remark("a further worker is not like the first, and is left out")
+            self.events.put(Ended(self.framework))
         except Stopped:
             pass
         except BaseException as error:
             self.events.put(Broken(self.framework, error))
 
-    def _work(self, worker: Worker, tasks: Iterable[Task]) -> None:
-        for task in tasks:
-            for start in range(0, len(task.questions), CASES_A_REQUEST):
-                if not self._ask(worker, task.cell, list(task.questions[start : start + CASES_A_REQUEST])):
-                    break
+    def _work(self, worker: Worker, backlog: Backlog) -> None:
+        try:
+            for task in backlog:
+                for start in range(0, len(task.questions), CASES_A_REQUEST):
+                    if not self._ask(worker, task.cell, list(task.questions[start : start + CASES_A_REQUEST])):
+                        break
+        except NotReplaced as error:
+            backlog.give_up()
+            self._remark(f"{error}; the rest of it is not run")
 
     def _ask(self, worker: Worker, cell: Cell, left: list[Question]) -> bool:
         """All of these cases, whatever it costs; False where the cell is given up. Raises NotReplaced."""
@@ -155,7 +155,7 @@ class Lane(threading.Thread):
                 case Answer():
                     left.pop(0)
                     tries = in_a_row = 0
-                    self.events.put(Answered(cell, found))
+                    self.events.put(Answered(cell, found, self.number))
                     continue
                 case Gone():
                     raise NotReplaced(str(found))
@@ -204,32 +204,42 @@ class Pool:
     environment: Mapping[str, str]
     limit: float
     events: queue.Queue[Event] = field(default_factory=lambda: queue.Queue(maxsize=256))
-    _lanes: dict[str, Lane] = field(default_factory=dict)
+    starts: dict[str, float] = field(default_factory=dict)
+    """How many seconds the first worker of each framework took to start."""
+    _lanes: dict[str, list[Lane]] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Pool:
-        for name, python in self.pythons.items():
-            side = Side(python, self.environment)
-            self._lanes[name] = Lane(name, side, self.limit, self.events, self._stop)
-            self._lanes[name].start()
+        for name in self.pythons:
+            self._start(name, None)
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stop.set()
-        for lane in self._lanes.values():
+        lanes = [lane for of_framework in self._lanes.values() for lane in of_framework]
+        for lane in lanes:
             lane.give(None)
-        while any(lane.is_alive() for lane in self._lanes.values()):
+        while any(lane.is_alive() for lane in lanes):
             try:  # a lane may be waiting for room among the events
                 self.events.get(timeout=0.05)
             except queue.Empty:
                 continue
 
-    def give(self, framework: str, tasks: Sequence[Task]) -> None:
-        self._lanes[framework].give(tasks)
+    def give(self, framework: str, backlog: Backlog, like: Greeting | None = None) -> None:
+        """Put a worker to work: the first, which waits, or one that is started now, which has to be `like` it."""
+        lane = self._lanes[framework][0] if like is None else self._start(framework, like)
+        lane.give(backlog)
 
     def release(self, framework: str) -> None:
-        """End the worker of a framework that has nothing more to do, and give its memory back."""
-        self._lanes[framework].give(None)
+        """End the first worker of a framework that has nothing to do, and give its memory back."""
+        self._lanes[framework][0].give(None)
+
+    def _start(self, framework: str, like: Greeting | None) -> Lane:
+        lanes = self._lanes.setdefault(framework, [])
+        side = Side(self.pythons[framework], self.environment)
+        lanes.append(Lane(framework, len(lanes), side, self.limit, self.events, self._stop, like))
+        lanes[-1].start()
+        return lanes[-1]
 
 
 def greetings(pool: Pool) -> tuple[dict[str, Greeting], list[Remark]]:
@@ -238,8 +248,9 @@ def greetings(pool: Pool) -> tuple[dict[str, Greeting], list[Remark]]:
     remarks: list[Remark] = []
     while len(found) < len(pool.pythons):
         match pool.events.get():
-            case Greeted(framework, greeting):
+            case Greeted(framework, greeting, seconds):
                 found[framework] = greeting
+                pool.starts[framework] = seconds
             case Remark() as remark:
                 remarks.append(remark)
             case Broken(_, error):

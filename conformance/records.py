@@ -20,6 +20,8 @@ _VERDICTS: dict[str, type[Verdict]] = {
 }
 assert set(_VERDICTS.values()) == set(get_args(Verdict))
 
+_FIELDS = {kind: fields(kind) for kind in _VERDICTS.values()}
+
 _ERRORS = ("ratio", "ulp", "ulp_flushed", "resolution")
 
 Compact = list[Any]
@@ -59,8 +61,9 @@ Record = Header | Judged | Finished
 
 def compact(verdict: Verdict) -> Compact:
     """What is exact stays so; how large an error is, nobody needs to more than six digits."""
-    values = [(f.name, getattr(verdict, f.name)) for f in fields(verdict)]
-    for f in reversed(fields(verdict)):  # what is as it mostly is need not be written a hundred thousand times
+    declared = _FIELDS[type(verdict)]
+    values = [(f.name, getattr(verdict, f.name)) for f in declared]
+    for f in reversed(declared):  # what is as it mostly is need not be written a hundred thousand times
         if f.default is MISSING or getattr(verdict, f.name) != f.default:
             break
         values.pop()

@@ -20,7 +20,7 @@ from lossvet.conformance.session import Observer, Session
 from lossvet.conformance.summary import Summary
 from lossvet.reference import vectors
 from lossvet.reference.vectors import Golden
-from lossvet.workers import caches, messages
+from lossvet.workers import caches, machine, messages
 from lossvet.workers.messages import Greeting, Hello, Unavailable
 
 
@@ -110,7 +110,8 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
             for remark in remarks:
                 observer.remark(remark.framework, remark.text)
             judging = Judging(made, ledger.read(greetings.values()), documented.read())
-            session = Session(made, greetings, lanes, book, judging, observer, judged)
+            jobs = options.jobs or machine.workers()
+            session = Session(made, greetings, lanes, book, judging, observer, judged, jobs)
             session.work()
             if not finished and len(judged) == sum(1 for _ in made):
                 book.append(Finished(resume.now()))

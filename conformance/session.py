@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lossvet.conformance import records
+from lossvet.conformance.backlog import Backlog, next_worker, units
 from lossvet.conformance.journal import Journal
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.plan import Item, Plan
-from lossvet.conformance.pool import Answered, Broken, Ended, Lost, Pool, Question, Remark, Task
+from lossvet.conformance.pool import Answered, Broken, Ended, Lost, Pool, Remark
 from lossvet.conformance.records import Judged
 from lossvet.conformance.types import Absent, Verdict
 from lossvet.workers import messages
 from lossvet.workers.messages import Greeting, Hello
-
-AT_ONCE = 2
 
 
 class Observer(Protocol):
@@ -39,19 +39,29 @@ class Session:
     judging: Judging
     observer: Observer
     judged: dict[tuple[str, str], Judged]
+    jobs: int
+    """How many workers are at work at a time."""
     made: int = 0
+    answered: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Cases by framework and number of the worker."""
+    begun: set[str] = field(default_factory=set)
+    """Frameworks whose first worker is at work, or was."""
 
     def work(self) -> None:
-        waiting = self._start_order()
-        busy = 0
+        backlogs = self._backlogs()
+        busy: Counter[str] = Counter()
         self._say_absent()
-        while waiting or busy:
-            while waiting and busy < AT_ONCE:
-                framework = waiting.pop(0)
-                self.workers.give(framework, self._tasks(self.plan.items[framework]))
-                busy += 1
+        while True:
+            while busy.total() < self.jobs and (name := next_worker(backlogs, busy, self.workers.starts.__getitem__)):
+                again = name in self.begun
+                self.workers.give(name, backlogs[name], self.greetings[name] if again else None)
+                self.begun.add(name)
+                busy[name] += 1
+            if not busy.total():
+                return
             match self.workers.events.get():
-                case Answered(cell, answer):
+                case Answered(cell, answer, worker):
+                    self.answered[cell.framework, worker] += 1
                     outcomes = {name: messages.outcome(m) for name, m in answer.outcomes.items()}
                     verdicts = self.judging.judge(cell, answer.case, outcomes)
                     self._count(str(cell), answer.case, verdicts, answer.seconds, answer.compiled)
@@ -61,8 +71,7 @@ class Session:
                 case Remark(framework, text):
                     self.observer.remark(framework, text)
                 case Ended(framework):
-                    self.workers.release(framework)
-                    busy -= 1
+                    busy[framework] -= 1
                 case Broken(_, error):
                     raise error
 
@@ -77,25 +86,6 @@ class Session:
         self.made += len(verdicts)
         self.observer.counted(len(verdicts))
 
-    def _start_order(self) -> list[str]:
-        """Frameworks with something left to do, the one with the most functions to compile first: it takes longest."""
-        left = {item.cell.framework for item in self.plan if not self._done(item)}
-        for framework in self.plan.items.keys() - left:
-            self.workers.release(framework)
-        return sorted(left, key=lambda name: (-self._functions(name), name))
-
-    def _functions(self, framework: str) -> int:
-        """How many functions are compiled, one for each cell and shape of a mode that compiles."""
-        hello = self.greetings[framework]
-        costs = hello.costs if isinstance(hello, Hello) else {}
-        return len(
-            {
-                (item.cell, self.plan.goldens[item.cell.variant][item.case].case.logits.shape)
-                for item in self.plan.items[framework]
-                if costs[item.cell.mode].compiles and not item.absent
-            }
-        )
-
     def _say_absent(self) -> None:
         for item in self.plan:
             if item.absent and not self._done(item):
@@ -104,15 +94,16 @@ class Session:
     def _done(self, item: Item) -> bool:
         return (str(item.cell), item.case) in self.judged
 
-    def _tasks(self, items: Iterable[Item]) -> list[Task]:
-        by_cell: dict[object, list[Item]] = {}
-        for item in items:
-            if not self._done(item):
-                by_cell.setdefault(item.cell, []).append(item)
-        return [
-            Task(
-                some[0].cell,
-                tuple(Question(i.case, self.judging.message(i.cell.variant, i.case), i.outputs) for i in some),
-            )
-            for some in by_cell.values()
-        ]
+    def _backlogs(self) -> dict[str, Backlog]:
+        """What is left to do, by framework; the worker of one that has nothing is ended."""
+        backlogs = {}
+        for name, items in self.plan.items.items():
+            hello, left = self.greetings[name], [item for item in items if not item.absent and not self._done(item)]
+            if left and isinstance(hello, Hello):
+                backlogs[name] = Backlog(units(left, hello.costs, self._shape, self.judging.message))
+            else:
+                self.workers.release(name)
+        return backlogs
+
+    def _shape(self, item: Item) -> tuple[int, ...]:
+        return self.plan.goldens[item.cell.variant][item.case].case.logits.shape

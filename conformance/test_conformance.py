@@ -99,7 +99,8 @@ def _in_ledger() -> set[Cell]:
     return {
         item.cell
         for item in suite().plan or ()
-        if not item.absent and any(w.names(item.cell, item.case, o) for w in places for o in item.outputs)
+        if not item.absent
+        and any(w.names_cell(item.cell) and w.names_check(item.case, o) for w in places for o in item.outputs)
     }
 
 

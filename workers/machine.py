@@ -14,6 +14,8 @@ REASONS = ("clocks_throttle_reasons.active", "clocks_event_reasons.active")
 """Bits that say what lowers the clocks (1: it is idle), as drivers called them once, and as they do now."""
 LIMIT = 10.0
 """Seconds for an answer: a driver in trouble gives none."""
+WORKER_MEMORY = 2**30
+"""Bytes to count on for a worker: the largest grow to 0.9 GiB, others to 0.3."""
 
 
 def gpus() -> dict[str, str]:
@@ -40,6 +42,21 @@ def cores() -> tuple[int, ...]:
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
+
+
+def memory() -> int:
+    """Bytes that are free for new processes, of the machine or of the control group that this process is in."""
+    found = [int(line.split()[1]) * 1024 for line in _lines("/proc/meminfo") if line.startswith("MemAvailable")]
+    group = Path("/sys/fs/cgroup")
+    match [*_lines(group / "memory.max"), *_lines(group / "memory.current")]:
+        case [most, used] if most.isdigit():
+            found.append(int(most) - int(used))
+    return min(found, default=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+def workers() -> int:
+    """How many workers may be at work at a time: one for each core, as far as memory goes."""
+    return max(1, min(len(cores()), memory() // WORKER_MEMORY))
 
 
 def features() -> str:
@@ -72,6 +89,12 @@ def machine() -> dict[str, str]:
 
 def _told(starts: tuple[str, ...]) -> str:
     """The first line of /proc/cpuinfo that begins so; empty where there is none."""
-    cpu = Path("/proc/cpuinfo")
-    lines = cpu.read_text(errors="replace").splitlines() if cpu.exists() else []
-    return next((line for line in lines if line.startswith(starts)), "")
+    return next((line for line in _lines("/proc/cpuinfo") if line.startswith(starts)), "")
+
+
+def _lines(path: str | Path) -> list[str]:
+    """Of a file that tells about the machine; none where there is no such file."""
+    try:
+        return Path(path).read_text(errors="replace").splitlines()
+    except OSError:
+        return []

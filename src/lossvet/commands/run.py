@@ -69,6 +69,12 @@ def pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     show_default=True,
     help="Seconds until a case counts as timed out.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Workers at a time.  [default: as many as there are cores, and memory for]",
+)
 @click.option("--confirmed", is_flag=True, help="Fail for known deviations in versions in which nobody confirmed them.")
 @click.option("--verbose", is_flag=True, help="Say why checks were not run, as text.")
 @click.option("--cold", is_flag=True, help="Keep no compiled code between runs, and use none.")
@@ -147,7 +153,7 @@ def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
                 f"{path} was begun with other options; leave them out beside --resume, or run without it"
             )
         asked = before
-    own = {name: given[name] for name in ("limit", "cold", "resume", "confirmed", "journal")}
+    own = {name: given[name] for name in ("limit", "jobs", "cold", "resume", "confirmed", "journal")}
     return replace(asked, **own)
 
 
