@@ -8,27 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
-from lossvet.adapters import computing, tensorflow_ops, tensorflow_recipes
+from lossvet.adapters import computing, keras_losses, tensorflow_ops, tensorflow_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.tensorflow_ops import TensorFlowOps
 from lossvet.adapters.tensorflow_presence import PRESENCE as PRESENCE
 from lossvet.adapters.tensorflow_primitives import TensorFlowPrimitives
 from lossvet.adapters.types import Adapter, Device, Native, Prepared
-from lossvet.reference.types import Reduction
-
-KERAS_REDUCTIONS: dict[Reduction, str] = {
-    "none": "none",
-    "sum": "sum",
-    "mean": "sum_over_batch_size",
-    "weighted_mean": "mean_with_sample_weight",
-}
-KERAS_ASKED: Mapping[Reduction, str] = {
-    reduction: "" if name == "sum_over_batch_size" else f"reduction={name!r}"
-    for reduction, name in KERAS_REDUCTIONS.items()
-}
 
 
 def primitives(isolated: bool = False) -> TensorFlowPrimitives:
@@ -101,106 +89,47 @@ def natives(tf: Any) -> Mapping[str, Mapping[str, Native]]:
 def _own(tf: Any) -> Mapping[str, Mapping[str, Native]]:
     """Variant -> recipe -> the function: those of tf.nn, unreduced, and the losses of Keras with their reductions."""
     fused = partial(tensorflow_ops.fused, tf.nn, "tf.nn")
+    keras = partial(keras_losses.native, tf.keras.losses, "tf.keras.losses", label_edges=tensorflow_ops.label_edges)
+    dense, sparse = partial(keras, "CategoricalCrossentropy"), partial(keras, "SparseCategoricalCrossentropy")
     return {
         "sigmoid": {
             "native": fused("sigmoid_cross_entropy_with_logits"),
-            # Averages over the last axis before it reduces: only its mean, over all N C elements, is the variant's.
-            "native_keras": _keras(
-                tf,
-                "BinaryCrossentropy",
-                {},
-                "t, x",
-                lambda x, t, p: (t, None),
-                reductions={"mean": ""},
-                sample_weight=False,
-            ),
+            "native_keras": keras_losses.binary(tf.keras.losses, "tf.keras.losses"),
         },
         "pos_weight": {"native": fused("weighted_cross_entropy_with_logits", pos_weight=True)},
         "softmax": {
             "native": fused("softmax_cross_entropy_with_logits"),
-            "native_keras": _keras(
-                tf, "CategoricalCrossentropy", {}, "t, x, sample_weight=v", lambda x, t, p: (t, p.sample_weight)
-            ),
+            "native_keras": dense("t, x, sample_weight=v", lambda x, t, p: (t, p.sample_weight)),
         },
         "sparse": {
             "native": fused("sparse_softmax_cross_entropy_with_logits", "labels=y"),
-            "native_keras": _keras(
-                tf,
-                "SparseCategoricalCrossentropy",
-                {"ignore_class": "ignore_index"},
+            "native_keras": sparse(
                 "y, x, sample_weight=v",
                 lambda x, y, p: (y, p.sample_weight),
+                {"ignore_class": "ignore_index"},
                 ignore_index=True,
             ),
         },
         "class_weight": {
-            "native_keras": _keras(
-                tf,
-                "CategoricalCrossentropy",
-                {},
+            "native_keras": dense(
                 "t, x, sample_weight=tf.reduce_sum(w * t, 1) * v",
                 lambda x, t, p: (t, tf.reduce_sum(p.class_weight * t, 1) * p.sample_weight),
             ),
         },
         "sparse_class_weight": {
-            "native_keras": _keras(
-                tf,
-                "SparseCategoricalCrossentropy",
-                {},
+            "native_keras": sparse(
                 "y, x, sample_weight=tf.gather(w, y) * v",
                 lambda x, y, p: (y, tf.gather(p.class_weight, y) * p.sample_weight),
             ),
         },
         "smooth_after": {
-            "native_keras": _keras(
-                tf,
-                "CategoricalCrossentropy",
-                {"label_smoothing": "label_smoothing"},
+            "native_keras": dense(
                 "tf.one_hot(y, C), x, sample_weight=tf.gather(w, y) * v",
                 lambda x, y, p: (
                     tf.one_hot(y, tf.shape(x)[1], dtype=x.dtype),
                     tf.gather(p.class_weight, y) * p.sample_weight,
                 ),
+                {"label_smoothing": "label_smoothing"},
             ),
         },
     }
-
-
-def _keras(
-    tf: Any,
-    name: str,
-    settings: Mapping[str, str],
-    arguments: str,
-    labels_and_weights: Callable[[Any, Any, Any], tuple[Any, Any]],
-    reductions: Mapping[Reduction, str] = KERAS_ASKED,
-    sample_weight: bool = True,
-    ignore_index: bool = False,
-) -> Native:
-    """A loss of Keras, made once for each dtype: it computes in float32 unless it is made with another.
-
-    `settings` are its own keywords, and the settings of the variant that they are given.
-    """
-
-    @cache
-    def loss(reduction: Reduction, dtype: str, **own: Any) -> Any:
-        make = getattr(tf.keras.losses, name)
-        return make(from_logits=True, reduction=KERAS_REDUCTIONS[reduction], dtype=dtype, **own)
-
-    def call(x: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
-        own = {keyword: getattr(params, setting) for keyword, setting in settings.items()}
-        targets, weights = labels_and_weights(x, labels, params)
-        return loss(reduction, x.dtype.name, **own)(targets, x, sample_weight=weights)
-
-    keywords = "".join(f", {keyword}={setting}" for keyword, setting in settings.items())
-    edges = {"empty_batch": "empty", **tensorflow_ops.label_edges(arguments)}
-    if ignore_index:
-        edges |= {"invalid_label": "too large: raises, -1: raises, -100: dropped", "all_ignored": "zero"}
-    return Native(
-        call,
-        f"tf.keras.losses.{name}(from_logits=True{keywords})({arguments})",
-        reductions=reductions,
-        sample_weight=sample_weight,
-        ignore_index=ignore_index,
-        also=(f"keras.losses.{name}",),
-        edges=edges,
-    )

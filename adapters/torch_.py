@@ -77,15 +77,19 @@ def adapter() -> Adapter:
         natives(torch),
         computing.Habits(refusal=own.refusal, no_derivative=NO_DERIVATIVE),
         compiled=lambda: _compiled(torch),
-        devices=("cpu", "cuda") if torch.cuda.is_available() else ("cpu",),
+        devices=devices(torch),
         measured=measured(torch),
-        details=_details(torch),
+        details=details(torch),
     )
 
 
 def _compiled(torch: Any) -> int:
     """The graphs that torch.compile has compiled: one function has several where it met shapes of several kinds."""
     return int(torch._dynamo.utils.counters["stats"]["unique_graphs"]) if "torch._dynamo" in sys.modules else 0
+
+
+def devices(torch: Any) -> tuple[str, ...]:
+    return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 
 
 def measured(torch: Any) -> dict[str, Device]:
@@ -225,7 +229,8 @@ class _Ops:
         return x.new_full((), x.shape[axis])
 
 
-def _details(torch: Any) -> dict[str, str]:
+def details(torch: Any) -> dict[str, str]:
+    """What else determines the answers."""
     smallest = torch.tensor(torch.finfo(torch.float32).tiny)
     return {
         "threads": str(torch.get_num_threads()),
