@@ -40,15 +40,13 @@ def _upstream(case: Case, output: str) -> Any:
 
 def labels_that_sum_to_1(case: Case, output: str) -> Array:
     """Cross-entropy whose derivatives take the labels to sum to 1: p - t, and p (u - p . u), by row."""
-    shifted = np.exp(case.logits - case.logits.max(1, keepdims=True))
-    p = shifted / shifted.sum(1, keepdims=True)
+    p = _softmax(case)
     given = getattr(case.params, "sample_weight", None)
     class_weight: Any = getattr(case.params, "class_weight", None)
     rows = np.ones(len(p)) if given is None else given
     rows = rows if class_weight is None else rows * (case.labels * class_weight).sum(1)
     if parse(output) == HVP:
-        u = case.direction
-        return np.asarray((rows * case.cotangent)[:, None] * p * (u - (p * u).sum(1, keepdims=True)))
+        return _curvature(case, p, rows)
     denominator = _denominator(parse(output).reduction, rows, 1.0 / case.cotangent)
     return np.asarray((rows / denominator)[:, None] * (p - case.labels))
 
@@ -105,6 +103,33 @@ def with_labels(other: Callable[[Case], Case]) -> Model:
     return Model(values, other)
 
 
+def weights_rescaled(case: Case, output: str) -> Array:
+    """The Hessian product of `sparse` after its weights were multiplied by N / the number of rows that count."""
+    return _curvature(case, _softmax(case), _rescaled(case))
+
+
+def with_weights_rescaled(case: Case) -> Case:
+    return dataclasses.replace(case, params=dataclasses.replace(case.params, sample_weight=_rescaled(case)))
+
+
+def _rescaled(case: Case) -> Array:
+    """The weights [N]; those of ignored rows are 0."""
+    counts = case.labels != case.params.ignore_index
+    given = case.params.sample_weight
+    return np.asarray(np.where(counts, 1.0 if given is None else given, 0.0) * len(counts) / max(counts.sum(), 1))
+
+
+def _softmax(case: Case) -> Array:
+    shifted = np.exp(case.logits - case.logits.max(1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(1, keepdims=True))
+
+
+def _curvature(case: Case, p: Array, rows: Any) -> Array:
+    """The Hessian product of cross-entropies whose rows have these weights: p (u - p . u), by row."""
+    u = case.direction
+    return np.asarray((rows * case.cotangent)[:, None] * p * (u - (p * u).sum(1, keepdims=True)))
+
+
 def made_to_sum_to_1(case: Case) -> Case:
     """The case with labels whose rows sum to 1, by a change of the first class."""
     labels = case.labels.copy()
@@ -127,6 +152,7 @@ MODELS: Mapping[str, Model] = {
     "labels_that_sum_to_1": Model(labels_that_sum_to_1, made_to_sum_to_1),
     "label_counted_from_the_end": with_labels(counted_from_the_end),
     "label_clamped": with_labels(clamped),
+    "weights_rescaled": Model(weights_rescaled, with_weights_rescaled),
 }
 
 NAN = "nan"

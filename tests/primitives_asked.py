@@ -70,6 +70,19 @@ def tensorflow_mean(t: Tensors) -> Any:
     return tf.reduce_sum(tensorflow_rows(t)) / tf.reduce_sum(tf.gather(t["weight"], t["labels"]))
 
 
+def keras_rows(t: Tensors) -> Any:
+    import keras
+
+    rows = keras.ops.sparse_categorical_crossentropy(t["labels"], t["logits"], from_logits=True)
+    return t["scale"] * keras.ops.take(t["weight"], t["labels"]) * rows
+
+
+def keras_mean(t: Tensors) -> Any:
+    import keras
+
+    return keras.ops.sum(keras_rows(t)) / keras.ops.sum(keras.ops.take(t["weight"], t["labels"]))
+
+
 def numpy_rows(t: Tensors) -> Any:
     x, y = t["logits"], t["labels"]
     return t["scale"] * t["weight"][y] * (np.log(np.exp(x).sum(1)) - x[np.arange(len(y)), y])
@@ -84,6 +97,7 @@ LOSSES: dict[str, tuple[Callable[[Tensors], Any], Callable[[Tensors], Any]]] = {
     "jax": (jax_rows, jax_mean),
     "tensorflow": (tensorflow_rows, tensorflow_mean),
     "tensorflow_v1": (tensorflow_rows, tensorflow_mean),
+    "keras": (keras_rows, keras_mean),
     "numpy": (numpy_rows, numpy_mean),
 }
 
@@ -245,7 +259,11 @@ def load(name: str) -> dict[str, Any]:
 
 def settings(name: str) -> dict[str, Any]:
     found: dict[str, Any] = {"numpy": np.geterr()}
-    if name == "torch":
+    if name == "keras":
+        adapters.primitives(
+            name
+        )  # to import Keras, which filters warnings; what becomes of the environment: test_keras
+    if name in ("torch", "keras"):
         import torch
 
         found |= {"threads": torch.get_num_threads(), "between": torch.get_num_interop_threads()}

@@ -29,6 +29,7 @@ MODES = {
     "jax": ("eager", "jit"),
     "tensorflow": ("eager", "graph", "xla"),
     "tensorflow_v1": ("session",),
+    "keras": ("eager",),
     "numpy": ("eager",),
 }
 TIERS: dict[str, Any] = {"numpy": (), "torch": (), "jax": pytest.mark.slow}
@@ -112,6 +113,11 @@ def close(found: Any, true: Any, dtype: str) -> None:
     assert found.dtype == dtype
     assert found.shape == np.shape(true)
     np.testing.assert_allclose(found, true, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
+
+
+def test_every_framework_is_listed_here() -> None:
+    """What is not listed would not be tested."""
+    assert {*adapters.names(), "numpy"} == MODES.keys()
 
 
 @pytest.mark.parametrize("name", NAMES.values())
