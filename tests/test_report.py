@@ -33,7 +33,7 @@ from lossvet.conformance import journal, records, run
 from lossvet.conformance.journal import JournalError
 from lossvet.conformance.summary import kind
 from lossvet.reference import variants
-from lossvet.reports.site import build, compare, facts, figures, sources, tables
+from lossvet.reports.site import build, compare, facts, figures, moves, sources, tables
 
 MAIN = "from lossvet.cli import main; main()"
 LOSSES = ("pos_weight", "sparse_class_weight")
@@ -379,8 +379,8 @@ def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
         "the number of losses that count": "reduction=Reduction.SUM_OVER_BATCH_SIZE",
         "the sum of the weights": "reduction=Reduction.MEAN",
     }
-    moves = {(m.old.framework, m.new.framework): m.changes for m in facts.moves(own["sparse_class_weight"])}
-    there = moves["tensorflow_v1", "torch"]
+    changed = {(m.old.framework, m.new.framework): m.changes for m in moves.moves(own["sparse_class_weight"])}
+    there = changed["tensorflow_v1", "torch"]
     assert "no gradient into class_weight any more" in there
     assert "sample weights are not taken" in there
     assert "rows can be left out" in there
@@ -422,7 +422,7 @@ def test_a_move_says_by_what_the_mean_divides_unasked(
     def offer(framework: str, divides: dict[str, str]) -> list[facts.Spelling]:
         return [facts.Spelling("v", framework, "native", "f()", divides, True, True, accuracy="relative")]
 
-    (move,) = facts.moves({"a": offer("a", old), "b": offer("b", new)})
+    move, _ = moves.moves({"a": offer("a", old), "b": offer("b", new)})
     assert list(move.changes) == words
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lossvet.adapters.types import Native
 from lossvet.conformance.run import Result
 from lossvet.conformance.summary import CLASSES, CellSummary
 from lossvet.conformance.types import Absent, AccuracyClass, Cell, Deviates, Verdict
 from lossvet.reference import variants
 from lossvet.reference.output import parse
 from lossvet.reference.types import Reduction
-from lossvet.workers.messages import Hello
+from lossvet.workers.messages import Hello, NativeSpec
 
+PLAIN = {"zero_denominator": "nan", "empty_batch": "nan"}
+"""What a mean gives for nothing where it is written as a sum over a number."""
 DIVIDES: Mapping[Reduction, str] = {
     "mean": "the number of losses that count",
     "weighted_mean": "the sum of the weights",
@@ -38,6 +40,10 @@ class Spelling:
     divides: Mapping[str, str]
     sample_weight: bool
     ignore_index: bool
+    reductions: Mapping[Reduction, str] = field(default_factory=dict)
+    edges: Mapping[str, str] = field(default_factory=dict)
+    stopped: tuple[str, ...] = ()
+    """As `adapters.types.Native` has them; of the edges, those of a plain mean where it does not reduce unasked."""
     without: tuple[str, ...] = ()
     deviations: Counter[str] = field(default_factory=Counter)
     agrees: int = 0
@@ -85,77 +91,40 @@ def spellings(result: Result) -> dict[str, dict[str, list[Spelling]]]:
     return dict(sorted(grouped.items()))
 
 
-@dataclass(frozen=True)
-class Move:
-    """What is not the same of two spellings of a loss, a sentence each."""
-
-    old: Spelling
-    new: Spelling
-    changes: tuple[str, ...]
-
-
-def moves(own: Mapping[str, Sequence[Spelling]]) -> list[Move]:
-    """Between what one framework offers for a loss and what another does, in the order of frameworks; one way only, for
-    the way back is the same read backwards."""
-    offer = {framework: offered(spellings) for framework, spellings in own.items()}
-    return [
-        Move(old, new, tuple(_changes(old, new)))
-        for a, b in itertools.combinations(offer, 2)
-        for old in offer[a]
-        for new in offer[b]
-    ]
-
-
 def offered(own: Sequence[Spelling]) -> list[Spelling]:
     """What a framework offers for a loss: its own functions, else what is composed."""
     native = [s for s in own if s.recipe.startswith("native") and s.accuracy]
     return native or [s for s in own if s.recipe == "composed"]
 
 
-def _changes(old: Spelling, new: Spelling) -> Iterator[str]:
-    yield from _divisions(old, new)
-    if lost := set(new.without) - set(old.without):
-        yield f"no gradient into {', '.join(sorted(lost))} any more"
-    if gained := set(old.without) - set(new.without):
-        yield f"a gradient into {', '.join(sorted(gained))}, where there was none"
-    for name, words in (("sample_weight", "sample weights are {}taken"), ("ignore_index", "rows can {}be left out")):
-        if getattr(old, name) != getattr(new, name):
-            yield words.format("" if getattr(new, name) else "not ").replace("can not", "cannot")
-    for name in sorted(set(old.deviations) - set(new.deviations)):
-        yield f"{name} is gone"
-    for name in sorted(set(new.deviations) - set(old.deviations)):
-        yield f"{name} is new"
-
-
-def unasked(s: Spelling) -> str:
-    """By what its mean divides when no other is asked for; empty where it does not reduce unasked."""
-    return next((words for words, asked in s.divides.items() if not asked), "")
-
-
-def _divisions(old: Spelling, new: Spelling) -> Iterator[str]:
-    before, after = unasked(old), unasked(new)
-    if before and not after:
-        yield f"the reduction is yours to write; the mean divided by {before}"
-    elif after and not before:
-        yield f"its mean divides by {after}"
-    elif before != after:
-        again = f" ({new.divides[before]} does)" if before in new.divides else "; to keep that, divide the sum yourself"
-        yield f"its mean divides by {after}, and no longer by {before}{again}"
-    for lost in [words for words, asked in old.divides.items() if asked and new.divides and words not in new.divides]:
-        yield f"no mean divides by {lost} any more"
-
-
 def _spelling(result: Result, cell: Cell) -> Spelling:
     greeting = result.greetings[cell.framework]
     assert isinstance(greeting, Hello), "who has cells has said hello"
     native = greeting.natives.get(cell.variant, {}).get(cell.recipe)
+    own = (cell.variant, cell.framework, cell.recipe)
     if native is None:
         family = variants.load(cell.variant).family
-        takes = family != "binary", family == "sparse"
-        return Spelling(cell.variant, cell.framework, cell.recipe, "composed, see the code", {}, *takes)
+        return Spelling(*own, "composed, see the code", {}, family != "binary", family == "sparse", edges=PLAIN)
+    return of_native(*own, native)
+
+
+def of_native(
+    variant: str, framework: str, recipe: str, native: NativeSpec | Native, accuracy: AccuracyClass | None = None
+) -> Spelling:
+    """A way to write a loss that calls a function of the framework, before anything is judged."""
     divides = {DIVIDES[reduction]: asked for reduction, asked in native.reductions.items() if reduction in DIVIDES}
     return Spelling(
-        cell.variant, cell.framework, cell.recipe, native.spelling, divides, native.sample_weight, native.ignore_index
+        variant,
+        framework,
+        recipe,
+        native.spelling,
+        divides,
+        native.sample_weight,
+        native.ignore_index,
+        native.reductions,
+        native.edges if "" in divides.values() else {**PLAIN, **native.edges},
+        native.no_gradient,
+        accuracy=accuracy,
     )
 
 

@@ -20,7 +20,7 @@ from lossvet.reference.hazards import HAZARDS
 from lossvet.reports import matrix as squares
 from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.findings import smallest
-from lossvet.reports.site import accuracy_tables, facts, rosetta, timings
+from lossvet.reports.site import accuracy_tables, facts, moves, rosetta, timings
 from lossvet.reports.site.compare import Changed
 from lossvet.reports.site.facts import Spelled, Spelling
 from lossvet.reports.site.sources import Sources
@@ -92,7 +92,7 @@ def variant(sources: Sources, spelled: Spelled, name: str) -> dict[str, Any]:
                 "new": f"{spelling.title(m.new.framework)} {m.new.recipe}",
                 "changes": m.changes,
             }
-            for m in facts.moves(own)
+            for m in moves.moves(own)
         ],
         "recipes": {s.recipe for spellings in own.values() for s in spellings},
         "facts": [fact(s) for spellings in own.values() for s in spellings],
@@ -158,7 +158,7 @@ def divided(spelled: Spelled) -> list[dict[str, Any]]:
     found: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for name, own in spelled.items():
         natives = [s for spellings in own.values() for s in spellings if s.recipe.startswith("native") and s.divides]
-        by = tuple(dict.fromkeys((facts.unasked(s), spelling.title(s.framework)) for s in natives))
+        by = tuple(dict.fromkeys((moves.unasked(s), spelling.title(s.framework)) for s in natives))
         weighted = {"class_weight", "cost_matrix"} & variants.load(name).params.__annotations__.keys()
         if weighted and variants.load(name).family != "binary" and len({division for division, _ in by}) > 1:
             found.setdefault(by, []).append(name)
@@ -182,7 +182,7 @@ def fact(s: Spelling) -> dict[str, Any]:
         "framework": s.framework,
         "recipe": s.recipe,
         "spelling": s.spelling,
-        "divides": facts.unasked(s) or ("whatever you write" if s.recipe == "composed" else "does not reduce"),
+        "divides": moves.unasked(s) or ("whatever you write" if s.recipe == "composed" else "does not reduce"),
         "asked": {words: asked for words, asked in s.divides.items() if asked},
         "without": ", ".join(s.without) or "-",
         "sample_weight": s.sample_weight,
