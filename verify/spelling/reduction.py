@@ -5,6 +5,7 @@ from __future__ import annotations
 from lossvet.verify.spelling import weights
 from lossvet.verify.spelling.writer import Unspellable, Writer
 
+WEIGHTS = ("weights", "nonzero_weights")
 COUNTS = ("batch", "elements", "batch_squared")
 
 
@@ -32,14 +33,17 @@ def _after_mean(w: Writer) -> str:
 def safe(w: Writer) -> bool:
     """Whether a mean over nothing is to be 0."""
     c = w.contract
-    empty = c["denominator"] in COUNTS and c["empty_batch"] == "zero"
+    ones = c["denominator"] in WEIGHTS and not w.weights
+    empty = (c["denominator"] in COUNTS or ones) and c["empty_batch"] == "zero"
     return c["zero_denominator"] == "zero" or c["all_ignored"] == "zero" or empty
 
 
 def _divided(w: Writer) -> str:
     c, total = w.contract, w.op("sum", x="losses")
     kind, guard = c.value("denominator"), c["denominator_guard"]
-    counted = c["denominator"] in COUNTS and (not w.kept or c["counted"] == "all")
+    if kind in WEIGHTS and not w.weights:  # every weight is 1
+        kind = "elements" if w.binary else "batch"
+    counted = kind in COUNTS and (not w.kept or c["counted"] == "all")
     if kind == "sum":
         return total
     if counted and guard == "none" and c["zero_denominator"] != "raises":
@@ -96,8 +100,6 @@ def _denominator(w: Writer, kind: str, counted: bool) -> str:
         case "batch" | "elements" | "batch_squared":
             return _times(w, kind, w.op("rows", x=w.x) if counted else w.op("count", x="kept"))
         case "weights" | "nonzero_weights":
-            if not w.weights:  # every weight is 1
-                return w.op("count", x="kept") if w.kept else w.op("rows", x=w.x)
             return w.op("sum", x="weights") if kind == "weights" else w.op("count", x=w.op("differ", a="weights", b=0))
         case "total_class_weight":
             return w.op("sum", x=weights.of_classes(w))
