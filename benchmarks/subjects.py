@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -94,7 +94,7 @@ def choose(greetings: Mapping[str, Greeting], wanted: Wanted) -> Programme:
     met: set[str] = set()
     for hello in hellos:
         for cell, native in _cells(hello, wanted):
-            names = (str(cell), cell.variant, f"{cell.variant}/{cell.recipe}")
+            names = _names(cell)
             if hits := [p for p in wanted.only if any(fnmatchcase(name, p) for name in names)]:
                 met.update(hits)
             elif wanted.only:
@@ -129,6 +129,38 @@ def untimed(hello: Hello, mode: str) -> str:
     if cost.function and not cost.shapes and mode != first:
         return f"its graphs have the kernels of {first}"
     return ""
+
+
+def _names(cell: Cell) -> tuple[str, ...]:
+    """What `Wanted.only` may call it."""
+    return str(cell), cell.variant, f"{cell.variant}/{cell.recipe}"
+
+
+def fitting(subjects: Iterable[Subject], wanted: Wanted) -> list[Subject]:
+    """Those of subjects that were timed that are wanted; an empty filter lets everything through, slow modes too.
+
+    Raises plan.NothingMatches where none is left, and for a pattern that names none.
+    """
+    known = list(subjects)
+    unmet = [p for p in wanted.only if not any(fnmatchcase(name, p) for s in known for name in _names(s.cell))]
+    plan.known("--only", unmet, sorted({name for s in known for name in _names(s.cell)[1:]}))
+
+    def fits(s: Subject) -> bool:
+        filters = (
+            (wanted.frameworks, s.cell.framework),
+            (wanted.modes, s.cell.mode),
+            (wanted.dtypes, s.cell.dtype),
+            (wanted.tasks, s.task),
+            (wanted.shapes, s.shape),
+            ((wanted.device,) if wanted.device else (), s.cell.device),
+        )
+        named = any(fnmatchcase(name, p) for p in wanted.only for name in _names(s.cell))
+        return (named or not wanted.only) and all(not own or value in own for own, value in filters)
+
+    found = [s for s in known if fits(s)]
+    if not found:
+        raise plan.NothingMatches("the filters together leave nothing that was timed")
+    return found
 
 
 def _cells(hello: Hello, wanted: Wanted) -> Iterator[tuple[Cell, NativeSpec | None]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from lossvet import adapters
 from lossvet.adapters import spelling, unloaded
 from lossvet.adapters.types import Native
+from lossvet.workers.messages import NativeSpec
 
 LETTERS = frozenset("xtywvqMaNC")
 """What spellings call their inputs: methods of these are no functions."""
@@ -22,7 +23,7 @@ class Spelled:
     framework: str
     variant: str
     recipe: str
-    native: Native
+    native: Native | NativeSpec
     calls: tuple[str, ...]
 
     @property
@@ -37,7 +38,7 @@ def spelled(frameworks: Iterable[str] | None = None) -> Iterator[Spelled]:
         yield from of(framework, unloaded.natives(framework) or {})
 
 
-def of(framework: str, natives: Mapping[str, Mapping[str, Native]]) -> Iterator[Spelled]:
+def of(framework: str, natives: Mapping[str, Mapping[str, Native] | Mapping[str, NativeSpec]]) -> Iterator[Spelled]:
     """The recipes among these that are spelled as Python: a formula in words has no function to be found by."""
     for variant, recipes in natives.items():
         for recipe, native in recipes.items():
@@ -94,7 +95,7 @@ def matching(name: str, among: Iterable[Spelled]) -> list[Spelled]:
 def _names(one: Spelled) -> Iterator[str]:
     """What it can be found by: code around functions by each of them, a framework's own by its function alone."""
     yield from one.calls[:1] if one.own else one.calls
-    yield from (full(one.framework, also) for also in one.native.also)
+    yield from (full(one.framework, also) for also in (one.native.also if isinstance(one.native, Native) else ()))
 
 
 def _ends(known: str, name: str) -> bool:

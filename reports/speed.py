@@ -14,7 +14,7 @@ from rich.text import Text
 
 from lossvet.benchmarks.samples import Samples
 from lossvet.benchmarks.statistics import Interval
-from lossvet.benchmarks.table import Fastest, Row, fastest, growth, table
+from lossvet.benchmarks.table import Fastest, Row, fastest, growth
 from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance.summary import CLASSES
 from lossvet.conformance.types import Agrees, Differs
@@ -84,9 +84,8 @@ def accuracy(rows: Sequence[Row]) -> str:
     return words(max(classes, key=CLASSES.index), ulp)
 
 
-def report(out: Console, samples: Samples) -> None:
-    """Everything, in the order of variants and shapes; in each block the fastest first."""
-    rows = table(samples)
+def report(out: Console, rows: Sequence[Row]) -> None:
+    """These rows, in the order of variants and shapes; in each block the fastest first."""
     blocks: dict[tuple[str, Shape, str, str], dict[str, dict[str, Row]]] = {}
     for row in rows:
         s = row.subject
@@ -172,14 +171,14 @@ def _best(framework: str, found: Fastest) -> str:
     return f"{framework:14}{f'{cell.recipe} {cell.mode}':22}{time:>8}  {longer}".rstrip()
 
 
-def document(samples: Samples) -> dict[str, Any]:
+def document(samples: Samples, rows: Sequence[Row]) -> dict[str, Any]:
     """The table as JSON: nanoseconds, bytes; null where there is no number."""
     return {
         "schema": samples.header.schema,
         "machine": samples.header.machine,
         "versions": samples.header.versions,
         "options": samples.header.options,
-        "rows": [json_row(row) for row in table(samples)],
+        "rows": [json_row(row) for row in rows],
     }
 
 

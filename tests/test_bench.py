@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -194,6 +195,34 @@ def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:
         with pytest.raises(error):
             engine.run(options, Silent())
     assert not list(tmp_path.glob("*.jsonl"))
+
+
+def test_what_is_shown_of_a_run_made_before_obeys_every_filter() -> None:
+    names = [
+        "sparse/native/f/eager/float32/cpu/8x10/train",
+        "sparse/composed/f/jit/float64/cpu/8x10/forward",
+        "softmax/native/g/eager/float32/cuda/32x10/train",
+    ]
+    known = [subjects.subject(name) for name in names]
+    everything = Wanted(shapes=(), dtypes=(), tasks=(), device="")
+    assert subjects.fitting(known, everything) == known
+    for filters, left in (
+        ({"only": ("sparse",)}, names[:2]),
+        ({"only": ("s*/native",)}, [names[0], names[2]]),
+        ({"frameworks": ("g",)}, names[2:]),
+        ({"modes": ("jit",)}, names[1:2]),
+        ({"dtypes": ("float64",)}, names[1:2]),
+        ({"tasks": ("forward",)}, names[1:2]),
+        ({"shapes": (Shape(32, 10),)}, names[2:]),
+        ({"device": "cuda"}, names[2:]),
+        ({"only": ("sparse",), "modes": ("eager",)}, names[:1]),
+    ):
+        found = subjects.fitting(known, dataclasses.replace(everything, **filters))  # type: ignore[arg-type]  # by name
+        assert [str(s) for s in found] == left, filters
+    with pytest.raises(NothingMatches, match="did you mean sparse"):
+        subjects.fitting(known, dataclasses.replace(everything, only=("sparze",)))
+    with pytest.raises(NothingMatches, match="leave nothing"):
+        subjects.fitting(known, dataclasses.replace(everything, only=("sparse",), frameworks=("g",)))
 
 
 @pytest.mark.sweep

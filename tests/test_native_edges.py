@@ -34,7 +34,8 @@ def asked(native, variant, by):
     roles = [n for n in names if n not in own]
     def call(*given, **named):
         return whole(**dict(zip(roles, given)), **named, **own)
-    call.__signature__ = inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in roles])
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    call.__signature__ = inspect.Signature([inspect.Parameter(n, kind) for n in roles])
     return call, roles
 
 for variant, own in natives_as_losses.natives(framework).items():

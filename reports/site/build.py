@@ -12,25 +12,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lossvet.adapters import spelling
+from lossvet.adapters.spelling import title
 from lossvet.conformance import journal
 from lossvet.conformance.journal import Contents
-from lossvet.reports import terminal
-from lossvet.reports.site import facts, figures, pages, sources, tables
+from lossvet.reports.site import accuracy_tables, facts, figures, pages, printing, sources, tables, timings
 from lossvet.reports.site.compare import compare
 from lossvet.reports.site.facts import Spelled
+from lossvet.reports.site.publication import NOT_GIVEN, Publication, as_csv, as_markdown
 from lossvet.reports.site.sources import CannotReport, Sources
 
 DATA = Path("data")
-AGAINST = "against.jsonl.xz"
+AGAINST, AUTHOR = "against.jsonl.xz", "author.txt"
 MADE_WITH = ("lossvet", "jinja2", "matplotlib", "scipy")
 
 
-def site(found: Sources, against: bytes | None, partial: bool) -> dict[str, bytes]:
+def site(found: Sources, against: bytes | None, partial: bool, author: str = NOT_GIVEN) -> dict[str, bytes]:
     """Every file of the site, by its path.
 
-    `against` is the packed journal of an earlier run. Raises CannotReport for incomplete sources, unless `partial`
-    has that said on every page.
+    `against` is the packed journal of an earlier run, `author` who publishes it. Raises CannotReport for incomplete
+    sources, unless `partial` has that said on every page.
     """
     if found.lacking and not partial:
         raise CannotReport(f"not complete: {'; '.join(found.lacking)}; --partial reports it all the same, and says so")
@@ -39,12 +39,13 @@ def site(found: Sources, against: bytes | None, partial: bool) -> dict[str, byte
     if earlier is not None:
         changes = pages.changed(compare(earlier.judged, found.contents.judged), earlier.header)
     raw = {**found.raw, **({} if against is None else {AGAINST: against})}
-    spelled = facts.spellings(found.result)
-    index = pages.index(found, spelled, changes, raw)
+    spelled, publication = facts.spellings(found.result), Publication(author)
+    index = pages.index(found, spelled, changes)
     with figures.settings():
-        text = _pages(found, spelled, index) | _pictures(found, index)
+        text = printing.printed(found, spelled, index, raw, publication) | _pictures(found, spelled, index)
     text |= {"data/cells.csv": tables.cells(found.result), "data/columns.txt": tables.columns()}
-    text |= {"data/made-with.txt": _made_with()}  # other versions draw other bytes
+    text |= {"table.csv": as_csv(found), "table.md": as_markdown(found, publication)}
+    text |= {"data/made-with.txt": _made_with(), f"data/{AUTHOR}": f"{author}\n"}  # other versions draw other bytes
     text |= {"data/times.csv": tables.times(found.rows)} if found.rows else {}
     return {name: body.encode() for name, body in text.items()} | {f"data/{name}": data for name, data in raw.items()}
 
@@ -75,8 +76,8 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
 
 def _is_site(folder: Path) -> bool:
     """Whether all that is in the folder may be replaced: it has the data of a site, and nothing that no site has."""
-    own = {"index.html", "data", "variants"}
-    names = {path.name for path in folder.iterdir() if path.suffix != ".svg"}
+    own = {"data", "variants", "frameworks"}
+    names = {path.name for path in folder.iterdir() if path.suffix not in (".svg", ".html", ".md", ".csv")}
     return (folder / DATA / sources.RUN).is_file() and names <= own
 
 
@@ -98,7 +99,8 @@ def check(folder: Path) -> list[str]:
     benchmark = data / sources.BENCHMARK
     found = sources.load(data / sources.RUN, benchmark if benchmark.exists() else None)
     against = there.get(f"data/{AGAINST}")
-    files = site(found, against, partial=True)
+    author = there.get(f"data/{AUTHOR}", NOT_GIVEN.encode()).decode(errors="replace").strip()
+    files = site(found, against, partial=True, author=author)
     wrong = [f"{name} is missing" for name in files.keys() - there.keys()]
     wrong += [f"{name} does not belong to the site" for name in there.keys() - files.keys()]
     wrong += [
@@ -132,96 +134,22 @@ def _earlier(against: bytes) -> Contents:
     return before
 
 
-def _pages(found: Sources, spelled: Spelled, index: dict[str, Any]) -> dict[str, str]:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lossvet.reports.site", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_printable,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["thousands"] = lambda number: f"{number:,}"
-    shared = {
-        "lacking": found.lacking,
-        "titles": {**{name: name for name in found.result.greetings}, **pages.TITLES},
-        "sections": SECTIONS,
-        "languages": pages.TITLES,
-        "style": environment.get_template("style.css").render(),
-    }
-    page = environment.get_template("variant.html")
-    made = {"index.html": environment.get_template("index.html").render(**shared, root="", **index)}
-    for name in spelled:
-        made[f"variants/{name}.html"] = page.render(**shared, root="../", **pages.variant(found, spelled, name))
-    return made
-
-
-def _printable(value: Any) -> Any:
-    """What a template prints: of text from outside, nothing that moves a cursor or turns a line around."""
-    return terminal.plain(value) if type(value) is str else value
-
-
-SECTIONS = {
-    "findings": "Findings",
-    "matrix": "Matrix",
-    "accuracy": "Accuracy",
-    "speed": "Speed",
-    "rosetta": "Rosetta table",
-    "deviations": "Known deviations",
-    "method": "Method",
-    "data": "Data",
-}
-
-
-def _pictures(found: Sources, index: dict[str, Any]) -> dict[str, str]:
+def _pictures(found: Sources, spelled: Spelled, index: Mapping[str, Any]) -> dict[str, str]:
     names = _series(found)
-    painted = {v: {spelling.title(f): (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
-    made = {"matrix.svg": figures.squares(painted, [spelling.title(name) for name in found.result.greetings])}
-    ulps = {
-        name: {
-            spelling.title(r["framework"]): r["number"] for r in rows if r["offered"] and (r["number"] or 1000) < 1000
-        }
-        for name, rows in index["accuracy"].items()
-    }
-    made["accuracy.svg"] = figures.dots(ulps, names, "largest error of the loss, ulp of float32")
+    painted = {v: {title(f): (s.text, s.tone) for f, s in row.items()} for v, row in index["matrix"].items()}
+    made = {"matrix.svg": figures.squares(painted, [*map(title, found.result.greetings)])}
+    ulps = accuracy_tables.offered(spelled)
+    made["accuracy.svg"] = figures.dots(ulps, names, "largest error of the loss over all cases, ulp of float32")
     if index["speed"]:
-        made |= _speed_pictures(found, index["speed"])
+        best, limits, label = timings.picture(found)
+        made["speed.svg"] = figures.dots(best, names, label, limits)
     return made
 
 
 def _series(found: Sources) -> list[str]:
     """The frameworks in the order that gives each its mark and colour, the same in every picture."""
-    timed = sorted({spelling.title(row.subject.cell.framework) for row in found.rows})
-    return list(dict.fromkeys([*map(spelling.title, found.result.greetings), *timed]))
-
-
-def _speed_pictures(found: Sources, section: Mapping[str, Any]) -> dict[str, str]:
-    best: dict[str, dict[str, float]] = {}
-    limits: dict[str, float] = {}
-    points: dict[str, list[tuple[float, float]]] = {}
-    for row in found.rows:
-        s = row.subject
-        if row.time is None or row.void or str(s.shape) != section["shape"] or s.task != "train":
-            continue
-        own = best.setdefault(s.cell.variant, {})
-        framework = spelling.title(s.cell.framework)
-        own[framework] = min(own.get(framework, float("inf")), row.time.median / 1000)
-        limits[s.cell.variant] = row.limit / 1000
-        ulp = row.ulp()
-        if ulp and row.verdict == "agrees":
-            points.setdefault(framework, []).append((row.time.median / 1000, ulp))
-    names = _series(found)
-    label = f"time of loss and gradient at {section['at']}, microseconds (fastest recipe)"
-    return {
-        "speed.svg": figures.dots(dict(sorted(best.items())), names, label, limits),
-        "error-time.svg": figures.scatter(
-            {name: points.get(name, []) for name in names},
-            "time of loss and gradient, microseconds",
-            "error of the loss, ulp",
-        ),
-    }
+    timed = sorted({title(row.subject.cell.framework) for row in found.rows})
+    return list(dict.fromkeys([*map(title, found.result.greetings), *timed]))
 
 
 def _exchange(made: Path, folder: Path) -> None:

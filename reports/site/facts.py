@@ -104,7 +104,7 @@ def _spelling(result: Result, cell: Cell) -> Spelling:
     own = (cell.variant, cell.framework, cell.recipe)
     if native is None:
         family = variants.load(cell.variant).family
-        return Spelling(*own, "composed, see the code", {}, family != "binary", family == "sparse", edges=PLAIN)
+        return Spelling(*own, "composed of operations", {}, family != "binary", family == "sparse", edges=PLAIN)
     return of_native(*own, native)
 
 

@@ -33,16 +33,16 @@ DARK = {
 
 
 def dots(
-    rows: Mapping[str, Mapping[str, float]],
+    rows: Mapping[str, Mapping[str, float | tuple[float, bool]]],
     series: Sequence[str],
     label: str,
     limits: Mapping[str, float] | None = None,
 ) -> str:
     """A line for each row, and on it a mark for each series that has a number; logarithmic from left to right.
 
-    `limits` are drawn as a bar: less is impossible.
+    A number with False is drawn as a hollow mark. `limits` are drawn as a bar: less is impossible.
     """
-    figure, axes = _axes(0.9 + 0.3 * len(rows))
+    figure, axes = _axes(0.8 + 0.24 * len(rows))
     names = list(rows)
     for place, name in enumerate(names):
         axes.axhline(place, color=FAINT, linewidth=0.6, zorder=0)
@@ -50,11 +50,16 @@ def dots(
             axes.plot([limits[name]] * 2, [place - 0.35, place + 0.35], color=INK, linewidth=2)
     for number, one in enumerate(series):
         beside = 0.5 * (number - (len(series) - 1) / 2) / max(1, len(series))  # equal numbers do not hide each other
-        points = [(rows[name][one], place + beside) for place, name in enumerate(names) if rows[name].get(one, 0) > 0]
-        if points:
-            xs, ys = zip(*points, strict=True)
-            style = {"marker": MARKERS[number % len(MARKERS)], "color": SERIES[number % len(SERIES)]}
-            axes.scatter(xs, ys, s=34, label=_line(one), **style)
+        found = [(place, *_marked(rows[name][one])) for place, name in enumerate(names) if one in rows[name]]
+        colour, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
+        for full in (True, False):
+            points = [(x, place + beside) for place, x, filled in found if x > 0 and filled == full]
+            if points:
+                xs, ys = zip(*points, strict=True)
+                faces = {"color": colour} if full else {"facecolors": "none", "edgecolors": colour, "linewidths": 1.3}
+                axes.scatter(xs, ys, s=34, marker=marker, **faces)
+        if found:
+            axes.scatter([], [], s=34, label=_line(one), marker=marker, color=colour)
     axes.set_xscale("log")
     axes.set_yticks(range(len(names)), [*map(_line, names)], parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -62,6 +67,10 @@ def dots(
     _numbers(axes.xaxis)
     _legend(figure, axes)
     return _svg(figure)
+
+
+def _marked(value: float | tuple[float, bool]) -> tuple[float, bool]:
+    return value if isinstance(value, tuple) else (value, True)
 
 
 def scatter(points: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str) -> str:
@@ -107,7 +116,7 @@ def squares(rows: Mapping[str, Mapping[str, tuple[str, str]]], columns: Sequence
 def _axes(height: float) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8.2, height), layout="constrained")
+    figure = Figure(figsize=(7.2, height), layout="constrained")
     figure.patch.set_alpha(0)
     axes = figure.add_subplot()
     axes.patch.set_alpha(0)

@@ -24,14 +24,14 @@ INFINITY = float("inf")
 
 @cache
 def code(variant: str, framework: str) -> str:
-    """The unreduced loss as a function to paste: logits, labels and the variant's own arrays and numbers; before it,
-    where it has such, the weights of its rows, by whose sum a mean may divide.
+    """The unreduced loss as a function `losses` of logits, labels and the variant's own arrays and numbers; before it,
+    where it has such, the `weights` of its rows, by whose sum a mean may divide.
 
     Raises KeyError for a framework without a dialect, ValueError for one whose recipes are not composed of operations.
     """
     language, found = spelling.dialect(framework), variants.load(variant)
-    writer = _Writer(language, {found.weights: f"{variant}_weights"})
-    losses = writer.function(found.losses, variant)
+    writer = _Writer(language, {found.weights: "weights"})
+    losses = writer.function(found.losses, "losses")
     if found.weights is not None:
         writer.helper(found.weights)
     return _text(language, [*writer.written.values(), losses])

@@ -15,7 +15,7 @@ from lossvet.reports import speed
 
 CELLS: Mapping[str, tuple[str, Callable[[CellSummary], Any]]] = {
     "variant": ("the loss", lambda c: c.cell.variant),
-    "recipe": ("how it is spelled: native, composed, seed, fast", lambda c: c.cell.recipe),
+    "recipe": ("how it is spelled: native is the framework's own function", lambda c: c.cell.recipe),
     "framework": ("", lambda c: c.cell.framework),
     "mode": ("how the framework runs it", lambda c: c.cell.mode),
     "dtype": ("", lambda c: c.cell.dtype),
@@ -64,11 +64,11 @@ TIMES: Mapping[str, str] = {
 
 
 def cells(result: Result) -> str:
-    return _csv([[read(cell) for _, read in CELLS.values()] for cell in result.summary.cells], list(CELLS))
+    return csv_of([[read(cell) for _, read in CELLS.values()] for cell in result.summary.cells], list(CELLS))
 
 
 def times(rows: Sequence[Row]) -> str:
-    return _csv([[found[name] for name in TIMES] for found in map(speed.json_row, rows)], list(TIMES))
+    return csv_of([[found[name] for name in TIMES] for found in map(speed.json_row, rows)], list(TIMES))
 
 
 def columns() -> str:
@@ -77,6 +77,7 @@ def columns() -> str:
     parts += [f"  {name:18}{meaning}".rstrip() for name, (meaning, _) in CELLS.items()]
     parts += ["", "times.csv: a line for each benchmark", ""]
     parts += [f"  {name:18}{meaning}".rstrip() for name, meaning in TIMES.items()]
+    parts += ["", "table.csv: a line for each recipe in a mode, as on the page table.html"]
     parts += [
         "",
         "conformance.jsonl.xz, benchmark.jsonl.xz: what was written while it was measured, a line for each record,",
@@ -86,7 +87,7 @@ def columns() -> str:
     return "\n".join(parts) + "\n"
 
 
-def _csv(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> str:
+def csv_of(rows: Sequence[Sequence[Any]], names: Sequence[str]) -> str:
     found = io.StringIO()
     writer = csv.writer(found, lineterminator="\n")
     writer.writerow(names)

@@ -1,135 +1,235 @@
-"""The section on speed: the fastest recipes, the framework's own loss against composed operations, growth."""
+"""What a benchmark says: at a glance, of one loss, of one framework; where operations beat a framework's own loss."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from lossvet.adapters.spelling import title
 from lossvet.benchmarks.table import Fastest, Row, fastest
+from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance.summary import CLASSES
+from lossvet.conformance.types import Cell
 from lossvet.reports import speed
+from lossvet.reports.site.listing import Kind, Link, Listing, line
 from lossvet.reports.site.sources import Sources
+from lossvet.workers.messages import Greeting, Hello
+
+COMPILED, EAGER = "compiled", "not compiled"
 
 
-def timings(sources: Sources) -> dict[str, Any] | None:
-    """The section on speed: the fastest, above all at the largest shape; native against composed, growth."""
-    if sources.samples is None:
-        return None
-    rows = [row for row in sources.rows if row.time]
+def timed(sources: Sources) -> list[Row]:
+    return [row for row in sources.rows if row.time]
+
+
+def largest(rows: Sequence[Row]) -> Shape:
+    """The shape that is looked at first. Raises ValueError where there are no rows."""
+    return max((row.subject.shape for row in rows), key=lambda s: (s.n * s.c, s))
+
+
+def at_words(at: Shape) -> str:
+    return f"{at.n:,} x {at.c:,}{' with rows left out' if at.ignored else ''}"
+
+
+def how(cell: Cell, greetings: Mapping[str, Greeting]) -> str:
+    """Whether what is timed is machine code made for the whole loss: a mode that compiles, or a recipe that does."""
+    greeting = greetings.get(cell.framework)
+    if not isinstance(greeting, Hello):
+        return EAGER
+    cost = greeting.costs.get(cell.mode)
+    native = greeting.natives.get(cell.variant, {}).get(cell.recipe)
+    return COMPILED if (cost and cost.compiles) or (native and native.compiles) else EAGER
+
+
+def untimed(sources: Sources) -> list[str]:
+    """What was judged and not timed: frameworks, or modes of one."""
+    rows, found = timed(sources), []
+    modes = {(row.subject.cell.framework, row.subject.cell.mode) for row in rows}
+    for name, greeting in sources.result.greetings.items():
+        if isinstance(greeting, Hello):
+            missing = [mode for mode in greeting.modes if (name, mode) not in modes]
+            if missing:
+                found.append(
+                    title(name) if len(missing) == len(greeting.modes) else f"{title(name)} {', '.join(missing)}"
+                )
+    return found
+
+
+def glance(sources: Sources) -> dict[str, Any] | None:
+    """The section of the main page."""
+    rows = timed(sources)
     if not rows:
         return None
-    at = max((row.subject.shape for row in rows), key=lambda s: (s.n * s.c, s))
-    best = fastest(rows, at, "train")
-    others = {str(s): fastest(rows, s, "train") for s in sorted({row.subject.shape for row in rows}) if s != at}
+    at = largest(rows)
     return {
-        "at": f"{at.n:,} x {at.c:,}{' with rows left out' if at.ignored else ''}",
-        "dtypes": ", ".join(sorted({row.subject.cell.dtype for row in rows})),
-        "shapes": ", ".join(str(s) for s in sorted({row.subject.shape for row in rows})),
+        "at": at_words(at),
         "shape": str(at),
-        "others": list(others),
-        "fastest": [
-            {**_fastest(name, f, found), "others": [_short(at_other.get((name, f))) for at_other in others.values()]}
-            for (name, f), found in sorted(best.items())
-        ],
-        "native": list(_native(rows, at)),
-        "growth": list(_growth(rows)),
-        "machine": sources.samples.header.machine,
-        "started": sources.samples.header.started,
+        "dtypes": ", ".join(sorted({row.subject.cell.dtype for row in rows})),
         "rows": len(rows),
         "agree": sum(row.verdict == "agrees" for row in rows),
         "void": sum(row.void for row in rows),
-        "by_recipe": _by_recipe(best),
+        "untimed": "; ".join(untimed(sources)),
     }
 
 
-def _fastest(name: str, framework: str, found: Fastest) -> dict[str, str]:
-    row, cell = found.row, found.row.subject.cell
-    return {
-        "variant": name,
-        "framework": framework,
-        "recipe": cell.recipe,
-        "mode": cell.mode,
-        "time": speed.duration(row.time.median) if row.time else "-",
-        "interval": speed.spread(row.time),
-        "limit": speed.share(row.fraction),
-        "peak": speed.size(row.peak),
-        "accuracy": speed.accuracy([row]),
-        "next": _next(found),
-    }
+def picture(sources: Sources) -> tuple[dict[str, dict[str, tuple[float, bool]]], dict[str, float], str]:
+    """By loss and framework, the time of the fastest recipe and whether it is compiled; the limits; the label."""
+    rows = timed(sources)
+    at = largest(rows)
+    best: dict[str, dict[str, tuple[float, bool]]] = {}
+    limits: dict[str, float] = {}
+    for (name, framework), found in sorted(fastest(rows, at, "train").items()):
+        compiled = how(found.row.subject.cell, sources.result.greetings) == COMPILED
+        best.setdefault(name, {})[title(framework)] = (_microseconds(found.row), compiled)
+        limits[name] = found.row.limit / 1000
+    return best, limits, f"time of loss and gradient at {at_words(at)}, microseconds"
 
 
-def _short(found: Fastest | None) -> str:
-    """Which is the fastest at a size that is not in the foreground, in which mode, and its time."""
-    if found is None or found.row.time is None:
-        return "-"
-    cell, tie = found.row.subject.cell, ", a tie" if _tie(found) else ""
-    return f"{cell.recipe} ({cell.mode}) {speed.duration(found.row.time.median)}{tie}"
+def _microseconds(row: Row) -> float:
+    return row.time.median / 1000 if row.time else math.nan
 
 
-def _tie(found: Fastest) -> bool:
-    """Whether the intervals of the fastest and the next meet."""
-    return bool(found.next and found.next.time and found.row.time and found.row.time.high >= found.next.time.low)
+def of_variant(sources: Sources, name: str) -> Listing | None:
+    """Every recipe and mode of a loss at every shape, the fastest first; None where there is no time."""
+    rows = [row for row in timed(sources) if row.subject.cell.variant == name and row.subject.task == "train"]
+    if not rows:
+        return None
+    shapes = sorted({row.subject.shape for row in rows}, key=lambda s: (-s.n * s.c, s))
+    lines = []
+    for at in shapes:
+        for row in sorted(
+            (r for r in rows if r.subject.shape == at), key=lambda r: r.time.median if r.time else math.inf
+        ):
+            cell = row.subject.cell
+            lines.append(
+                line(
+                    at_words(at),
+                    f"{title(cell.framework)}, {cell.recipe}",
+                    f"{cell.mode}, {how(cell, sources.result.greetings)}",
+                    *measures(row),
+                )
+            )
+    missing = "; ".join(untimed(sources))
+    return Listing(
+        "Times",
+        f"Loss and gradient, {', '.join(sorted({r.subject.cell.dtype for r in rows}))}, one thread."
+        + (f" Not timed: {missing}." if missing else ""),
+        (("rows x classes", "short"), ("recipe", "text"), ("mode", "text"), *MEASURES),
+        tuple(lines),
+    )
 
 
-def _next(found: Fastest) -> str:
-    """How much longer the next recipe takes, and whether that is a tie."""
-    if not (found.ratio and found.next and found.next.time and found.row.time):
-        return "-"
-    cell = found.next.subject.cell
-    tie = ", a tie" if _tie(found) else ""
-    return f"{found.ratio:.2f} x {cell.recipe} ({cell.mode}){tie}"
+MEASURES: tuple[tuple[str, Kind], ...] = (
+    ("time", "number"), ("95 %", "number"), ("memory", "number"), ("share of the limit", "number"),
+    ("accuracy of the timed call", "text"),
+)  # fmt: skip
 
 
-def _by_recipe(best: Mapping[tuple[str, str], Fastest]) -> list[dict[str, str]]:
-    """In each framework, which recipe is the fastest, and for how many losses."""
-    counts: dict[str, Counter[str]] = {}
-    ties: Counter[str] = Counter()
-    for (_, framework), found in best.items():
-        counts.setdefault(framework, Counter())[found.row.subject.cell.recipe] += 1
-        ties[framework] += _tie(found)
-    return [
-        {
-            "framework": f,
-            "words": ", ".join(f"{recipe} for {n} of {sum(own.values())} losses" for recipe, n in own.most_common())
-            + (f"; {ties[f]} of these tie with the next" if ties[f] else ""),
-        }
-        for f, own in sorted(counts.items())
-    ]
+def measures(row: Row) -> tuple[str, str, str, str, str]:
+    """Time, interval, memory, share of the limit, and the accuracy of the timed call."""
+    time = speed.duration(row.time.median) if row.time else "-"
+    return time, speed.spread(row.time), speed.size(row.peak), speed.share(row.fraction), speed.accuracy([row])
 
 
-def _native(rows: Sequence[Row], at: object) -> Iterator[dict[str, str]]:
-    """The framework's own loss against operations composed by hand, in the same mode."""
-    times: dict[tuple[str, str, str], dict[str, Row]] = {}
+def against_composed(sources: Sources, framework: str) -> Listing | None:
+    """The framework's own losses against operations composed by hand, in the same mode, at the largest shape."""
+    rows = timed(sources)
+    lines = []
+    at = largest(rows) if rows else None
+    times: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         s = row.subject
-        if s.shape == at and s.task == "train":
-            times.setdefault((s.cell.variant, s.cell.framework, s.cell.mode), {})[s.cell.recipe] = row
-    for (name, framework, mode), own in sorted(times.items()):
+        if s.shape == at and s.task == "train" and s.cell.framework == framework:
+            times.setdefault((s.cell.variant, s.cell.mode), {})[s.cell.recipe] = row
+    for (name, mode), own in sorted(times.items()):
         hand = own.get("composed")
         for recipe, row in own.items():
             if recipe.startswith("native") and hand and hand.time and row.time:
-                yield {
-                    "variant": name,
-                    "framework": f"{framework} {mode}",
-                    "recipe": recipe,
-                    "native": f"{speed.duration(row.time.median)}, {speed.accuracy([row])}",
-                    "composed": f"{speed.duration(hand.time.median)}, {speed.accuracy([hand])}",
-                    "ratio": f"{hand.time.median / row.time.median:.2f}",
-                }
+                lines.append(
+                    line(
+                        Link(name, f"variants/{name}.html"),
+                        f"{recipe} ({mode})",
+                        f"{speed.duration(row.time.median)}, {speed.accuracy([row])}",
+                        f"{speed.duration(hand.time.median)}, {speed.accuracy([hand])}",
+                        f"{hand.time.median / row.time.median:.2f}",
+                    )
+                )
+    if not lines or at is None:
+        return None
+    return Listing(
+        "Own losses against composed operations",
+        f"In the same mode, at {at_words(at)}. Below 1, operations are faster than the function made for the loss. "
+        "Accuracy is that of the timed call.",
+        (
+            ("loss", "short"),
+            ("own", "text"),
+            ("time of it", "text"),
+            ("composed", "text"),
+            ("composed over own", "number"),
+        ),
+        tuple(lines),
+    )
 
 
-def _growth(rows: Sequence[Row]) -> Iterator[dict[str, str]]:
-    for (axis, name), bs in speed.exponents(rows).items():
-        yield {
-            "axis": axis,
-            "framework": name,
-            "median": f"{median(bs):.2f}",
-            "range": f"{min(bs):.2f} to {max(bs):.2f}",
-        }
+def growth(sources: Sources) -> Listing | None:
+    """With which power of the number of rows and of classes times grow."""
+    rows = timed(sources)
+    found = speed.exponents(rows)
+    if not found:
+        return None
+    shapes = ", ".join(str(s) for s in sorted({row.subject.shape for row in rows}))
+    lines = [
+        line(axis, " ".join([title(name.partition(" ")[0]), name.partition(" ")[2]]), f"{median(bs):.2f}",
+             f"{min(bs):.2f} to {max(bs):.2f}")
+        for (axis, name), bs in found.items()
+    ]  # fmt: skip
+    return Listing(
+        "Growth",
+        f"Time grows as size to the power b, over all losses and recipes, between {shapes}. Far below 1, the time is "
+        "that of calling, not of computing.",
+        (("in", "short"), ("framework", "text"), ("median b", "number"), ("range", "number")),
+        tuple(lines),
+    )
+
+
+def across(sources: Sources) -> Listing | None:
+    """The fastest recipe of each loss in each framework, compiled and not, each with the next behind it."""
+    rows = timed(sources)
+    if not rows:
+        return None
+    at, lines = largest(rows), []
+    for kind in (EAGER, COMPILED):
+        own = [row for row in rows if how(row.subject.cell, sources.result.greetings) == kind]
+        for (name, framework), found in sorted(fastest(own, at, "train").items()):
+            cell = found.row.subject.cell
+            lines.append(
+                line(
+                    Link(name, f"variants/{name}.html"),
+                    kind,
+                    f"{title(framework)}, {cell.recipe} ({cell.mode})",
+                    *measures(found.row),
+                    _next(found),
+                )
+            )
+    lines.sort(key=lambda one: (one.squares[0].links[0].text, one.squares[1].text))
+    return Listing(
+        "Fastest recipes",
+        f"Of each loss in each framework, loss and gradient at {at_words(at)}, and how much longer the next recipe "
+        "takes; what is compiled is compared with what is compiled.",
+        (("loss", "short"), ("", "text"), ("fastest", "text"), *MEASURES, ("next", "text")),
+        tuple(lines),
+    )
+
+
+def _next(found: Fastest) -> str:
+    """How much longer the next recipe takes, and whether that is a tie: their intervals meet."""
+    if not (found.ratio and found.next and found.next.time and found.row.time):
+        return "-"
+    cell = found.next.subject.cell
+    tie = ", a tie" if found.row.time.high >= found.next.time.low else ""
+    return f"{found.ratio:.2f} x {cell.recipe} ({cell.mode}){tie}"
 
 
 def faster_by_hand(rows: Sequence[Row]) -> Iterator[str]:
@@ -140,11 +240,11 @@ def faster_by_hand(rows: Sequence[Row]) -> Iterator[str]:
             s = row.subject
             key = (s.cell.variant, s.cell.framework, s.cell.mode, s.cell.dtype, s.shape, s.task)
             groups.setdefault(key, {})[s.cell.recipe] = row
-    largest = max((row.subject.shape for row in rows), key=lambda s: s.n * s.c, default=None)
+    most = max((row.subject.shape for row in rows), key=lambda s: s.n * s.c, default=None)
     for (name, framework, mode, *_), by_recipe in sorted(groups.items(), key=lambda item: str(item[0])):
         own = [row for recipe, row in by_recipe.items() if recipe.startswith("native")]
         hand = by_recipe.get("composed")
-        if hand is None or hand.time is None or not own or hand.subject.shape != largest:
+        if hand is None or hand.time is None or not own or hand.subject.shape != most:
             continue
         best = min(own, key=lambda row: row.time.median if row.time else math.inf)
         apart = best.time is not None and hand.time.high < best.time.low

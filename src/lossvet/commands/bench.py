@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from lossvet.commands.ending import end, needs
 from lossvet.commands.run import pythons, raise_interrupt
@@ -44,7 +46,7 @@ def command(**given: Any) -> None:
     try:
         if given["show"] is not None:
             found = samples.read(given["show"])
-            _show(found, given["form"])
+            _show(found, given["form"], _filters(given))
             whole = "" if found.finished else ", which did not come to its end"
             end(0 if found.finished else 3, f"{given['show']} is shown{whole}")
         options = engine.Options(
@@ -69,7 +71,7 @@ def command(**given: Any) -> None:
         end(4, str(error))
     except OSError as error:
         end(2, f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    _show(found, given["form"])
+    _show(found, given["form"], None)
     end(*_verdict(found, path))
 
 
@@ -89,15 +91,34 @@ def _wanted(given: dict[str, Any]) -> Wanted:
     )
 
 
-def _show(found: Samples, form: str) -> None:
+def _filters(given: dict[str, Any]) -> Wanted:
+    """What is shown of a run made before: filters that were not given let everything through."""
+    wanted, source = _wanted(given), click.get_current_context().get_parameter_source("device")
+    return replace(
+        wanted,
+        shapes=wanted.shapes if given["shapes"] else (),
+        dtypes=given["dtype"],
+        tasks=given["task"],
+        device="" if source is ParameterSource.DEFAULT else given["device"],
+    )
+
+
+def _show(found: Samples, form: str, wanted: Wanted | None) -> None:
+    """All rows, or those that are wanted. Raises plan.NothingMatches where there is none."""
     import msgspec
 
+    from lossvet.benchmarks import subjects
+    from lossvet.benchmarks.table import table
     from lossvet.reports import speed, terminal
 
+    rows = table(found)
+    if wanted is not None:
+        chosen = set(subjects.fitting([row.subject for row in rows], wanted))
+        rows = tuple(row for row in rows if row.subject in chosen)
     if form == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(speed.document(found)), indent=1).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(speed.document(found, rows)), indent=1).decode())
     else:
-        speed.report(terminal.console(), found)
+        speed.report(terminal.console(), rows)
 
 
 def _verdict(found: Samples, path: Path) -> tuple[int, str]:

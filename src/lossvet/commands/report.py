@@ -27,6 +27,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     help="The site, or the matrix on stdout.",
 )
 @click.option("--partial", is_flag=True, help="Report what is not complete, and say so on every page.")
+@click.option("--author", metavar="NAME", help="Who publishes it: stands above the table, and in how to cite it.")
 @click.option("--check", type=FOLDER, help="Make this site anew from its data, and compare every byte.")
 def command(**given: Any) -> None:
     """Make the site: findings, matrix, accuracy, speed, how to write each loss, and the data behind them."""
@@ -48,7 +49,7 @@ def command(**given: Any) -> None:
             end(0, f"{run} as Markdown")
         against = None if given["against"] is None else sources.packed(given["against"])
         click.echo("making the pages ...", err=True)
-        files = build.site(found, against, given["partial"])
+        files = build.site(found, against, given["partial"], **({"author": given["author"]} if given["author"] else {}))
         build.write(files, given["out"])
     except sources.CannotReport as error:
         end(3, f"no report: {error}")
