@@ -183,7 +183,8 @@ def _bare(function: ast.FunctionDef) -> ast.FunctionDef:
             for a in (*node.args.args, node.args.vararg, node.args.kwarg):
                 if a is not None:
                     a.annotation = None
-    return found
+    bare: ast.FunctionDef = _Renamed({}).visit(found)
+    return bare
 
 
 class _Renamed(ast.NodeTransformer):
