@@ -88,6 +88,43 @@ def test_nan_and_infinity(got: float, golden: float, right: bool) -> None:
     found = verdict([got, 1.0], [golden, 1.0], [1.0, 1.0])
     assert isinstance(found, Agrees if right else Differs)
     assert found.ratio == (0.0 if right else INF)
+    assert not isinstance(found, Agrees) or (found.ulp, found.index) == (0.0, (1,)), "only what is finite has an error"
+
+
+@pytest.mark.parametrize(
+    ("got", "golden", "wanted", "why"),
+    [
+        (NAN, 1.0, "nan", "is NaN in 1 of 3"),
+        (NAN, INF, "nan", "is NaN in 1 of 3"),
+        (1.0, INF, "nan", "is not infinite in 1 of 3"),
+        (1.0, NAN, "zero", "is undefined here, expected zero in 1 of 3"),
+        (NAN, NAN, "inf", "is undefined here, expected inf in 1 of 3"),
+        (3.0, 1.0, "nan", "is outside the bound in 1 of 3"),
+    ],
+)
+def test_how_an_answer_is_wrong(got: float, golden: float, wanted: str, why: str) -> None:
+    found = verdict([1.0, got, 1.5], [1.0, golden, 1.0], [1.0] * 3, wanted=wanted)
+    assert isinstance(found, Differs)
+    assert (found.why, found.index) == (why, (1,))
+
+
+def test_the_worst_element_of_an_answer_that_agrees_is_named_where_it_is_finite() -> None:
+    found = verdict([NAN, INF, 1.0, -1.5, 2.0, INF], [NAN, INF, 1.0, -1.0, 2.25, LARGEST], [1.0] * 5 + [2.0**105])
+    assert isinstance(found, Agrees)
+    assert (found.index, found.ratio, found.ulp) == ((3,), 0.5, 2.0**22)
+    assert verdict([INF], [LARGEST], [2.0**105]).index == ()  # type: ignore[union-attr]  # it agrees
+
+
+def test_an_answer_of_another_sign_is_as_wrong() -> None:
+    assert isinstance(verdict([-1.0], [NAN], [0.0], wanted="zero"), Differs)
+    assert isinstance(verdict([INF], [-INF], [0.0]), Differs)
+    assert isinstance(verdict([-INF], [NAN], [0.0], wanted="inf"), Agrees)
+
+
+def test_two_rows_that_differ_are_counted_and_the_worse_is_named() -> None:
+    found = verdict([0.0, 5.0, 7.0, NAN], [0.0, 1.0, 1.0, 1.0], [1.0, 1.0, 4.0, 1.0])
+    assert isinstance(found, Differs)
+    assert (found.index, found.why, found.ratio) == ((3,), "is NaN in 3 of 4", INF)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +146,9 @@ def test_what_is_expected_of_the_undefined(wanted: str, right: set[str]) -> None
 
 def test_exceptions() -> None:
     raised, undefined = Raised("ValueError", "label"), np.full(2, NAN)
-    assert isinstance(judge(raised, undefined, bound([0.0, 0.0]), "float32", "raises"), Agrees)
+    assert judge(raised, undefined, bound([0.0, 0.0]), "float32", "raises") == Agrees(
+        0.0, 0.0, 0.0, "relative", 0.0, ("raises ValueError",)
+    )
     assert isinstance(judge(raised, undefined, bound([0.0, 0.0]), "float32", "refused"), Agrees)
     assert isinstance(judge(raised, undefined, bound([0.0, 0.0]), "float32", "anything"), Agrees)
     assert isinstance(judge(raised, undefined, bound([0.0, 0.0]), "float32", "any"), Errored)
@@ -126,6 +165,12 @@ def test_on_the_edge_of_the_range_both_sides_are_right() -> None:
     assert isinstance(verdict([INF], [LARGEST], [step / 4]), Differs)  # too sure to overflow
     assert isinstance(verdict([LARGEST], [LARGEST + step], [2 * step]), Agrees)
     assert isinstance(verdict([INF], [2 * LARGEST], [step]), Agrees)
+    assert isinstance(verdict([INF], [LARGEST], [step / 2]), Agrees), (
+        "half a step beyond the largest rounds to infinity"
+    )
+    assert isinstance(verdict([INF], [LARGEST], [step / 2 - 2.0**80]), Differs)
+    assert isinstance(verdict([INF], [65504.0], [16.0], "float16"), Agrees)
+    assert isinstance(verdict([NAN], [LARGEST], [2 * step]), Differs)
     assert isinstance(verdict([INF], [LARGEST], [step], "float64"), Differs)
 
 
@@ -136,10 +181,17 @@ def test_a_flushed_subnormal_counts_in_full_and_flushed() -> None:
     assert (found.ulp, found.ulp_flushed) == (2.0**22, 0.0)
 
 
-def test_resolution_is_the_median_bound_over_golden() -> None:
-    found = verdict([1.0, 2.0, 4.0, 0.0], [1.0, 2.0, 4.0, 0.0], [0.5, 0.5, 0.5, 0.5])
+@pytest.mark.parametrize(
+    ("width", "resolution"),
+    [([], 0.0), ([0.5], 0.5), ([0.5, 0.25], 0.375), ([0.25, 0.5, 0.125], 0.25), ([1.0, 0.125, 0.5, 0.25], 0.375)],
+)
+def test_resolution_is_the_median_bound_over_golden(width: list[float], resolution: float) -> None:
+    """Of elements that are not 0, of either sign, however large."""
+    golden = [-1.0, 2.0, -4.0, 8.0][: len(width)]
+    wide = [w * abs(g) for w, g in zip(width, golden, strict=True)]
+    found = verdict([*golden, 0.0], [*golden, 0.0], [*wide, 3.0])
     assert isinstance(found, Agrees)
-    assert found.resolution == 0.25
+    assert found.resolution == resolution
 
 
 def test_a_resolution_too_large_for_a_double_warns_nobody() -> None:
@@ -255,7 +307,9 @@ def test_an_element_without_one_right_bit_is_lost() -> None:
     assert lost([1.49e-4], [1e-4], [True]) is None, "less than half of it is wrong"
     assert lost([1.5e-4], [1e-4], [True]).count == 1
     assert lost([0.0], [1e-4], [False]) is None, "where terms cancel, nothing better is to be had"
+    assert lost([0.0], [1e-4], [True], underflow=0.5e-4).count == 1
     assert lost([0.0], [1e-4], [True], underflow=0.6e-4) is None, "it may have been flushed to 0"
+    assert lost([0.0], [-(2.0**-126)], [True]).count == 1
     assert lost([0.0], [2.0**-127], [True]) is None, "subnormal numbers may be"
 
 

@@ -21,7 +21,7 @@ from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.pool import Pool
 from lossvet.conformance.summary import kind
-from lossvet.conformance.types import Agrees, Cell, Deviates, Differs, Errored, Verdict
+from lossvet.conformance.types import Absent, Agrees, Cell, Crashed, Deviates, Differs, Errored, TimedOut, Verdict
 from lossvet.reference import variants, vectors
 from lossvet.reference.bounds import bounds
 from lossvet.reference.types import Array
@@ -170,6 +170,102 @@ def test_an_exception_is_excused_by_its_name_only() -> None:
 
     assert isinstance(weighed("ValueError"), Deviates)
     assert isinstance(weighed("TypeError"), Errored)
+
+
+def whole(*observed: Observed) -> Deviation:
+    return msgspec.structs.replace(ENTRY, shows="whole", observed=observed)
+
+
+def weighed_whole(entry: Deviation, outcome: Outcome) -> Verdict:
+    """The verdict on an answer that cannot be judged by element, or on one that can."""
+    (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
+    bound = bounds(variants.load("pos_weight"), golden.case, ("float64",))["float64"][OUTPUT]
+    verdict = judge(outcome, golden.outputs[OUTPUT], bound, "float64")
+    return Ledger((entry,)).weigh(CELL, golden, bound, OUTPUT, outcome, verdict)
+
+
+HERE, THERE = Observed(case=CASE, output=OUTPUT, value="raises ValueError"), Observed("elsewhere", OUTPUT, "shape [0]")
+EMPTY = Measured(np.zeros(0))
+
+
+def test_a_shape_deviates_where_it_was_observed() -> None:
+    verdict = weighed_whole(whole(msgspec.structs.replace(HERE, value="shape [0]")), EMPTY)
+    assert isinstance(verdict, Deviates)
+    assert (verdict.deviation, verdict.stray) == ("at_zero", "")
+    assert isinstance(weighed_whole(whole(THERE), Measured(np.zeros(3))), Differs)
+
+
+def test_what_was_observed_elsewhere_is_stray_here() -> None:
+    verdict = weighed_whole(whole(THERE, HERE), EMPTY)
+    assert isinstance(verdict, Deviates)
+    assert verdict.stray == "shape [0], and the ledger has 'raises ValueError'"
+
+
+def test_an_answer_of_the_right_shape_is_not_explained_by_an_entry_about_the_whole() -> None:
+    (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
+    assert isinstance(weighed_whole(whole(HERE), Measured(golden.outputs[OUTPUT] + 1)), Differs)
+    right = weighed_whole(whole(HERE), Measured(golden.outputs[OUTPUT]))
+    assert isinstance(right, Deviates)
+    assert right.stray == "it agrees: narrow the entry, or remove it"
+    assert right.differs == Differs("is within the bound", ratio=0.0)
+
+
+def test_an_answer_where_an_exception_was_observed_is_stray() -> None:
+    verdict = weigh(put(((1, 1), 0.0)), entry=msgspec.structs.replace(ENTRY, observed=(HERE,)))
+    assert isinstance(verdict, Deviates)
+    assert verdict.stray == "is an answer, and the ledger has 'raises ValueError'"
+
+
+def test_an_exception_tells_how_it_differs() -> None:
+    verdict = weighed_whole(whole(HERE), Raised("ValueError", "no rows"))
+    assert isinstance(verdict, Deviates)
+    assert verdict.differs == Differs("raises ValueError: no rows")
+
+
+def test_every_observed_value_counts_those_of_other_checks_apart() -> None:
+    other = Observed(case="pos_weight/other", output=OUTPUT, value="0x1.0p+0", index=(0, 0))
+    wrong = Observed(case=CASE, output=OUTPUT, value="0x1.0p+0", index=(1, 1))
+    shown = put(((1, 1), 0.0))
+    assert weigh(shown, entry=msgspec.structs.replace(ENTRY, observed=(other, *ENTRY.observed))).stray == ""  # type: ignore[union-attr]  # it deviates
+    assert weigh(shown, entry=msgspec.structs.replace(ENTRY, observed=(other, *ENTRY.observed, wrong))).stray  # type: ignore[union-attr]  # it deviates
+
+
+def test_a_nan_that_is_pinned_has_to_be_there() -> None:
+    seen = (Observed(case=CASE, output=OUTPUT, value="nan", index=(1, 1)),)
+    shows_nan = msgspec.structs.replace(ENTRY, shows="nan", observed=seen)
+    assert weigh(put(((1, 1), float("nan"))), entry=shows_nan).stray == ""  # type: ignore[union-attr]  # it deviates
+    verdict = weigh(put(((1, 1), 0.0)), entry=msgspec.structs.replace(ENTRY, observed=seen))
+    assert verdict.stray == "element [1, 1] is 0, and the ledger has nan"  # type: ignore[union-attr]  # it deviates
+
+
+def test_two_places_of_one_entry_may_name_one_check() -> None:
+    twice = msgspec.structs.replace(ENTRY, where=ENTRY.where * 2)
+    assert weigh(put(((1, 1), 0.0)), entry=twice).stray == ""  # type: ignore[union-attr]  # it deviates
+
+
+def test_what_was_not_judged_is_left_as_it_is() -> None:
+    (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
+    bound = bounds(variants.load("pos_weight"), golden.case, ("float64",))["float64"][OUTPUT]
+    for verdict in (Absent("not there"), Crashed("died"), TimedOut(1.0)):
+        assert Ledger((ENTRY,)).weigh(CELL, golden, bound, OUTPUT, EMPTY, verdict) is verdict
+
+
+def test_the_ledger_of_the_project_knows_what_frameworks_greeted_with() -> None:
+    greeting = Hello("tensorflow", "9.9", (), (), (), {}, {}, {}, (), {"keras": "3.0"}, "3.11")
+    own = ledger.read([greeting])
+    assert own.deviations == deviations.read()
+    (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
+    bound = bounds(variants.load("pos_weight"), golden.case, ("float64",))["float64"][OUTPUT]
+    healed = Agrees(0.0, 0.0, 0.0, "relative", 0.0)
+    verdict = own.weigh(CELL, golden, bound, OUTPUT, Measured(golden.outputs[OUTPUT]), healed)
+    assert isinstance(verdict, Agrees)
+    assert verdict.notes == ("tensorflow_pos_weight_at_zero, in tensorflow 9.9, does not show any more",)
+
+
+def test_a_problem_is_told_once_and_only_what_was_judged_has_one() -> None:
+    stray = Deviates("at_zero", Differs("is NaN"), "it agrees")
+    seen = [(CELL, CASE, OUTPUT, one) for one in (stray, stray, Agrees(0.0, 0.0, 0.0, "relative", 0.0))]
+    assert ledger.stale(seen) == [f"at_zero: it agrees ({CELL}, {CASE}, {OUTPUT})"]
 
 
 def test_the_entries_speak_of_what_there_is() -> None:

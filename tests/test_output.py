@@ -42,7 +42,7 @@ def test_every_name_comes_back(name: str) -> None:
 def test_outputs_are_values() -> None:
     assert parse("gradient/mean/logits") == Output("gradient", "mean", "logits")
     assert parse("loss/none") == Output("loss")
-    assert parse("hvp") == HVP
+    assert parse("hvp") == HVP == Output("hvp", "none", "logits")
     assert output.gradient("sum", "labels") == "gradient/sum/labels"
     assert output.loss("weighted_mean") == "loss/weighted_mean"
     assert sorted([HVP, Output("loss", "sum"), Output("gradient", "none", "logits"), Output("loss", "mean")]) == [

@@ -1,0 +1,180 @@
+"""The entries of the ledger as data: which checks and elements they name, and which files are refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from lossvet.conformance import deviations
+from lossvet.conformance.deviations import ELEMENTS, Deviation, LedgerError, Observed, Where
+from lossvet.conformance.types import Cell
+from lossvet.reference import variants
+from lossvet.reference.types import Case
+
+INF = float("inf")
+X = np.array([[0.0, 1.0, -INF], [INF, -INF, 2.0], [-1.0, 0.0, 3.0]])
+CLASSES = np.array([0, 1, 2])
+DENSE = np.array([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.25, 0.5]])
+CELL = Cell("sparse", "native", "torch", "eager", "float32")
+PLACE = Where(framework=("torch",), variant=("sparse",), output=("loss/*",))
+
+
+def case(labels: Any, binary: bool = False) -> Case:
+    params = variants.load("sparse").params()
+    return Case("sparse/by_hand", 24, X, labels, params, np.ones((3, 3) if binary else 3), np.ones((3, 3)))
+
+
+@pytest.mark.parametrize(
+    ("elements", "dense", "sparse"),
+    [
+        ("all", "111 111 111", "111 111 111"),
+        ("logit_zero", "100 000 010", "100 000 010"),
+        ("logit_infinite", "001 110 000", "001 110 000"),
+        ("logit_plus_infinite", "000 100 000", "000 100 000"),
+        ("logit_minus_infinite", "001 010 000", "001 010 000"),
+        ("row_with_masked_class", "111 000 000", "111 000 000"),
+        ("other_class_than_infinite_label", "000 101 000", "000 101 000"),
+        ("row_labels_not_summing_to_1", "000 000 111", None),
+    ],
+)
+def test_which_elements_a_word_names(elements: str, dense: str, sparse: str | None) -> None:
+    def named(labels: Any) -> str:
+        mask = np.broadcast_to(ELEMENTS[elements](case(labels)), X.shape)
+        return " ".join("".join(str(int(one)) for one in row) for row in mask)
+
+    assert named(DENSE) == dense
+    assert sparse is None or named(CLASSES) == sparse
+
+
+def test_every_word_for_elements_is_tried_here() -> None:
+    (mark,) = test_which_elements_a_word_names.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
+    assert {row[0] for row in mark.args[1]} == ELEMENTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("output", "shape", "named"),
+    [
+        ("gradient/mean/logits", (3, 3), [[1, 0, 0], [0, 0, 0], [0, 1, 0]]),
+        ("gradient/mean/labels", (3, 3), [[1, 0, 0], [0, 0, 0], [0, 1, 0]]),
+        ("hvp", (3, 3), [[1, 0, 0], [0, 0, 0], [0, 1, 0]]),
+        ("gradient/weighted_mean/labels", (3, 3), [[1, 1, 1]] * 3),
+        ("gradient/weighted_mean/logits", (3, 3), [[1, 0, 0], [0, 0, 0], [0, 1, 0]]),
+        ("loss/none", (3,), [1, 0, 1]),
+        ("gradient/sum/sample_weight", (3,), [1, 0, 1]),
+        ("gradient/sum/class_weight", (3,), [1, 1, 0]),
+        ("gradient/sum/pos_weight", (3,), [1, 1, 0]),
+        ("gradient/sum/cost_matrix", (3, 3), [[1, 1, 1]] * 3),
+        ("loss/mean", (), 1),
+    ],
+)
+def test_which_elements_of_an_output_are_wrong(output: str, shape: tuple[int, ...], named: Any) -> None:
+    """Those through which a logit of 0 goes: a sum has it from any of its terms."""
+    mask = replace_elements("logit_zero").mask(case(CLASSES), output, shape)
+    assert np.asarray(mask, int).tolist() == named
+
+
+def test_of_a_binary_loss_each_element_is_its_own() -> None:
+    mask = replace_elements("logit_zero").mask(case(DENSE, binary=True), "loss/none", (3, 3))
+    assert mask.sum() == 2
+
+
+def replace_elements(elements: str) -> Where:
+    return msgspec.structs.replace(PLACE, elements=elements)
+
+
+@pytest.mark.parametrize("field", ["framework", "variant", "recipe", "mode", "dtype"])
+def test_every_field_of_a_cell_has_to_fit(field: str) -> None:
+    assert PLACE.names(CELL, "sparse/hard", "loss/mean")
+    assert not PLACE.names(CELL, "sparse/hard", "gradient/mean/logits")
+    other = msgspec.structs.replace(PLACE, **{field: ("another", "one")})
+    assert not other.names(CELL, "sparse/hard", "loss/mean")
+    assert other.names(replace(CELL, **{field: "one"}), "sparse/hard", "loss/mean")
+
+
+ENTRY = Deviation(
+    id="one",
+    title="a symptom",
+    reason="a reason",
+    versions={"torch": ">=2.4,<3", "numpy": "==2.*"},
+    observed=(Observed(case="sparse/hard", output="loss/mean", value="nan"),),
+    where=(PLACE, msgspec.structs.replace(PLACE, framework=("jax", "torch"))),
+    shows="nan",
+)
+
+
+def test_frameworks_are_those_of_all_places_each_once() -> None:
+    assert ENTRY.frameworks == ("torch", "jax")
+
+
+@pytest.mark.parametrize(
+    ("packages", "outside"),
+    [
+        ({}, ""),
+        ({"torch": "2.5.1+cpu", "numpy": "2.1"}, ""),
+        ({"torch": "2.6.0rc1"}, ""),
+        ({"torch": "3.0"}, "torch 3.0"),
+        ({"torch": "2.5", "numpy": "1.26"}, "numpy 1.26"),
+    ],
+)
+def test_the_package_that_is_outside_is_named(packages: dict[str, str], outside: str) -> None:
+    assert ENTRY.outside(packages) == outside
+
+
+def written(path: Path, *entries: Deviation) -> Path:
+    """A ledger of these entries."""
+
+    def table(d: Deviation) -> str:
+        where = [
+            f"{{framework = {list(w.framework)}, variant = {list(w.variant)}, output = {list(w.output)}, "
+            f"elements = '{w.elements}'}}"
+            for w in d.where
+        ]
+        observed = [f"{{case = '{o.case}', output = '{o.output}', value = '{o.value}'}}" for o in d.observed]
+        versions = ", ".join(f"{name} = '{specifier}'" for name, specifier in d.versions.items())
+        return (
+            f"[[deviation]]\nid = '{d.id}'\ntitle = '{d.title}'\nreason = '{d.reason}'\nshows = '{d.shows}'\n"
+            f"versions = {{{versions}}}\nobserved = [{', '.join(observed)}]\nwhere = [{', '.join(where)}]\n"
+        )
+
+    path.write_text("\n".join(table(d) for d in entries))
+    return path
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    entries = (ENTRY, msgspec.structs.replace(ENTRY, id="two", shows="whole"))
+    assert deviations.read(written(tmp_path / "ledger.toml", *entries)) == entries
+    (tmp_path / "empty.toml").write_text("")
+    assert deviations.read(tmp_path / "empty.toml") == ()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"observed": ()}, "one needs observed values, versions, and places with elements among all, logit_zero"),
+        ({"where": ()}, "one needs observed values"),
+        ({"versions": {}}, "one needs observed values"),
+        ({"where": (PLACE, msgspec.structs.replace(PLACE, elements="some"))}, "one needs observed values"),
+        ({"shows": "nothing"}, "one shows 'nothing'; expected one of kink_at_zero, .*, nan, whole$"),
+        ({"id": "two"}, "two entries have the same id"),
+        ({"versions": {"torch": "two"}}, "two"),
+    ],
+    ids=str,
+)
+def test_an_entry_that_makes_no_sense_is_refused(changed: dict[str, Any], words: str, tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "ledger.toml",
+        msgspec.structs.replace(ENTRY, **changed),
+        msgspec.structs.replace(ENTRY, id="two"),
+    )
+    with pytest.raises(LedgerError, match=rf"ledger\.toml: .*{words}"):
+        deviations.read(path)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"nowhere\.toml"):
+        deviations.read(tmp_path / "nowhere.toml")
