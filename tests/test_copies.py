@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import lossvet
 
 PACKAGE = Path(lossvet.__file__).parent
 RUN = 12
-"""Lines that say something: blank ones and comments are passed over, and indentation does not count."""
+"""Lines that say something: blank ones, comments and imports are passed over, and indentation does not count."""
 CORPUS = PACKAGE / "verify" / "corpus"
 
 
-def shared(files: Mapping[str, Iterable[str]]) -> set[tuple[str, str]]:
+def telling(source: str) -> Iterator[str]:
+    """The lines that count, without their indentation."""
+    imports = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Import | ast.ImportFrom)]
+    passed = {line for node in imports for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    for number, line in enumerate(source.splitlines(), 1):
+        text = line.strip()
+        if text and not text.startswith("#") and number not in passed:
+            yield text
+
+
+def shared(files: Mapping[str, str]) -> set[tuple[str, str]]:
     """The pairs of files that have a run of `RUN` lines in common."""
     places: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
     for name, text in files.items():
-        lines = [line.strip() for line in text if line.strip() and not line.strip().startswith("#")]
+        lines = list(telling(text))
         for start in range(len(lines) - RUN + 1):
             places[tuple(lines[start : start + RUN])].add(name)
     return {(a, b) for names in places.values() for a in names for b in names if a < b}
@@ -26,7 +37,7 @@ def shared(files: Mapping[str, Iterable[str]]) -> set[tuple[str, str]]:
 
 def test_no_two_files_of_the_product_share_a_run_of_lines() -> None:
     files = {
-        str(path): path.read_text().splitlines()
+        str(path): path.read_text()
         for folder in (PACKAGE, *(path for path in PACKAGE.iterdir() if path.is_dir()))
         for path in (folder.glob("*.py") if folder == PACKAGE else folder.rglob("*.py"))
         if CORPUS not in path.parents and "published" not in path.parts
@@ -36,7 +47,8 @@ def test_no_two_files_of_the_product_share_a_run_of_lines() -> None:
 
 
 def test_a_copied_run_is_seen() -> None:
-    block = [f"x{i} = {i}" for i in range(RUN)]
-    assert shared({"a": ["import a", *block], "b": ["", *(f"    {line}" for line in block)], "c": block[1:]}) == {
-        ("a", "b")
-    }
+    lines = [f"x{i} = {i}" for i in range(RUN)]
+    block, indented = "\n".join(lines), "\n\n    ".join(lines)
+    files = {"a": f"import a\n{block}", "b": f"# b\nif x:\n    {indented}", "c": "\n".join(lines[1:])}
+    assert shared(files) == {("a", "b")}
+    assert not shared(dict.fromkeys("ab", "\n".join(f"import m{i}" for i in range(RUN))))
