@@ -35,6 +35,7 @@ def certify(variant: Variant, case: Case) -> dict[str, Array]:
     distance. (`outputs.undefined_where_infinite`: or undefined). Raises
     ArithmeticError where LAST_BITS bits do not settle the last place.
     """
+    case = _without_ignored_logits(variant, case)
     if INVALID in case.hazards:
         return _without_invalid_rows(variant, case)
     if np.isfinite(case.logits).all():
@@ -54,6 +55,20 @@ def shapes(variant: Variant, case: Case) -> dict[str, tuple[int, ...]]:
         return by_leaf[of.leaf]
 
     return {name: shape(name) for name in output_names(variant, case)}
+
+
+def _without_ignored_logits(variant: Variant, case: Case) -> Case:
+    """The case with 0 for the logits of ignored rows, whatever they are: infinite or NaN, which no ball holds.
+
+    No outcome depends on them. An ignored row is no part of the batch: `_reductions` leaves it out before the
+    definition sees any row, so that losses, weights and denominators are the same functions of the other rows at all
+    values of its logits, at those included that are no numbers. A function that is constant in an input needs no value
+    of it, nor a limit; its derivatives in that input are 0, the ones that are found at logits of 0.
+    """
+    if variant.family != "sparse":
+        return case
+    ignored = case.labels == case.params.ignore_index
+    return dataclasses.replace(case, logits=np.where(ignored[:, None], 0.0, case.logits))
 
 
 def _without_invalid_rows(variant: Variant, case: Case) -> dict[str, Array]:

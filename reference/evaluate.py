@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lossvet.reference import output, variants
-from lossvet.reference.types import Array, Case, Reduction, leaves
+from lossvet.reference.types import Array, Case, Family, Reduction, kept, leaves
 from lossvet.reference.values import exact_values, values
 
 
@@ -88,16 +88,12 @@ def _labels(labels: Any) -> Any:
     return found if found.size else found.astype(np.int64)  # an empty list has no integers in it to be seen
 
 
-def check_shapes(family: str, case: Case) -> None:
+def check_shapes(family: Family, case: Case) -> None:
     """Raise ValueError, naming what was found and expected, unless all shapes and integer labels fit the logits."""
     x, y, params = case.logits, case.labels, case.params
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"logits have shape {list(x.shape)}; expected [N, C] with C >= 1")
     n, c = x.shape
-    if family != "binary" and np.isposinf(np.fmax.reduce(x, axis=None, initial=-np.inf)):
-        raise ValueError(
-            "a logit is +inf, where a softmax has no limit that does not depend on the others; -inf masks a class"
-        )
     if family == "sparse":
         if y.shape != (n,) or y.dtype.kind not in "iu":
             raise ValueError(f"labels are {y.dtype} of shape {list(y.shape)}; expected integers of shape [{n}]")
@@ -105,6 +101,10 @@ def check_shapes(family: str, case: Case) -> None:
             raise ValueError(f"labels {wrong} are outside [0, {c}) and not ignore_index ({params.ignore_index})")
     elif y.shape != (n, c):
         raise ValueError(f"labels have shape {list(y.shape)}; expected that of the logits, [{n}, {c}]")
+    if family != "binary" and np.isposinf(np.fmax.reduce(x[kept(family, case)], axis=None, initial=-np.inf)):
+        raise ValueError(
+            "a logit is +inf, where a softmax has no limit that does not depend on the others; -inf masks a class"
+        )
     if not 0 <= (alpha := getattr(params, "label_smoothing", 0.0)) <= 1:
         raise ValueError(f"label_smoothing is {alpha}; expected a share in [0, 1]")
     expected: dict[str, list[tuple[int, ...]]] = {

@@ -97,6 +97,12 @@ def leaves(variant: Variant, case: Case) -> dict[str, Array]:
     return {"logits": case.logits, **dense, **array_params(case.params)}
 
 
+def kept(family: Family, case: Case) -> NDArray[np.bool_]:
+    """Which rows count, [N]: all but those of a sparse loss whose label is ignore_index."""
+    every = np.ones(len(case.logits), bool)
+    return np.asarray(case.labels != case.params.ignore_index) if family == "sparse" else every
+
+
 def array_params(params: Any) -> dict[str, Array]:
     """The params that are arrays and given; the others are settings (ignore_index, label_smoothing)."""
     values = {f.name: getattr(params, f.name) for f in fields(params)}

@@ -178,8 +178,10 @@ def test_ignored_rows_do_not_count() -> None:
 def test_what_an_ignored_row_holds_is_not_looked_at(name: str) -> None:
     _, _, params = arguments(name)
     strange = X.copy()
-    strange[1] = [np.nan, -np.inf, 1e300]
+    strange[1] = [np.nan, np.inf, 1e300]
     marked = np.array([2, -100, 1, 1])
+    with pytest.raises(ValueError, match=r"a logit is \+inf"):
+        reference.evaluate(name, strange, np.where(marked < 0, 0, marked), reduction="sum", **params)
     for reduction in variants.load(name).reductions:
         found = reference.evaluate(name, strange, marked, reduction=reduction, **params)
         plain = reference.evaluate(name, X, marked, reduction=reduction, **params)

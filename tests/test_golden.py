@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from lossvet.reference import variants, vectors
 from lossvet.reference.hazards import HAZARDS
-from lossvet.reference.types import Array, array_params, leaves, output_names
+from lossvet.reference.types import Array, array_params, kept, leaves, output_names
 from lossvet.reference.vectors import FOLDER, Golden, GoldenError, decode, digest, encode
 
 SEED = 20261121
@@ -141,6 +141,7 @@ def test_inputs_have_as_many_bits_as_the_case_says(name: str) -> None:
     for golden in vectors.load(name):
         case = golden.case
         inputs = {**leaves(variants.load(name), case), "cotangent": case.cotangent}
+        inputs["logits"] = case.logits[kept(variants.load(name).family, case)]  # the others may be NaN
         inputs["label_smoothing"] = np.array(getattr(case.params, "label_smoothing", 0.0))
         for part, value in inputs.items():
             assert fits(value, case.bits), f"{case.id} {part} does not fit in {case.bits} bits: {value}"
@@ -289,6 +290,34 @@ def test_some_classes_are_exchangeable_and_a_predicted_one_is_not() -> None:
     assert _exchangeable(variants.load("predicted_weight"), replace(same, logits=logits)).tolist() == [0, 0, 2]
     costs = by_name["cost_realized/at_zero"]
     assert _exchangeable(variants.load("cost_realized"), costs).tolist() == [0, 1, 2]
+
+
+@needs_flint
+def test_what_an_ignored_row_holds_changes_no_proof_and_what_a_kept_row_holds_does() -> None:
+    from lossvet.reference.certify import certify
+
+    variant = variants.load("sparse")
+    (case,) = (g.case for g in vectors.load("sparse") if g.case.id == "sparse/ignored_undefined")
+    proven = certify(variant, case)
+    for held in (np.nan, np.inf, -np.inf, 1e300):
+        logits = case.logits.copy()
+        logits[1:] = held
+        again = certify(variant, replace(case, logits=logits))
+        assert all(again[name].tobytes() == value.tobytes() for name, value in proven.items()), held
+    alone = certify(
+        variant,
+        replace(
+            case, logits=case.logits[:1], labels=case.labels[:1], cotangent=case.cotangent[:1],
+            direction=case.direction[:1],
+        ),
+    )  # fmt: skip
+    assert all(proven[f"loss/{r}"] == alone[f"loss/{r}"] for r in ("sum", "mean"))
+    assert proven["gradient/sum/logits"][:1].tobytes() == alone["gradient/sum/logits"].tobytes()
+    assert not proven["gradient/sum/logits"][1:].any()
+    logits = case.logits.copy()
+    logits[0, 0] += 1
+    other = certify(variant, replace(case, logits=logits))
+    assert other["loss/sum"] != proven["loss/sum"]
 
 
 @pytest.mark.sweep

@@ -13,6 +13,8 @@ X52 = "1.5 -0.5; 0.25 2; -1 0.75; 3 -2; 0 0.125"
 FREE_RIGHT = "0 1 8; 0.5 0 2; 20 0.25 0"
 DECIDING = ("predicted_weight", "cost_realized")
 """Variants whose weights depend on the prediction."""
+BY_NATIVES = ("sparse", "sparse_class_weight", "smooth_terms")
+"""Variants that frameworks have functions for, which leave out rows themselves."""
 
 
 def _wide(variant: str, **given: str) -> Design:
@@ -42,6 +44,10 @@ IGNORED = (
     Design("ignored_infinite", "-inf 2 1; 0.5 1.25 -2; 3 -0.375 1", "-100 2 0",
            "ignored_rows ignored_leak masked_logit",
            "the row's loss would be inf if its label were taken for 0, and inf times a mask of 0 is NaN"),
+    Design("ignored_undefined", "0.5 2 -1; -inf -inf -inf; inf 0 0; nan 0 0", "1 -100 -100 -100",
+           "ignored_rows ignored_undefined ignored_leak",
+           "the loss of the first row, and gradients of 0 in the others, whose softmax is NaN; the -inf of "
+           "ignored_infinite has one", only=BY_NATIVES),
     Design("ignored_weighted", X43, "2 -100 1 0", "ignored_rows sample_weight zero_weight",
            "the denominators 4, 3, 2 and the sum of weights all differ", {"sample_weight": "0.5 2 0 3"}),
     Design("ignore_class", X52, "1 0 1 1 0", "ignored_rows", "class 0 is ignored: its label is a class too",
