@@ -15,7 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from lossvet.conformance import deviant
 from lossvet.conformance.types import Cell
 from lossvet.reference.output import Output, parse
-from lossvet.reference.types import Array, Case
+from lossvet.reference.types import Array, Case, kept
 
 DEFAULT = Path(__file__).parent / "deviations.toml"
 
@@ -106,6 +106,7 @@ ELEMENTS: Mapping[str, Callable[[Case], Any]] = {
     "row_with_label_out_of_range": lambda case: _rows(
         case, ((case.labels < 0) | (case.labels >= case.logits.shape[1])) & (case.labels != case.params.ignore_index)
     ),
+    "ignored_row_without_softmax": lambda case: _rows(case, ~kept("sparse", case) & ~_has_softmax(case)),
     "row_labels_not_summing_to_1": lambda case: _rows(case, case.labels.sum(1) != 1),
 }
 """Which elements are wrong, as booleans [N, C]. A reduced output is wrong where any of them is. A masked class has a
@@ -147,6 +148,11 @@ def _dense(case: Case) -> Array:
     if case.labels.ndim == 2:
         return np.asarray(case.labels, np.float64)
     return np.asarray(np.equal.outer(case.labels, np.arange(case.logits.shape[1])), np.float64)
+
+
+def _has_softmax(case: Case) -> Any:
+    """Rows with a largest logit that is a number."""
+    return np.isfinite(case.logits.max(1))
 
 
 def _infinite_label(case: Case) -> Any:
