@@ -82,10 +82,9 @@ def _denominator(reduction: Reduction, weights: Array, unreduced: Any = 1.0) -> 
             return float(np.count_nonzero(weights))
 
 
-def counted_from_the_end(case: Case) -> Case:
-    """The case with negative labels taken as Python takes an index: -1 is the last class."""
-    classes = case.logits.shape[1]
-    return dataclasses.replace(case, labels=np.where(case.labels < 0, case.labels + classes, case.labels))
+def wrapped(case: Case) -> Case:
+    """The case with labels modulo C: -1 is the last class, and C the first."""
+    return dataclasses.replace(case, labels=case.labels % case.logits.shape[1])
 
 
 def clamped(case: Case) -> Case:
@@ -150,7 +149,7 @@ MODELS: Mapping[str, Model] = {
     "kink_at_zero_from_the_right": Model(kink_at_zero_from_the_right, lambda case: case),
     "classes_in_one_sum": Model(classes_in_one_sum, lambda case: case),
     "labels_that_sum_to_1": Model(labels_that_sum_to_1, made_to_sum_to_1),
-    "label_counted_from_the_end": with_labels(counted_from_the_end),
+    "label_wrapped": with_labels(wrapped),
     "label_clamped": with_labels(clamped),
     "weights_rescaled": Model(weights_rescaled, with_weights_rescaled),
 }
