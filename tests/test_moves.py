@@ -122,7 +122,7 @@ def test_a_batch_of_zero_weights_destroys_nothing_that_it_did_not_before() -> No
     """By hand, in PyTorch: the code of TF1's own loss gives 0 with gradients of 0, that of PyTorch's NaN."""
     torch = pytest.importorskip("torch")
     for framework, right in (("tensorflow_v1", 0.0), ("torch", np.nan)):
-        (source,) = facts.offered(ways("sparse_class_weight")[framework])
+        source, *_ = facts.offered(ways("sparse_class_weight")[framework])
         found = moves.code(source, "torch")
         assert isinstance(found, Spelled)
         space: dict[str, object] = {}

@@ -77,7 +77,7 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
 def _is_site(folder: Path) -> bool:
     """Whether all that is in the folder may be replaced: it has the data of a site, and nothing that no site has."""
     own = {"data", "variants", "frameworks"}
-    names = {path.name for path in folder.iterdir() if path.suffix not in (".svg", ".html", ".md", ".csv")}
+    names = {path.name for path in folder.iterdir() if path.suffix not in (".svg", ".html", ".css", ".md", ".csv")}
     return (folder / DATA / sources.RUN).is_file() and names <= own
 
 

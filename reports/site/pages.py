@@ -105,7 +105,8 @@ def functions(sources: Sources, spelled: Spelled) -> dict[str, Listing]:
             )
         )
     columns: tuple[tuple[str, Kind], ...] = (
-        ("function", "code"), ("loss", "short"), ("formula", "code"), ("its mean divides by", "text"), ("", "short"),
+        ("function", "code"), ("loss", "short"), ("formula", "code"), ("its mean divides by", "text"),
+        ("code", "short"),
     )  # fmt: skip
     return {
         of: Listing(f"Functions of {of}", f"The functions of {of} that were judged, as users call them.", columns,

@@ -63,7 +63,6 @@ def printed(
         "sections": SECTIONS,
         "losses": list(spelled),
         "there": {name: title(name) for name in there},
-        "style": environment.get_template("style.css").render(),
     }
 
     def made(template: str, root: str, given: Mapping[str, Any]) -> str:
@@ -72,6 +71,7 @@ def printed(
 
     once = {f"{name}.html": made(name, "", given) for name, given in _once(sources, spelled, raw, own).items()}
     return {
+        "style.css": environment.get_template("style.css").render(),
         "index.html": made("index", "", index),
         **once,
         **{f"variants/{v}.html": made("variant", "../", variant_page.variant(sources, spelled, v)) for v in spelled},

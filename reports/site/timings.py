@@ -218,7 +218,7 @@ def across(sources: Sources) -> Listing | None:
         "Fastest recipes",
         f"Of each loss in each framework, loss and gradient at {at_words(at)}, and how much longer the next recipe "
         "takes; what is compiled is compared with what is compiled.",
-        (("loss", "short"), ("", "text"), ("fastest", "text"), *MEASURES, ("next", "text")),
+        (("loss", "short"), ("compiled", "text"), ("fastest", "text"), *MEASURES, ("next", "text")),
         tuple(lines),
     )
 

@@ -106,7 +106,7 @@ def moved(own: Mapping[str, Sequence[Spelling]]) -> Iterator[dict[str, Any]]:
             )
             for m in found
         ]
-        columns: tuple[tuple[str, Kind], ...] = (("to", "short"), ("what changes", "text"), ("", "short"))
+        columns: tuple[tuple[str, Kind], ...] = (("to", "short"), ("what changes", "text"), ("code", "short"))
         table = Listing(label, "What is not the same there.", columns, tuple(lines))
         yield {"id": f"move-{key}", "title": label, "spelling": old.spelling, "table": table, "codes": texts}
 
