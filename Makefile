@@ -5,6 +5,7 @@
 # make test   the tests, but for the slow ones
 # make test-slow   the slow ones (wheels, the browser, self-tests, what is timed), and the matrix
 # make sweep  what takes an hour: the corpus of verify, every native through check, gates to their end, kills
+# make mutants   which mutants of our own code the tests kill; it takes long
 # make lint   ruff and mypy
 # make install, make clean
 
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: install run bench report asv test test-slow lint clean sweep
+.PHONY: install run bench report asv test test-slow lint clean sweep mutants
 
 install: $(INSTALLED)
 
@@ -54,6 +55,10 @@ test-slow: $(INSTALLED)
 sweep: $(INSTALLED)
 	$(BIN)/pytest -m sweep tests $(ARGS)
 	$(BIN)/pytest src/lossvet/conformance
+
+mutants: $(INSTALLED)
+	@$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[mutation]'
+	$(BIN)/python tests/mutate.py $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -167,6 +167,7 @@ def test_on_the_edge_of_the_range_both_sides_are_right() -> None:
     assert isinstance(verdict([INF], [LARGEST], [step / 2]), Agrees), (
         "half a step beyond the largest rounds to infinity"
     )
+    assert isinstance(verdict([INF], [LARGEST], [step / 2 - 2.0**79]), Agrees)
     assert isinstance(verdict([INF], [LARGEST], [step / 2 - 2.0**80]), Differs)
     assert isinstance(verdict([INF], [65504.0], [16.0], "float16"), Agrees)
     assert isinstance(verdict([NAN], [LARGEST], [2 * step]), Differs)
@@ -304,7 +305,7 @@ def test_an_element_without_one_right_bit_is_lost() -> None:
         2, (1,), float(np.float32(1e-9)), -1e-3
     )
     assert lost([1.49e-4], [1e-4], [True]) is None, "less than half of it is wrong"
-    assert lost([1.5e-4], [1e-4], [True]).count == 1
+    assert lost([1.5 * 2.0**-13], [2.0**-13], [True]).count == 1, "half of it is"
     assert lost([0.0], [1e-4], [False]) is None, "where terms cancel, nothing better is to be had"
     assert lost([0.0], [1e-4], [True], underflow=0.5e-4).count == 1
     assert lost([0.0], [1e-4], [True], underflow=0.6e-4) is None, "it may have been flushed to 0"

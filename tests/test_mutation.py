@@ -1,0 +1,101 @@
+"""The mutation of our own code can fail: a survivor is seen, and so is a reason that nothing needs any more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the command is no part of the package
+
+from mutation import accounting
+from mutation.accounting import Change, Tally
+
+TESTS = Path(__file__).parent
+LINE = 'HVP = Output("hvp", "none", "logits")'
+SURVIVES = Change("reference/output.py", LINE, LINE.replace("hvp", "HVP"))
+KILLED = Change("reference/output.py", LINE, LINE.replace("none", "NONE"))
+
+
+def of(killed: int, *survivors: Change) -> Tally:
+    return Tally("output", (*((KILLED, "killed"),) * killed, *((one, "survived") for one in survivors)))
+
+
+def test_all_is_well_where_every_survivor_has_a_reason() -> None:
+    assert accounting.problems([of(9, SURVIVES)], {SURVIVES: "it means the same"}) == []
+    assert of(9, SURVIVES).share == 0.9
+
+
+@pytest.mark.parametrize(
+    ("tally", "known", "words"),
+    [
+        (of(9, SURVIVES), {}, "survives without a reason: reference/output.py"),
+        (of(8, SURVIVES), {SURVIVES: "it means the same"}, "88.9 % of the mutants are killed, expected 90 %"),
+        (of(9), {KILLED: "it means the same"}, "has a reason to survive, and is killed"),
+        (of(9), {Change("reference/output.py", "x = 1", "x = 2"): "gone"}, "its line is no more"),
+        (of(9), {Change("nowhere.py", "x = 1", "x = 2"): "gone"}, "its line is no more"),
+    ],
+)
+def test_what_is_not_as_it_has_to_be_is_told(tally: Tally, known: dict[Change, str], words: str) -> None:
+    (problem,) = accounting.problems([tally], known)
+    assert words in problem
+
+
+def test_a_mutant_that_does_not_end_is_killed_and_counted_apart() -> None:
+    tally = Tally("output", ((KILLED, "timeout"), (KILLED, "killed"), (SURVIVES, "survived")))
+    assert accounting.table([tally]).splitlines()[1].split() == ["output", "3", "1", "1", "1", "66.7"]
+
+
+def test_the_reasons_on_file_are_read() -> None:
+    known = accounting.reasons()
+    assert all(reason for reason in known.values())
+    assert not [problem for problem in accounting.problems([], known) if "no more" in problem]
+
+
+TRIED = """
+from mutation import trial
+from mutation.trial import Source
+
+path = "reference/output.py"
+text = (trial.ROOT / path).read_text()
+sources = {
+    "same": text,
+    "wrong": text.replace('f"loss/', 'f"LOSS/'),
+    "no Python": text + "(",
+    "without end": text + "\\nwhile True:\\n    pass\\n",
+}
+tests = ["tests/test_output.py::test_outputs_are_values"]
+trial.prepare(["numpy", "msgspec"])
+seconds = trial.baseline(tests)
+made = ((name, Source(path, source)) for name, source in sources.items())
+print(sorted(trial.tried(made, tests, seconds, 2)))
+try:
+    trial.baseline(["tests/test_output.py::test_that_is_not_there"])
+except trial.Broken as error:
+    print(error)
+"""
+
+
+def test_a_module_is_tried_with_another_source() -> None:
+    """In a process of its own, which forks before it imports anything of lossvet."""
+    done = subprocess.run([sys.executable, "-c", TRIED], cwd=TESTS, capture_output=True, text=True, check=True)
+    ends, broken = done.stdout.splitlines()
+    assert ends == str([("no Python", "killed"), ("same", "survived"), ("without end", "timeout"), ("wrong", "killed")])
+    assert broken == "without a mutant, pytest tests/test_output.py::test_that_is_not_there ends with 4"
+
+
+@pytest.mark.sweep
+def test_mutants_are_sampled_by_seed_and_stay_in_the_sample() -> None:
+    pytest.importorskip("cosmic_ray")
+    from mutation import population
+
+    path = "reference/output.py"
+    every = population.sample([path], None, 1)
+    assert len(every) > 20
+    assert all(one.change[0] != one.change[1] for one in every)
+    few, more, other = (population.sample([path], size, seed) for size, seed in ((5, 1), (10, 1), (10, 2)))
+    assert more[:5] == few
+    assert set(more) <= set(every)
+    assert set(more) != set(other)
