@@ -70,7 +70,10 @@ class Operations:
         return x[indices]
 
     def pick(self, x: Any, indices: Any) -> Any:
-        return np.take_along_axis(x, np.asarray(indices)[:, None], -1)[:, 0]
+        at = np.asarray(indices)
+        if ((at < 0) | (at >= x.shape[1])).any():  # NumPy would count a negative label from the end
+            raise IndexError(f"a label is no class from 0 to {x.shape[1] - 1}: {at.tolist()}")
+        return np.take_along_axis(x, at[:, None], -1)[:, 0]
 
     def one_hot(self, indices: Any, like: Any) -> Any:
         return (np.arange(like.shape[1]) == np.asarray(indices)[:, None]).astype(like.dtype)

@@ -51,9 +51,25 @@ def test_which_elements_a_word_names(elements: str, dense: str, sparse: str | No
     assert sparse is None or named(CLASSES) == sparse
 
 
+@pytest.mark.parametrize(
+    ("elements", "labels", "rows"),
+    [
+        ("row_with_negative_label", (-1, 3, -100), "111 000 000"),
+        ("row_with_label_out_of_range", (-1, 3, -100), "111 111 000"),
+        ("ignored_row_without_softmax", (0, -100, -100), "000 111 000"),
+    ],
+)
+def test_which_rows_a_word_names_by_their_labels(elements: str, labels: tuple[int, ...], rows: str) -> None:
+    mask = ELEMENTS[elements](case(np.array(labels)))
+    assert " ".join("".join(str(int(one)) for one in row) for row in mask) == rows
+
+
 def test_every_word_for_elements_is_tried_here() -> None:
-    (mark,) = test_which_elements_a_word_names.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
-    assert {row[0] for row in mark.args[1]} == ELEMENTS.keys()
+    tried = set()
+    for test in (test_which_elements_a_word_names, test_which_rows_a_word_names_by_their_labels):
+        (mark,) = test.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
+        tried |= {row[0] for row in mark.args[1]}
+    assert tried == ELEMENTS.keys()
 
 
 @pytest.mark.parametrize(
@@ -89,11 +105,12 @@ def replace_elements(elements: str) -> Where:
 
 @pytest.mark.parametrize("field", ["framework", "variant", "recipe", "mode", "dtype"])
 def test_every_field_of_a_cell_has_to_fit(field: str) -> None:
-    assert PLACE.names(CELL, "sparse/hard", "loss/mean")
-    assert not PLACE.names(CELL, "sparse/hard", "gradient/mean/logits")
+    assert PLACE.names_cell(CELL)
+    assert PLACE.names_check("sparse/hard", "loss/mean")
+    assert not PLACE.names_check("sparse/hard", "gradient/mean/logits")
     other = msgspec.structs.replace(PLACE, **{field: ("another", "one")})
-    assert not other.names(CELL, "sparse/hard", "loss/mean")
-    assert other.names(replace(CELL, **{field: "one"}), "sparse/hard", "loss/mean")
+    assert not other.names_cell(CELL)
+    assert other.names_cell(replace(CELL, **{field: "one"}))
 
 
 ENTRY = Deviation(

@@ -15,6 +15,7 @@ from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import Plan
 from lossvet.conformance.summary import CellSummary, Finding, kind
 from lossvet.conformance.types import Absent, Agrees, Cell, Crashed, TimedOut, Verdict
+from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import Case, Reduction, Variant, output_names
 from lossvet.reference.vectors import Golden
 from lossvet.verify.answering import Answering
@@ -23,6 +24,9 @@ from lossvet.verify.checked import Checked, CheckedOutput, Record
 from lossvet.verify.fitting import Fitted
 from lossvet.verify.user_recipe import RECIPE
 
+UNDEFINED = HAZARDS["ignored_undefined"].name
+"""A loss of a user is not held to ignored rows that have no softmax: the loss of its framework may have NaN for their
+gradient, and no user can help that."""
 TELLING = 8
 """Cases by which a reduction is found out."""
 
@@ -127,6 +131,8 @@ class Session:
         only = "float32" if self.fitted.binding.dtype == "float32" else dtype
         for case, names in asked.items():
             why = self.fitted.unserved(self.variant, self.chosen[case].case)
+            if not self.fitted.native and UNDEFINED in self.chosen[case].case.hazards:
+                why = why or "rows that are left out and hold NaN or infinities"
             why = why or (f"it computes in {only} only" if only != dtype else "")
             if why:
                 yield case, Absent(why)

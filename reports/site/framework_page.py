@@ -6,7 +6,7 @@ from typing import Any
 
 from lossvet.adapters import spelling
 from lossvet.adapters.spelling import title
-from lossvet.reports.site import accuracy_tables, rosetta, timings
+from lossvet.reports.site import accuracy_tables, recipe_code, rosetta, timings
 from lossvet.reports.site.facts import Spelled
 from lossvet.reports.site.listing import Link, Listing, line
 from lossvet.reports.site.pages import deviations, frameworks, functions, shown_deviations
@@ -36,7 +36,7 @@ def recipes(spelled: Spelled, name: str) -> Listing:
     lines = [
         line(
             Link(variant, f"variants/{variant}.html"),
-            Link(s.recipe, f"variants/{variant}.html#code-{name}-{s.recipe}"),
+            recipe_code.linked(s, s.recipe, f"variants/{variant}.html"),
             divides(s),
             accuracy_tables.said(s),
             "known" if s.deviations else "-" if s.ratio is None else f"{s.ratio:.2g}",

@@ -17,7 +17,7 @@ from lossvet.reference import variants
 from lossvet.reports import matrix as squares
 from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.findings import smallest
-from lossvet.reports.site import moves, timings
+from lossvet.reports.site import moves, recipe_code, timings
 from lossvet.reports.site.compare import Changed
 from lossvet.reports.site.facts import Spelled
 from lossvet.reports.site.listing import Kind, Line, Link, Listing, Square, line, links
@@ -100,7 +100,7 @@ def functions(sources: Sources, spelled: Spelled) -> dict[str, Listing]:
                 Link(one.variant, f"variants/{one.variant}.html"),
                 variants.load(one.variant).formula,
                 f"{divides}{asked}",
-                Link("code", f"variants/{one.variant}.html#code-{one.framework}-{one.recipe}"),
+                recipe_code.linked(s, "code", f"variants/{one.variant}.html"),
                 anchor=anchor,
             )
         )

@@ -9,6 +9,7 @@ from lossvet.adapters import spelling
 from lossvet.adapters.spelling import Dialect
 from lossvet.reports.site import lifted, rosetta
 from lossvet.reports.site.facts import Spelling
+from lossvet.reports.site.listing import Link
 from lossvet.reports.site.moves import unasked
 from lossvet.verify.spelling.writer import tidy
 
@@ -24,6 +25,11 @@ def code(s: Spelling) -> str:
     if s.recipe == "composed":
         return composed(s.variant, s.framework) if words.ops else ""
     return lifted.code(s.framework, s.variant, s.recipe) or _called(s, words)
+
+
+def linked(s: Spelling, text: str, page: str = "") -> Link | str:
+    """The text as a link to the code of a recipe on the page of its variant; bare where there is none to show."""
+    return Link(text, f"{page}#code-{s.framework}-{s.recipe}") if code(s) else text
 
 
 def composed(variant: str, framework: str) -> str:

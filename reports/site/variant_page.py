@@ -49,7 +49,7 @@ def recipes(own: Mapping[str, Sequence[Spelling]]) -> Listing:
     lines = [
         line(
             title(s.framework),
-            Link(s.recipe, f"#code-{s.framework}-{s.recipe}") if recipe_code.code(s) else s.recipe,
+            recipe_code.linked(s, s.recipe),
             s.spelling,
             divides(s),
             ", ".join(s.without) or "-",

@@ -77,7 +77,8 @@ def _log_complement(w: Writer) -> str:
     c = w.contract
     if c["input"] != "logits" or c["clip"] != "none" or c["logits_map"] != "none":
         return w.op("log", x="(1 - p)")
-    others = w.where(w.op("eye", x=w.x), "-float('inf')", w.op("outer_row", x=w.x))
+    nothing = w.op("array", values="-float('inf')", like=w.x)
+    others = w.where(w.op("eye", x=w.x), nothing, w.op("outer_row", x=w.x))
     w.let("others", w.op("logsumexp", x=others))
     return f"(others - {w.op('column', x=w.op('logsumexp', x=w.x))})"
 
