@@ -1,4 +1,4 @@
-"""Losses as JAX users spell them, beside those of optax: `seed`, the code in circulation, and `fast`, for jax.jit.
+"""Losses as JAX users spell them, beside those of optax: `common`, as usually written, and `fast`, for jax.jit.
 
 XLA joins a formula to one pass over memory for each reduction, so `fast` is plain formulas with few reductions: of the
 logits only their log-sum-exp and what is picked from them. The binary ones have a derivative of their own.
@@ -14,11 +14,11 @@ from lossvet.adapters.types import Native
 
 def recipes(jax: Any, optax: Any) -> Mapping[str, Mapping[str, Native]]:
     """Variant -> recipe -> the loss, unreduced."""
-    fast, seeds = _fast(jax), _seeds(jax, optax)
-    return {name: {**({"seed": seeds[name]} if name in seeds else {}), "fast": fast[name]} for name in fast}
+    fast, common = _fast(jax), _common(jax, optax)
+    return {name: {**({"common": common[name]} if name in common else {}), "fast": fast[name]} for name in fast}
 
 
-def _seeds(jax: Any, optax: Any) -> dict[str, Native]:
+def _common(jax: Any, optax: Any) -> dict[str, Native]:
     jnp = jax.numpy
 
     def class_weight(x: Any, t: Any, w: Any) -> Any:

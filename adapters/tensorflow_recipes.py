@@ -1,4 +1,4 @@
-"""Losses as TensorFlow users spell them, beside those of tf.nn: `seed`, the code in circulation, and `fast`.
+"""Losses as TensorFlow users spell them, beside those of tf.nn: `common`, as usually written, and `fast`.
 
 `fast` is a function that XLA compiles, wherever it is called from: eager code and plain graphs go over memory once for
 every operation, and XLA once for every reduction. The backward pass of such a function makes the gradients in all of
@@ -18,11 +18,11 @@ from lossvet.adapters.types import Native
 def recipes(tf: Any) -> Mapping[str, Mapping[str, Native]]:
     """Variant -> recipe -> the loss, unreduced."""
     fast = {name: replace(native, compiles=True) for name, native in _fast(tf).items()}
-    seeds = _seeds(tf)
-    return {name: {**({"seed": seeds[name]} if name in seeds else {}), "fast": fast[name]} for name in fast}
+    common = _common(tf)
+    return {name: {**({"common": common[name]} if name in common else {}), "fast": fast[name]} for name in fast}
 
 
-def _seeds(tf: Any) -> dict[str, Native]:
+def _common(tf: Any) -> dict[str, Native]:
     def class_weight(x: Any, t: Any, w: Any) -> Any:
         return tf.reduce_sum(w * t, 1) * tf.nn.softmax_cross_entropy_with_logits(labels=t, logits=x)
 

@@ -1,4 +1,4 @@
-"""Losses as PyTorch users spell them, beside its own: `seed`, the code in circulation, and `fast`, eager on a CPU.
+"""Losses as PyTorch users spell them, beside its own: `common`, as usually written, and `fast`, eager on a CPU.
 
 Eager PyTorch goes over memory once for every operation. `fast` goes over it in chunks of rows that stay in the cache
 through all operations, and makes the gradient in the logits along with the loss. That gradient serves one backward
@@ -22,11 +22,11 @@ HUGE = 1 << 25
 
 def recipes(torch: Any) -> Mapping[str, Mapping[str, Native]]:
     """Variant -> recipe -> the loss, unreduced."""
-    fast, seeds = _fast(torch), _seeds(torch.nn.functional)
-    return {name: {**({"seed": seeds[name]} if name in seeds else {}), "fast": fast[name]} for name in fast}
+    fast, common = _fast(torch), _common(torch.nn.functional)
+    return {name: {**({"common": common[name]} if name in common else {}), "fast": fast[name]} for name in fast}
 
 
-def _seeds(functional: Any) -> dict[str, Native]:
+def _common(functional: Any) -> dict[str, Native]:
     def class_weight(x: Any, t: Any, w: Any) -> Any:
         return (w * t).sum(1) * functional.cross_entropy(x, t, reduction="none")
 

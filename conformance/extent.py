@@ -29,7 +29,7 @@ SLOW = 3.0
 BRISK = 3e-5
 """Seconds for an operation up to which a quick run has time for both dtypes."""
 
-SPELLED = ("seed", "fast")
+SPELLED = ("common", "fast")
 """Recipes that users write out of operations."""
 
 

@@ -44,8 +44,8 @@ def test_every_framework_has_the_code_in_circulation_and_fast_code(framework: st
     for variant in SPELLED:
         own = adapter(framework).native[variant]
         assert "fast" in own, variant
-        # The seed of these is the framework's own function.
-        assert "seed" in own or (variant == "pos_weight" and "native" in own), variant
+        # The common one of these is the framework's own function.
+        assert "common" in own or (variant == "pos_weight" and "native" in own), variant
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -130,7 +130,7 @@ def test_a_recipe_of_one_mode_is_absent_in_others() -> None:
     by_cell = {(item.cell.recipe, item.cell.mode): item.absent for item in made}
     assert by_cell["fast", "compile"].endswith("runs in eager only")
     assert not by_cell["fast", "eager"]
-    assert not by_cell["seed", "compile"]
+    assert not by_cell["common", "compile"]
     wanted = subjects.Wanted(only=("class_weight",), modes=("eager", "compile"), tasks=("train",))
     timed = {(s.cell.recipe, s.cell.mode) for s in subjects.choose({"torch": hello}, wanted)}
     assert ("fast", "eager") in timed
