@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from lossvet.adapters.spelling import title
-from lossvet.conformance import apart, deviations, explain_native, natives, types
+from lossvet.conformance import apart, deviations, explain_native, functions, types
 from lossvet.conformance.deviations import Deviation
 from lossvet.reference import evaluate, variants, vectors
 from lossvet.reference.hazards import HAZARDS
@@ -25,7 +25,7 @@ from lossvet.reference.types import Variant
 
 VERDICTS = (types.Agrees, types.Differs, types.Deviates, types.Absent, types.Errored, types.Crashed, types.TimedOut)
 
-REDUCTIONS = tomllib.loads(Path(__file__).with_name("reductions.toml").read_text())
+REDUCTIONS = tomllib.loads(Path(__file__).with_name("explain_reductions.toml").read_text())
 """What each reduction is, and where a framework has it: by name, as text."""
 
 CLASSES = {
@@ -59,11 +59,11 @@ def explain(name: str, importing: Callable[[str], None] = lambda framework: None
     topics = {name: text for of_kind in _topics().values() for name, text in of_kind.items()}
     if name in topics:
         return topics[name]()
-    known = list(natives.spelled())
-    found = natives.matching(name, known) or natives.imported(name, importing)
+    known = list(functions.spelled())
+    found = functions.matching(name, known) or functions.imported(name, importing)
     if found:
         return explain_native.text(name, found)
-    near = nearest(name, [*topics, *natives.names(known)])
+    near = nearest(name, [*topics, *functions.names(known)])
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(sorted(topics))}"
     raise KeyError(f"no such name: {name!r}; {hint}")
 
@@ -150,7 +150,7 @@ def _taken_for(name: str) -> Iterator[str]:
 
 def _called(name: str) -> Iterator[str]:
     """The functions of frameworks that are this variant."""
-    own = [one for one in natives.spelled() if one.own and one.variant == name]
+    own = [one for one in functions.spelled() if one.own and one.variant == name]
     if own:
         yield from ("", "Functions:", "")
         yield from (f"  {title(one.framework)}: {one.native.spelling}" for one in own)

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lossvet.adapters.spelling import title
-from lossvet.conformance import apart, natives
-from lossvet.conformance.natives import Spelled
+from lossvet.conformance import apart, functions
+from lossvet.conformance.functions import Spelled
 from lossvet.reference import variants
 from lossvet.reference.types import Reduction
 
@@ -83,7 +83,7 @@ def _facts(one: Spelled) -> Iterator[str]:
 def dividing(reduction: str) -> Iterator[str]:
     """The functions that reduce so, those that do it unasked first: a line for each."""
     found: dict[tuple[str, str, str], None] = {}
-    for one in natives.spelled():
+    for one in functions.spelled():
         how = {str(r): asked for r, asked in one.native.reductions.items()}
         if one.own and reduction in how:
             function = one.native.spelling.partition("(")[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from lossvet.reference.reduction import REDUCTIONS, Reduction
+from lossvet.reference.reductions import REDUCTIONS, Reduction
 
 Kind = Literal["loss", "gradient", "hvp"]
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.reference import output
-from lossvet.reference.reduction import REDUCTIONS as REDUCTIONS
-from lossvet.reference.reduction import Reduction as Reduction
+from lossvet.reference.reductions import REDUCTIONS as REDUCTIONS
+from lossvet.reference.reductions import Reduction as Reduction
 
 Array = NDArray[np.float64]
 Family = Literal["binary", "dense", "sparse"]

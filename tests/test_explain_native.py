@@ -13,24 +13,24 @@ from lossvet import adapters
 from lossvet.adapters import spelling, unloaded
 from lossvet.adapters.types import Native
 from lossvet.commands.explain import command
-from lossvet.conformance import apart, explain, natives
+from lossvet.conformance import apart, explain, functions
 from lossvet.reference import variants
 from lossvet.verify.explain import explain as explained
 
-KNOWN = list(natives.spelled())
+KNOWN = list(functions.spelled())
 
 
 def variants_of(name: str) -> set[str]:
-    return {one.variant for one in natives.matching(name, KNOWN) if one.own}
+    return {one.variant for one in functions.matching(name, KNOWN) if one.own}
 
 
 OWN = [one for one in KNOWN if one.own]
 
 
 @pytest.mark.parametrize("one", OWN, ids=lambda o: f"{o.framework}-{o.variant}-{o.recipe}")
-def test_every_function_is_found_as_it_is_spelled(one: natives.Spelled) -> None:
+def test_every_function_is_found_as_it_is_spelled(one: functions.Spelled) -> None:
     for name in (one.native.spelling, one.native.spelling.partition("(")[0], one.calls[0], *one.native.also):
-        assert one in natives.matching(name, KNOWN), name
+        assert one in functions.matching(name, KNOWN), name
     text = explained(one.native.spelling)
     assert one.native.spelling in text
     assert f"{one.variant}, labels" in text

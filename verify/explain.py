@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
 from lossvet.conformance import explain as other
-from lossvet.conformance import explain_native, natives
+from lossvet.conformance import explain_native, functions
 from lossvet.verify.contract import Setting
 from lossvet.verify.facet import Example, Facet, Value
 from lossvet.verify.facets import facets
@@ -42,10 +42,10 @@ def explain(name: str, importing: Callable[[str], None] = lambda framework: None
         return f"{text}\n\n{other.explain(name)}" if name in _others() else text  # a hazard of the same name
     if name in _others():
         return other.explain(name)
-    known = list(natives.spelled())
-    if found := natives.matching(name, known) or natives.imported(name, importing):
+    known = list(functions.spelled())
+    if found := functions.matching(name, known) or functions.imported(name, importing):
         return explain_native.text(name, found)
-    near = _near(name, natives.names(known))
+    near = _near(name, functions.names(known))
     hint = f"did you mean {' or '.join(near)}?" if near else "`lossvet explain` lists all names"
     raise KeyError(f"no such name: {name!r}; {hint}")
 

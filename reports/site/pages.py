@@ -9,7 +9,7 @@ from typing import Any
 
 from lossvet.adapters.spelling import title
 from lossvet.conformance import deviations as known
-from lossvet.conformance import natives
+from lossvet.conformance import functions as of_frameworks
 from lossvet.conformance.deviations import Deviation
 from lossvet.conformance.records import Header
 from lossvet.conformance.types import Deviates
@@ -73,11 +73,13 @@ def by_function(sources: Sources, spelled: Spelled) -> dict[str, list[str]]:
     return {framework: sorted(names) for framework, names in found.items()}
 
 
-def _spelled(sources: Sources, spelled: Spelled) -> Iterator[natives.Spelled]:
+def _spelled(sources: Sources, spelled: Spelled) -> Iterator[of_frameworks.Spelled]:
     """The functions of frameworks that were judged."""
     for framework, greeting in sources.result.greetings.items():
         if isinstance(greeting, Hello):
-            yield from (one for one in natives.of(framework, greeting.natives) if one.own and one.variant in spelled)
+            yield from (
+                one for one in of_frameworks.of(framework, greeting.natives) if one.own and one.variant in spelled
+            )
 
 
 def functions(sources: Sources, spelled: Spelled) -> dict[str, Listing]:
