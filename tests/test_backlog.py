@@ -157,6 +157,7 @@ def test_questions_are_split_over_the_workers_of_a_framework(tmp_path: Path, mon
     assert cases[0] < len(items), "all was done by one worker"
 
 
+@pytest.mark.slow
 def test_one_worker_and_four_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plug_here(tmp_path / "others", monkeypatch)
     found = []

@@ -58,13 +58,28 @@ def test_the_programs_print_what_the_page_says(own_backend: bool) -> None:
         assert seen == says, f"{name} prints {seen!r}"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", PACKAGES)
+IN_ALL = ("keras", "optax")
+"""Packages that the extra `all` installs, and CI with it; programs about others run in the sweep."""
+
+
+def package_of(section: str) -> str:
+    """The package that a section begins with, before its version."""
+    named = re.match(r"\s*`(\w+)` [\d.]+\.", section)
+    assert named, f"expected a package and its version: {section[:60]}"
+    return named[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.slow if package_of(section) in IN_ALL else pytest.mark.sweep)
+        for n, section in PACKAGES.items()
+    ],
+)
 def test_a_program_about_a_package_prints_what_the_page_says(name: str) -> None:
     """Skipped where the package is not installed: `pip install -e .[test-libraries]`."""
-    named = re.match(r"\s*`(\w+)` [\d.]+\.", PACKAGES[name])
-    assert named, f"{name} begins with its package and the version"
-    if importlib.util.find_spec(named[1]) is None:
-        pytest.skip(f"{named[1]} is not installed")
+    package = package_of(PACKAGES[name])
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
     program, says = blocks(PACKAGES[name])
     assert printed_by([program]) == [says]

@@ -294,7 +294,12 @@ def test_every_pinned_value_is_asked_for_by_a_full_run() -> None:
             cells[case, output].add(cell)
     for d in deviations.read():
         for o in d.observed:
-            named = [c for c in cells[o.case, o.output] for w in d.where if w.names(c, o.case, o.output)]
+            named = [
+                c
+                for c in cells[o.case, o.output]
+                for w in d.where
+                if w.names_cell(c) and w.names_check(o.case, o.output)
+            ]
             assert named or not there & set(d.frameworks), f"{d.id}: {o.output} of {o.case} is asked of nobody"
 
 

@@ -98,7 +98,7 @@ ALLOWED = ("invalid_label", "empty_batch: empty")
 @pytest.mark.parametrize(
     ("framework", "which"),
     [
-        ("torch", ("tensorflow_v1-sparse_class_weight", "tensorflow-sparse")),
+        pytest.param("torch", ("tensorflow_v1-sparse_class_weight", "tensorflow-sparse"), marks=pytest.mark.slow),
         pytest.param("jax", ("tensorflow_v1-sparse_class_weight",), marks=pytest.mark.slow),
         *(pytest.param(framework, (), marks=pytest.mark.sweep) for framework in FRAMEWORKS),
     ],

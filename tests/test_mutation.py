@@ -78,6 +78,7 @@ except trial.Broken as error:
 """
 
 
+@pytest.mark.sweep
 def test_a_module_is_tried_with_another_source() -> None:
     """In a process of its own, which forks before it imports anything of lossvet."""
     done = subprocess.run([sys.executable, "-c", TRIED], cwd=TESTS, capture_output=True, text=True, check=True)
