@@ -102,9 +102,9 @@ ELEMENTS: Mapping[str, Callable[[Case], Any]] = {
     "logit_minus_infinite": lambda case: case.logits == -np.inf,
     "row_with_masked_class": lambda case: _rows(case, ((case.logits == -np.inf) & (_dense(case) == 0)).any(1)),
     "other_class_than_infinite_label": lambda case: _rows(case, _infinite_label(case)) & (_dense(case) == 0),
-    "row_with_negative_label": lambda case: _rows(case, (case.labels < 0) & (case.labels != case.params.ignore_index)),
+    "row_with_negative_label": lambda case: _rows(case, kept("sparse", case) & (case.labels < 0)),
     "row_with_label_out_of_range": lambda case: _rows(
-        case, ((case.labels < 0) | (case.labels >= case.logits.shape[1])) & (case.labels != case.params.ignore_index)
+        case, kept("sparse", case) & ((case.labels < 0) | (case.labels >= case.logits.shape[1]))
     ),
     "ignored_row_without_softmax": lambda case: _rows(case, ~kept("sparse", case) & ~_has_softmax(case)),
     "row_labels_not_summing_to_1": lambda case: _rows(case, case.labels.sum(1) != 1),

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from lossvet.adapters.spelling import title
 from lossvet.conformance import apart, functions
 from lossvet.conformance.functions import Spelled
 from lossvet.reference import variants
-from lossvet.reference.types import Reduction
+from lossvet.reference.reductions import DIVISORS
 
 WIDTH = 88
 LETTERS = (
     "x logits; t labels [N, C]; y labels [N] of integers; w class weights [C]; v sample weights [N]; q pos_weight; "
     "M costs [C, C]; a label smoothing."
 )
-DIVISORS: Mapping[Reduction, str] = {
-    "mean": "the number of losses that count",
-    "weighted_mean": "the sum of the weights",
-    "nonzero_mean": "the number of weights that are not 0",
-}
 
 
 def text(name: str, found: Sequence[Spelled]) -> str:

@@ -18,15 +18,15 @@ class Reducing:
 
     over: str = ""
     by_weights: bool = False
-    note: str = ""
 
 
 REDUCTIONS: Mapping[Reduction, Reducing] = {
-    "none": Reducing(
-        note="The losses, not reduced. Its gradient is that of sum(cotangent * loss), the cotangent stored in the case."
-    ),
-    "sum": Reducing(note="The sum of the losses."),
-    "mean": Reducing("the number of losses that count", note="Kept rows count, and all elements of a binary loss."),
+    "none": Reducing(),
+    "sum": Reducing(),
+    "mean": Reducing("the number of losses that count"),
     "weighted_mean": Reducing("the sum of the weights", by_weights=True),
     "nonzero_mean": Reducing("the number of weights that are not 0", by_weights=True),
 }
+"""Rows count that are not ignored, and all elements of a binary loss."""
+DIVISORS: Mapping[Reduction, str] = {name: how.over for name, how in REDUCTIONS.items() if how.over}
+"""What a mean divides by, in words."""

@@ -12,16 +12,12 @@ from lossvet.conformance.summary import CLASSES, CellSummary
 from lossvet.conformance.types import Absent, AccuracyClass, Cell, Deviates, Verdict
 from lossvet.reference import variants
 from lossvet.reference.output import parse
+from lossvet.reference.reductions import DIVISORS
 from lossvet.reference.types import Reduction
 from lossvet.workers.messages import Hello, NativeSpec
 
 PLAIN = {"zero_denominator": "nan", "empty_batch": "nan"}
 """What a mean gives for nothing where it is written as a sum over a number."""
-DIVIDES: Mapping[Reduction, str] = {
-    "mean": "the number of losses that count",
-    "weighted_mean": "the sum of the weights",
-    "nonzero_mean": "the number of weights that are not 0",
-}
 
 
 @dataclass
@@ -112,7 +108,7 @@ def of_native(
     variant: str, framework: str, recipe: str, native: NativeSpec | Native, accuracy: AccuracyClass | None = None
 ) -> Spelling:
     """A way to write a loss that calls a function of the framework, before anything is judged."""
-    divides = {DIVIDES[reduction]: asked for reduction, asked in native.reductions.items() if reduction in DIVIDES}
+    divides = {DIVISORS[reduction]: asked for reduction, asked in native.reductions.items() if reduction in DIVISORS}
     return Spelling(
         variant,
         framework,
