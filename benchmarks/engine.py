@@ -16,7 +16,7 @@ from lossvet import adapters
 from lossvet.benchmarks import accuracy, limit, samples, subjects, timing
 from lossvet.benchmarks.bench_client import BenchClient
 from lossvet.benchmarks.messages import Bandwidth, Failed, Measure, MeasureBandwidth, Reply, Sampled
-from lossvet.benchmarks.samples import Header, Lost, Moved, NotThere, Sample
+from lossvet.benchmarks.samples import Header, Moved, NoSample, NotThere, Sample
 from lossvet.benchmarks.subjects import Programme, Subject, Wanted
 from lossvet.conformance import plan
 from lossvet.conformance.journal import Journal
@@ -170,7 +170,7 @@ class _Session:
                         if found.outcomes:
                             answers[subject] = found
                     case Failed(error):
-                        book.append(Lost(str(subject), replicate, error))
+                        book.append(NoSample(str(subject), replicate, error))
 
     def measured(
         self, client: BenchClient, own: Mapping[Subject, Reduction], answers: Mapping[Subject, Sampled]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from lossvet.benchmarks.gate import Finding
+from lossvet.benchmarks.decide import Finding
 from lossvet.benchmarks.gate_meaning import Meaning
 from lossvet.benchmarks.pairs import Name
 from lossvet.benchmarks.ratchet import Worse

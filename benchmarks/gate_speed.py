@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from lossvet.benchmarks import engine, gate, pairs, samples
-from lossvet.benchmarks.gate import Finding
+from lossvet.benchmarks import decide, engine, pairs, samples
+from lossvet.benchmarks.decide import Finding
 from lossvet.benchmarks.gate_report import Observer, Options
 from lossvet.benchmarks.messages import Sampled
 from lossvet.benchmarks.pairs import NAMES, Match, Name, Shot
@@ -18,7 +18,7 @@ from lossvet.workers.client import Side
 from lossvet.workers.messages import Greeting
 
 SAID = ("suspicious and are measured afresh", "inconclusive and are measured once more")
-"""At each look of `gate.LOOKS`."""
+"""At each look of `decide.LOOKS`."""
 
 
 def matched(
@@ -44,17 +44,17 @@ def compare_speed(
 ) -> tuple[list[Finding], str, Path]:
     """Screen all, confirm who is suspicious. The findings, why the run is void, and where its samples are."""
     path = samples.FOLDER / f"gate-{datetime.now().strftime('%Y%m%d-%H%M%S-%f')}.jsonl"
-    asked = engine.Options(options.wanted, path=path, replicates=gate.SCREEN)
+    asked = engine.Options(options.wanted, path=path, replicates=decide.SCREEN)
     book = Journal.create(path, engine.header(asked, greetings), again="lossvet gate")
     try:
         total = sum(len(match.subjects) for match in matches)
-        observer.begin(pairs.PASSES * gate.SCREEN * len(matches))
-        shots, void = _measure(book, matches, range(gate.SCREEN), observer)
+        observer.begin(pairs.PASSES * decide.SCREEN * len(matches))
+        shots, void = _measure(book, matches, range(decide.SCREEN), observer)
         measured = pairs.ratios(shots)
-        found = gate.missing(shots, [str(s) for m in matches for s in m.subjects], measured)
+        found = decide.missing(shots, [str(s) for m in matches for s in m.subjects], measured)
         kept = {s: ratios for s, ratios in measured.items() if s not in found and s != pairs.DRIFT}
-        suspects = {s for s, ratios in kept.items() if gate.suspicious(ratios)}
-        found |= {s: gate.screened(s, ratios) for s, ratios in kept.items() if s not in suspects}
+        suspects = {s for s, ratios in kept.items() if decide.suspicious(ratios)}
+        found |= {s: decide.screened(s, ratios) for s, ratios in kept.items() if s not in suspects}
         if void:
             found |= {s: Finding(s, "void") for s in suspects}
         elif suspects:
@@ -70,18 +70,18 @@ def _confirm(book: Journal, matches: Sequence[Match], total: int, observer: Obse
     """Of these, fresh pairs, and of those that they leave open as many again; the findings, and why the run is void."""
     found: dict[str, Finding] = {}
     shots: list[Shot] = []
-    count, void = gate.confirming(total), ""
-    for look, words in zip(range(gate.LOOKS), SAID, strict=True):
+    count, void = decide.confirming(total), ""
+    for look, words in zip(range(decide.LOOKS), SAID, strict=True):
         names = [str(s) for m in matches for s in m.subjects]
         observer.say(f"{len(names)} of {total} are {words}")
         observer.begin(pairs.PASSES * count * len(matches))
-        first = gate.SCREEN + look * count
+        first = decide.SCREEN + look * count
         more, void = _measure(book, matches, range(first, first + count), observer)
         shots += more
         measured = pairs.ratios(shots)
-        missing = gate.missing(shots, names, measured)
+        missing = decide.missing(shots, names, measured)
         judged = [s for s in names if s not in missing]
-        found |= missing | {s: Finding(s, "void") if void else gate.confirmed(s, measured[s], total) for s in judged}
+        found |= missing | {s: Finding(s, "void") if void else decide.confirmed(s, measured[s], total) for s in judged}
         matches = _only(matches, {s for s in names if found[s].verdict == "inconclusive"})
         if void or not matches:
             break
@@ -99,7 +99,7 @@ def _measure(
 ) -> tuple[list[Shot], str]:
     """These pairs of every framework, and why they are void; each is measured at another time, and drifts by itself."""
     by_match = [list(_written(book, match.pairs(numbers, observer))) for match in matches]
-    drifts = {m.framework: gate.drifted(pairs.ratios(own)) for m, own in zip(matches, by_match, strict=True)}
+    drifts = {m.framework: decide.drifted(pairs.ratios(own)) for m, own in zip(matches, by_match, strict=True)}
     void = "; ".join(f"{framework}: {words}" for framework, words in drifts.items() if words)
     return [shot for own in by_match for shot in own], void
 
@@ -113,5 +113,5 @@ def _written(book: Journal, shots: Iterator[Shot]) -> Iterator[Shot]:
                 place = (replicate, shot.order, shot.core)
                 book.append(samples.Sample(shot.subject, *place, number, blocks, prepare, None, shot.side))
             case reply:
-                book.append(samples.Lost(f"{shot.side} {shot.subject}", replicate, str(reply)))
+                book.append(samples.NoSample(f"{shot.side} {shot.subject}", replicate, str(reply)))
         yield shot

@@ -8,7 +8,6 @@ from lossvet.reference import variants
 from lossvet.reference.types import Reduction, Variant
 from lossvet.verify import fitting
 from lossvet.verify.answer import Identified
-from lossvet.verify.variants import VARIANTS
 
 
 def timed_as(found: Identified) -> tuple[str, Reduction] | None:
@@ -31,18 +30,20 @@ def _of_family(found: Identified) -> Iterator[Variant]:
     assert binding is not None, "what cannot be called cannot be timed"
     binary = binding.layout != "nc" or (found.contract is not None and found.contract["family"] == "sigmoid")
     family = "sparse" if binding.labels == "sparse" else "binary" if binary else "dense"
-    every = [variants.load(name) for name in VARIANTS]
+    every = sorted(map(variants.load, variants.names()), key=lambda v: (len(v.means or {}), v.pairs))
     yield from (v for v in every if v.family == family)
     if family != "sparse":
         yield from (v for v in every if v.family == "sparse")
 
 
-def _covered(variant: Variant, roles: set[str]) -> tuple[int, int] | None:
-    """How many of the roles the variant has, and the fewer more the better; None where it lacks one."""
+def _covered(variant: Variant, roles: set[str]) -> tuple[int, int, int] | None:
+    """How many of the roles the variant has, the fewer more the better, and how many of them it applies by the label;
+    None where it lacks one."""
     has = fitting.params(variant)
     stand_for = {fitting.STANDS_FOR[name]: name for name in has if name in fitting.STANDS_FOR}
     given = {stand_for.get(role, role) for role in roles} - {"logits", "labels"}
     if given - {*has, *fitting.NEUTRAL}:
         return None
     own = given & set(has)
-    return len(own), len(own) - len([name for name in has if name != "sample_weight"])
+    extra = len([name for name in has if name != "sample_weight"]) - len(own)
+    return len(own), -extra, len(own.intersection((variant.means or {}).get("weighting", ())))

@@ -13,7 +13,7 @@ from pathlib import Path
 from lossvet import adapters
 from lossvet.benchmarks import ratchet, subjects
 from lossvet.benchmarks.bench_client import BenchClient
-from lossvet.benchmarks.gate import Finding
+from lossvet.benchmarks.decide import Finding
 from lossvet.benchmarks.gate_accuracy import compare_accuracy
 from lossvet.benchmarks.gate_answers import Compared, compare_answers
 from lossvet.benchmarks.gate_compare import Gone, Identifying

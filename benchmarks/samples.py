@@ -64,7 +64,7 @@ class Moved(msgspec.Struct, frozen=True, tag="bandwidth", tag_field="kind"):
     """What a GPU says of itself at this moment."""
 
 
-class Lost(msgspec.Struct, frozen=True, tag="lost", tag_field="kind"):
+class NoSample(msgspec.Struct, frozen=True, tag="lost", tag_field="kind"):
     """A subject without a sample in this replicate, and why."""
 
     subject: str
@@ -94,7 +94,7 @@ class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
     ended: str
 
 
-Record = Header | Sample | Moved | Lost | NotThere | Accuracy | End
+Record = Header | Sample | Moved | NoSample | NotThere | Accuracy | End
 
 
 @dataclass(frozen=True)

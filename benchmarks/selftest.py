@@ -21,7 +21,7 @@ from typing import Protocol
 
 from lossvet import adapters
 from lossvet.adapters import slowed
-from lossvet.benchmarks import gate, pairs, subjects, workloads
+from lossvet.benchmarks import decide, pairs, subjects, workloads
 from lossvet.benchmarks.asv_subjects import greet
 from lossvet.benchmarks.bench_client import BenchClient
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Match, Name, Ratios, Shot
@@ -168,7 +168,7 @@ def judge(hello: Hello, count: int, seconds: float, shots: Sequence[Shot]) -> Ra
         said: Counter[str] = Counter()
         for _ in range(RUNS):
             drawn = _drawn(draw, count, swap=percent == 0)
-            void += bool(gate.drifted({DRIFT: drawn.screen(pool[DRIFT])}))
+            void += bool(decide.drifted({DRIFT: drawn.screen(pool[DRIFT])}))
             verdicts = [_said(name, pool[name], drawn, len(names)) for name in names]
             said.update(verdicts)
             uniform += percent == 5 and verdicts == ["slower"] * len(names)
@@ -192,7 +192,7 @@ class _Drawn:
         return self._of(pool, self.first)
 
     def confirm(self, pool: Ratios, look: int) -> Ratios:
-        return self._of(pool, self.fresh[: (look + 1) * gate.CONFIRM])
+        return self._of(pool, self.fresh[: (look + 1) * decide.CONFIRM])
 
     def _of(self, pool: Ratios, chosen: Sequence[int]) -> Ratios:
         return replace(pool, logs=tuple(-pool.logs[i] if i in self.swapped else pool.logs[i] for i in chosen))
@@ -200,14 +200,14 @@ class _Drawn:
 
 def _drawn(draw: random.Random, count: int, swap: bool) -> _Drawn:
     """8 pairs and 40 others. Of a loss against itself the sides may be swapped: that makes more of one pool."""
-    chosen = draw.sample(range(count), gate.SCREEN + gate.LOOKS * gate.CONFIRM)
+    chosen = draw.sample(range(count), decide.SCREEN + decide.LOOKS * decide.CONFIRM)
     swapped = frozenset(pair for pair in chosen if swap and draw.random() < 0.5)
-    return _Drawn(chosen[: gate.SCREEN], chosen[gate.SCREEN :], swapped)
+    return _Drawn(chosen[: decide.SCREEN], chosen[decide.SCREEN :], swapped)
 
 
 def _said(name: str, pool: Ratios, drawn: _Drawn, subjects: int) -> str:
     first = drawn.screen(pool)
-    if not gate.suspicious(first):
-        return gate.screened(name, first).verdict
-    looks = (gate.confirmed(name, drawn.confirm(pool, look), subjects).verdict for look in range(gate.LOOKS))
+    if not decide.suspicious(first):
+        return decide.screened(name, first).verdict
+    looks = (decide.confirmed(name, drawn.confirm(pool, look), subjects).verdict for look in range(decide.LOOKS))
     return next((verdict for verdict in looks if verdict != "inconclusive"), "inconclusive")

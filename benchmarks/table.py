@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from lossvet.benchmarks import limit
-from lossvet.benchmarks.samples import Accuracy, Lost, Moved, NotThere, Sample, Samples
+from lossvet.benchmarks.samples import Accuracy, Moved, NoSample, NotThere, Sample, Samples
 from lossvet.benchmarks.statistics import Interval, interval
 from lossvet.benchmarks.subjects import Subject, Task, subject
 from lossvet.benchmarks.workloads import Shape
@@ -80,7 +80,7 @@ def table(samples: Samples) -> tuple[Row, ...]:
     for sample in samples.of(Sample):
         made.setdefault(sample.subject, []).append(sample)
     accuracy: dict[str, Accuracy] = {a.subject: a for a in samples.of(Accuracy)}
-    lost: dict[str, str] = {x.subject: x.error for x in samples.of(Lost)}
+    lost: dict[str, str] = {x.subject: x.error for x in samples.of(NoSample)}
     absent: dict[str, str] = {x.subject: x.reason for x in samples.of(NotThere)}
     bandwidth = _bandwidth(samples.of(Moved))
     rows = []

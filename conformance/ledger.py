@@ -103,14 +103,14 @@ def stale(seen: Iterable[tuple[Cell, str, str, Verdict]]) -> list[str]:
 
 def unconfirmed(seen: Iterable[tuple[Cell, str, str, Verdict]]) -> list[str]:
     """In a sentence each, the entries that show, or no longer do, in versions in which nobody has confirmed them."""
-    found: Counter[str] = Counter()
+    found: Counter[tuple[str, str]] = Counter()
     for _, _, _, verdict in seen:
         match verdict:
             case Deviates(deviation=name, unconfirmed=where) if where:
-                found[f"{name} is unconfirmed in {where}"] += 1
+                found[f"{name} is unconfirmed in {where}", "confirm it, and widen its versions"] += 1
             case Agrees(notes=notes):
-                found.update(note for note in notes if note.endswith(HEALED))
-    return [f"{words} ({count:,} checks): confirm it, and widen its versions" for words, count in sorted(found.items())]
+                found.update((note, "narrow its versions, or remove it") for note in notes if note.endswith(HEALED))
+    return [f"{what} ({count:,} checks): {remedy}" for (what, remedy), count in sorted(found.items())]
 
 
 def _differs(verdict: Verdict) -> Differs:

@@ -52,7 +52,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Lost:
+class NoAnswer:
     """A case that cost a worker its life, or its patience."""
 
     cell: Cell
@@ -83,7 +83,7 @@ class Broken:
     error: BaseException
 
 
-Event = Greeted | Answered | Lost | Remark | Ended | Broken
+Event = Greeted | Answered | NoAnswer | Remark | Ended | Broken
 
 
 @dataclass(eq=False, repr=False)
@@ -162,7 +162,7 @@ class Lane(threading.Thread):
                 case Died(how, outside=True) if (tries := tries + 1) < TRIES:
                     self._remark(f"its worker was killed from outside ({how}) at {case}, which is asked again")
                     continue
-            self.events.put(Lost(cell, left.pop(0), _verdict(found)))
+            self.events.put(NoAnswer(cell, left.pop(0), _verdict(found)))
             tries, in_a_row = 0, in_a_row + 1
             if in_a_row == DEATHS_IN_A_ROW and left:
                 self._remark(f"{in_a_row} cases in a row had no answer; the other {len(left)} of {cell} are not run")

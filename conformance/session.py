@@ -12,7 +12,7 @@ from lossvet.conformance.backlog import Backlog, next_worker, units
 from lossvet.conformance.journal import Journal
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.plan import Item, Plan
-from lossvet.conformance.pool import Answered, Broken, Ended, Lost, Pool, Remark
+from lossvet.conformance.pool import Answered, Broken, Ended, NoAnswer, Pool, Remark
 from lossvet.conformance.records import Judged
 from lossvet.conformance.types import Absent, Verdict
 from lossvet.workers import messages
@@ -65,7 +65,7 @@ class Session:
                     outcomes = {name: messages.outcome(m) for name, m in answer.outcomes.items()}
                     verdicts = self.judging.judge(cell, answer.case, outcomes)
                     self._count(str(cell), answer.case, verdicts, answer.seconds, answer.compiled)
-                case Lost(cell, question, verdict):
+                case NoAnswer(cell, question, verdict):
                     self.observer.remark(cell.framework, f"{question.case} in {cell}: {verdict}")
                     self._count(str(cell), question.case, dict.fromkeys(question.outputs, verdict))
                 case Remark(framework, text):

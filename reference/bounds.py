@@ -3,7 +3,7 @@
 The closed forms are evaluated over numbers that carry, beside a value, the error that rounding can have made of it. The
 primitives (softmax, binary) enter with the error that sound kernels make; everything built on them follows the
 rules of running error analysis. So a variant needs no tolerance of its own: what was chosen are a few constants, for
-all variants alike (`constants.py`).
+all variants alike (`constants.toml`).
 
 u is the unit roundoff 2^-p of the dtype, ua that of its accumulator. A bound is HEAD_ROOM (e + 4 eta k): e the error, k
 how often a result may have passed through a number flushed to zero, eta the smallest normal number. Three classes are

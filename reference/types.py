@@ -6,7 +6,7 @@ w class weights [C], q pos_weight, M cost matrix [C, C] (rows the true class), v
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -80,6 +80,9 @@ class Variant:
     losses: Callable[..., Any]
     cases: Callable[[], Iterable[Case]]
     weights: Callable[..., Any] | None = None
+    means: Mapping[str, str | tuple[str, ...]] | None = None
+    """The contract of a row's loss, in the facets of `verify`; {} is the plain softmax cross-entropy, and None a loss
+    that they have no words for: it is judged and timed, and no user loss is ever taken for it."""
     cancels: Literal["nowhere", "in_gradients", "everywhere"] = "nowhere"
     """Where terms of opposite signs meet whatever the labels are (`cancelling.py` says what labels do)."""
     pairs: bool = False

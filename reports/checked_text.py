@@ -7,8 +7,8 @@ from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.pages import Page, columns, counted
 from lossvet.reports.verify_words import binding_lines, values
 from lossvet.verify.checked import Checked
+from lossvet.verify.contract_words import DEFAULT
 from lossvet.verify.facets import facets
-from lossvet.verify.words import DEFAULT
 
 MOST = 4
 """Differences that are shown, each of another kind."""
@@ -87,7 +87,8 @@ def _instead(out: Page, found: Checked) -> None:
         unsure = "" if instead.status == "confirmed" else ", or something that cannot be told from it"
         out.say(f"What it is instead{unsure}", style="bold")
     if instead.contract is not None:
-        wanted = dict(values(words.contract(found)))
+        claimed = words.contract(found)
+        wanted = {} if claimed is None else dict(values(claimed))
         for facet, value in values(instead.contract):
             other = wanted.pop(facet, facets()[facet].default)
             told = value if value == other or facets()[facet].edge else f"{value}, and not {other}"

@@ -6,12 +6,12 @@ import shlex
 
 from lossvet.conformance.plan import Plan
 from lossvet.conformance.summary import Finding
-from lossvet.reference import vectors
+from lossvet.reference import variants, vectors
 from lossvet.reference.types import REDUCTIONS
 from lossvet.reports.accuracy import words
 from lossvet.reports.findings import Described, smallest
 from lossvet.reports.pages import counted, joined
-from lossvet.verify import variants
+from lossvet.verify import variants as meanings
 from lossvet.verify.checked import Checked, CheckedOutput
 from lossvet.verify.contract import Contract
 
@@ -80,12 +80,14 @@ def again(finding: Finding, found: Checked) -> str:
     return shlex.join([*found.again, "--only", case, "--dtype", finding.cell.dtype])
 
 
-def contract(found: Checked) -> Contract:
-    """What it was to be."""
+def contract(found: Checked) -> Contract | None:
+    """What it was to be; None where its variant has no contract."""
+    if variants.load(found.variant).means is None:
+        return None
     (reduction,) = (one for one in REDUCTIONS if one == found.reduction)
     roles = {} if found.binding is None else found.binding.roles
     ignored = -100 if "ignore_index" in roles else None
-    return variants.contract(found.variant, reduction, sample_weight="sample_weight" in roles, ignore_index=ignored)
+    return meanings.contract(found.variant, reduction, sample_weight="sample_weight" in roles, ignore_index=ignored)
 
 
 def not_checked(found: Checked) -> list[str]:

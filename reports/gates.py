@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from lossvet.benchmarks.gate import Finding
+from lossvet.benchmarks.decide import Finding
 from lossvet.benchmarks.gate_report import Report
 from lossvet.benchmarks.selftest import Rates
 from lossvet.reports import gate_meaning

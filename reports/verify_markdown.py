@@ -7,7 +7,7 @@ from lossvet.reports.markdown import escape
 from lossvet.reports.terminal import plain
 from lossvet.reports.verify_words import direct, effect_lines, ending, evidence, headline, remarks, rows
 from lossvet.verify.answer import Comparison, Difference, Identified
-from lossvet.verify.words import DEFAULT, told
+from lossvet.verify.contract_words import DEFAULT, told
 
 WIDTH = 100
 

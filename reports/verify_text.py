@@ -21,7 +21,7 @@ from lossvet.reports.verify_words import (
 )
 from lossvet.verify.answer import Comparison, Difference, Identified
 from lossvet.verify.contract import Contract
-from lossvet.verify.words import DEFAULT, told
+from lossvet.verify.contract_words import DEFAULT, told
 
 WIDTH = 100
 """Where the output is no terminal."""

@@ -8,8 +8,8 @@ import shlex
 from lossvet.reports.pages import counted, joined
 from lossvet.verify.answer import Binding, Comparison, Difference, Effect, Identified
 from lossvet.verify.contract import Contract
+from lossvet.verify.contract_words import told
 from lossvet.verify.facets import facets
-from lossvet.verify.words import told
 
 SIDES = ("old", "new")
 

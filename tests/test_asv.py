@@ -17,7 +17,7 @@ import pytest
 
 from lossvet import adapters
 from lossvet.benchmarks import asv_subjects, asv_suite, publish, samples
-from lossvet.benchmarks.samples import Accuracy, Header, Lost, Moved, Sample, Samples
+from lossvet.benchmarks.samples import Accuracy, Header, Moved, NoSample, Sample, Samples
 from lossvet.conformance import records
 from lossvet.conformance.types import Agrees, Differs
 from lossvet.workers.messages import Hello
@@ -126,7 +126,7 @@ def test_what_there_is_not_is_not_available() -> None:
 def test_what_failed_is_not_published_as_if_nothing_had_happened() -> None:
     engine = asv_suite.Engine()
     with pytest.raises(RuntimeError, match="its worker died"):
-        engine.track_time(run_of(Lost(SUBJECT, 2, "its worker died")), SUBJECT)
+        engine.track_time(run_of(NoSample(SUBJECT, 2, "its worker died")), SUBJECT)
     nbytes = 512 * 1000 * 4 * 2 + 512 * 8
     with pytest.raises(RuntimeError, match="faster than the memory allows"):
         engine.track_time(run_of(Moved("torch", "cpu", 0, nbytes, copy=0.1, read=0.1)), SUBJECT)

@@ -19,7 +19,7 @@ from plugged import plug, plug_here
 from test_resume import gone
 
 from lossvet.benchmarks import accuracy, engine, limit, samples, subjects, table, workloads
-from lossvet.benchmarks.samples import Accuracy, Header, Lost, Moved, NotThere, Sample, Samples
+from lossvet.benchmarks.samples import Accuracy, Header, Moved, NoSample, NotThere, Sample, Samples
 from lossvet.benchmarks.subjects import Wanted
 from lossvet.benchmarks.workloads import Shape
 from lossvet.conformance import records
@@ -353,7 +353,7 @@ def test_growth_is_the_exponent_between_shapes_that_differ_in_one_length() -> No
 
 def test_lost_and_absent_subjects_have_a_row_that_says_why() -> None:
     name = NAME.format(recipe="native", at="512x1000")
-    (row,) = rows(Lost(name, 3, "its worker died"))
+    (row,) = rows(NoSample(name, 3, "its worker died"))
     assert (row.time, row.lost, row.why) == (None, True, "its worker died")
     (row,) = rows(NotThere(name, "has no gradient"))
     assert (row.time, row.lost, row.why) == (None, False, "has no gradient")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import verify_answers as answers
 
 import lossvet
-from lossvet.verify import contract_file, words
+from lossvet.verify import contract_file, contract_words
 from lossvet.verify.contract import Contract, Setting, numbers
 from lossvet.verify.contract_file import ContractFile, ContractFileError
 from lossvet.verify.facets import facets
@@ -60,7 +60,7 @@ def test_edges_with_a_value_for_each_input_survive_and_are_told(tmp_path: Path) 
     found = ContractFile(Contract.of(invalid_label=edges), "x", "torch", "1", "0.1.0")
     assert written(found, tmp_path) == found
     says = {v.name: v.says for v in facets()["invalid_label"].values}
-    (told,) = words.told(found.contract)
+    (told,) = contract_words.told(found.contract)
     assert told.sentence == f"The loss {says['raises']} (too large, -100), and {says['wraps']} (-1)."
     assert told.edge
     bad = 'schema = 1\n[contract]\ninvalid_label = "too large: raises, -1: warps"\n'

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from lossvet.benchmarks import gate
-from lossvet.benchmarks.gate import Finding
+from lossvet.benchmarks import decide
+from lossvet.benchmarks.decide import Finding
 from lossvet.benchmarks.gate_report import Difference, Report
 from lossvet.benchmarks.pairs import DRIFT, Ratios
 from lossvet.benchmarks.ratchet import Worse
@@ -50,56 +50,56 @@ def steady(change: float, pairs: int, base: float = BASE) -> Ratios:
 )
 def test_verdicts(change: float, noise: float, verdict: str) -> None:
     for seed in range(3):
-        found = gate.confirmed("s", noisy(change, gate.CONFIRM, noise, seed), 1)
+        found = decide.confirmed("s", noisy(change, decide.CONFIRM, noise, seed), 1)
         assert found.verdict == verdict, f"seed {seed}"
         assert found.change is not None
         assert found.change.low <= found.change.median <= found.change.high
-        assert found.pairs == gate.CONFIRM
+        assert found.pairs == decide.CONFIRM
 
 
 def test_a_change_is_given_as_a_share_and_not_as_a_logarithm() -> None:
-    found = gate.confirmed("s", steady(0.5, 20), 1)
+    found = decide.confirmed("s", steady(0.5, 20), 1)
     assert found.change is not None
     assert found.change.median == pytest.approx(0.5, abs=1e-3)
 
 
 def test_screening_never_condemns() -> None:
     """However slow: whoever is suspicious is measured afresh, and only that decides."""
-    assert gate.suspicious(steady(1.0, gate.SCREEN))
-    assert gate.suspicious(steady(-0.5, gate.SCREEN))
-    assert gate.screened("s", steady(0.0, gate.SCREEN)).verdict == "unchanged"
-    assert not gate.suspicious(steady(0.0, gate.SCREEN))
+    assert decide.suspicious(steady(1.0, decide.SCREEN))
+    assert decide.suspicious(steady(-0.5, decide.SCREEN))
+    assert decide.screened("s", steady(0.0, decide.SCREEN)).verdict == "unchanged"
+    assert not decide.suspicious(steady(0.0, decide.SCREEN))
 
 
 def test_20_pairs_reach_the_level_of_500_subjects_and_8_do_not() -> None:
-    assert gate.confirmed("s", steady(0.1, gate.CONFIRM), 250).verdict == "slower"
-    assert gate.confirmed("s", steady(0.1, gate.SCREEN), 500).verdict == "inconclusive"
-    assert gate.confirmed("s", steady(0.1, gate.SCREEN), 1).verdict == "inconclusive"
-    assert gate.confirmed("s", steady(0.1, gate.CONFIRM), 263).verdict == "inconclusive"
+    assert decide.confirmed("s", steady(0.1, decide.CONFIRM), 250).verdict == "slower"
+    assert decide.confirmed("s", steady(0.1, decide.SCREEN), 500).verdict == "inconclusive"
+    assert decide.confirmed("s", steady(0.1, decide.SCREEN), 1).verdict == "inconclusive"
+    assert decide.confirmed("s", steady(0.1, decide.CONFIRM), 263).verdict == "inconclusive"
 
 
 def test_the_confirming_level_is_divided_by_the_number_of_subjects() -> None:
     # 2 of 20 pairs say the opposite, a little: p is 2 * 4 / 2^20, for one sum of ranks less than the third smallest
     logs = (*(0.06 + 0.001 * i for i in range(18)), -0.001, -0.002)
     ratios = Ratios(logs, BASE, 1.06 * BASE)
-    p = gate.signed_rank(logs)
+    p = decide.signed_rank(logs)
     assert p == pytest.approx(2 * 5 / 2**20)
-    most = math.floor(gate.CONFIRM_LEVEL / gate.LOOKS / p)
-    assert gate.confirmed("s", ratios, most).verdict == "slower"
-    assert gate.confirmed("s", ratios, most + 1).verdict == "inconclusive"
+    most = math.floor(decide.CONFIRM_LEVEL / decide.LOOKS / p)
+    assert decide.confirmed("s", ratios, most).verdict == "slower"
+    assert decide.confirmed("s", ratios, most + 1).verdict == "inconclusive"
 
 
 def test_a_difference_of_less_than_two_per_cent_is_not_condemned_however_certain() -> None:
-    assert gate.confirmed("s", steady(0.019, 20), 1).verdict == "unchanged"
-    assert gate.confirmed("s", steady(0.021, 20), 1).verdict == "slower"
+    assert decide.confirmed("s", steady(0.019, 20), 1).verdict == "unchanged"
+    assert decide.confirmed("s", steady(0.021, 20), 1).verdict == "slower"
 
 
 def test_a_difference_below_a_microsecond_is_no_news() -> None:
     for change in (0.2, -0.2):
-        assert not gate.suspicious(steady(change, gate.SCREEN, 4_900))
-        assert gate.confirmed("s", steady(change, gate.CONFIRM, 4_900), 1).verdict == "unchanged"
-        assert gate.suspicious(steady(change, gate.SCREEN, 5_100))
-        assert gate.confirmed("s", steady(change, gate.CONFIRM, 5_100), 1).verdict != "unchanged"
+        assert not decide.suspicious(steady(change, decide.SCREEN, 4_900))
+        assert decide.confirmed("s", steady(change, decide.CONFIRM, 4_900), 1).verdict == "unchanged"
+        assert decide.suspicious(steady(change, decide.SCREEN, 5_100))
+        assert decide.confirmed("s", steady(change, decide.CONFIRM, 5_100), 1).verdict != "unchanged"
 
 
 @pytest.mark.parametrize("base", [30_000.0, BASE, 1e9])
@@ -107,29 +107,29 @@ def test_a_wide_interval_is_never_unchanged(base: float) -> None:
     """Not even where the medians happen to be the same on both sides."""
     for logs in ((0.08, -0.08) * 10, (0.2, 0.2, 0.0, -0.2, -0.2) * 4, (0.06,) * 7 + (0.0,) * 13):
         wide = Ratios(logs, base, base)
-        assert gate.confirmed("s", wide, 1).verdict == "inconclusive", logs
-        assert gate.suspicious(Ratios(logs[:8], base, base)), logs
+        assert decide.confirmed("s", wide, 1).verdict == "inconclusive", logs
+        assert decide.suspicious(Ratios(logs[:8], base, base)), logs
 
 
 def test_too_few_pairs_for_an_interval_are_inconclusive() -> None:
-    assert gate.suspicious(steady(0.0, 5))
-    assert gate.confirmed("s", steady(0.0, 5), 1).verdict == "inconclusive"
-    assert gate.confirmed("s", Ratios((0.0,) * 20, BASE, BASE), 1).verdict == "unchanged"
+    assert decide.suspicious(steady(0.0, 5))
+    assert decide.confirmed("s", steady(0.0, 5), 1).verdict == "inconclusive"
+    assert decide.confirmed("s", Ratios((0.0,) * 20, BASE, BASE), 1).verdict == "unchanged"
 
 
 def test_drift_of_more_than_a_hundredth_is_seen() -> None:
-    assert "+1.5 % on the side of head" in gate.drifted({DRIFT: steady(0.015, 8)})
-    assert "-1.5 % on the side of head" in gate.drifted({DRIFT: steady(-0.015, 8)})
-    assert not gate.drifted({DRIFT: steady(0.008, 8)})
-    assert not gate.drifted({DRIFT: Ratios((0.05, -0.04) * 4, BASE, BASE)})
-    assert "not measured" in gate.drifted({})
+    assert "+1.5 % on the side of head" in decide.drifted({DRIFT: steady(0.015, 8)})
+    assert "-1.5 % on the side of head" in decide.drifted({DRIFT: steady(-0.015, 8)})
+    assert not decide.drifted({DRIFT: steady(0.008, 8)})
+    assert not decide.drifted({DRIFT: Ratios((0.05, -0.04) * 4, BASE, BASE)})
+    assert "not measured" in decide.drifted({})
 
 
 def test_more_benchmarks_are_confirmed_with_more_pairs() -> None:
     """Or the level could not be reached, and slower could not be said."""
     for count in (1, 4, 262, 519, 2000):
-        assert 2 / 2 ** gate.confirming(count) < gate.CONFIRM_LEVEL / gate.LOOKS / count
-    assert gate.confirming(4) == gate.CONFIRM
+        assert 2 / 2 ** decide.confirming(count) < decide.CONFIRM_LEVEL / decide.LOOKS / count
+    assert decide.confirming(4) == decide.CONFIRM
 
 
 # The last line -------------------------------------------------------------------------------------------------------

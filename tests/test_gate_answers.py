@@ -9,7 +9,7 @@ import pytest
 
 from lossvet.adapters.types import Measured
 from lossvet.benchmarks import accuracy, gate_answers, gating, pairs, subjects, workloads
-from lossvet.benchmarks.gate import Finding
+from lossvet.benchmarks.decide import Finding
 from lossvet.benchmarks.gate_answers import Compared
 from lossvet.benchmarks.messages import Failed, Measure, Reply, Sampled
 from lossvet.benchmarks.pairs import Match, Name

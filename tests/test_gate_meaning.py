@@ -29,7 +29,7 @@ from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
 from lossvet.verify.known import Known, of_contract
 from lossvet.verify.questions import Answer, Question
-from lossvet.verify.variants import VARIANTS, contract
+from lossvet.verify.variants import contract
 
 SPARSE = Domain(("logits", "labels", "class_weight"), "sparse")
 BY_WEIGHTS, BY_BATCH = (contract("sparse_class_weight", r) for r in ("weighted_mean", "mean"))
@@ -168,7 +168,7 @@ def test_a_contract_file_that_head_does_not_keep_is_named(tmp_path: Path) -> Non
 # The variant that a contract is --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", reference.names())
 def test_every_variant_is_read_back_under_every_reduction(name: str) -> None:
     variant = reference.load(name)
     roles = {"cost_matrix", "class_weight", "pos_weight"} & set(variant.params.__annotations__)

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from hostile import WORDS
 
-from lossvet.benchmarks.gate import Finding, Verdict
+from lossvet.benchmarks.decide import Finding, Verdict
 from lossvet.benchmarks.gate_report import Difference, Report
 from lossvet.benchmarks.ratchet import Worse
 from lossvet.benchmarks.selftest import Rate, Rates

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from lossvet.benchmarks import gate
+from lossvet.benchmarks import decide
 from lossvet.benchmarks.pairs import Ratios
 
 BASE = 1_000_000.0
@@ -52,16 +52,16 @@ def fast_p(logs: np.ndarray) -> np.ndarray:
 
 
 def fast_suspicious(logs: np.ndarray) -> np.ndarray:
-    shows = (fast_p(logs) < gate.SCREEN_LEVEL) & (np.abs(np.median(logs, -1)) > gate.SCREEN_CHANGE)
-    return shows | (np.abs(logs).max(-1) >= gate.MARGIN)
+    shows = (fast_p(logs) < decide.SCREEN_LEVEL) & (np.abs(np.median(logs, -1)) > decide.SCREEN_CHANGE)
+    return shows | (np.abs(logs).max(-1) >= decide.MARGIN)
 
 
 def fast_confirmed(logs: np.ndarray, subjects: int) -> np.ndarray:
     """1 slower, -1 faster, 0 unchanged, 2 inconclusive."""
     middle, ordered = np.median(logs, -1), np.sort(logs, -1)
-    shows = (fast_p(logs) < gate.CONFIRM_LEVEL / gate.LOOKS / subjects) & (np.abs(middle) > gate.CONFIRM_CHANGE)
+    shows = (fast_p(logs) < decide.CONFIRM_LEVEL / decide.LOOKS / subjects) & (np.abs(middle) > decide.CONFIRM_CHANGE)
     low, high = {20: (5, 14), 40: (13, 26)}[logs.shape[-1]]  # of the interval of the median, at 95 %
-    within = (ordered[..., low] > -gate.MARGIN) & (ordered[..., high] < gate.MARGIN)
+    within = (ordered[..., low] > -decide.MARGIN) & (ordered[..., high] < decide.MARGIN)
     return np.where(shows, np.sign(middle), np.where(within, 0, 2)).astype(int)
 
 
@@ -73,13 +73,13 @@ def test_the_simulation_decides_as_the_gate_does(noise: Callable[..., np.ndarray
     rng = np.random.default_rng(11)
     seen = set()
     for change, scale in product((0.0, 0.02, 0.05, -0.05), (0.01, 0.05)):
-        first, fresh = (math.log1p(change) + scale * noise(rng, (8, n)) for n in (gate.SCREEN, gate.CONFIRM))
+        first, fresh = (math.log1p(change) + scale * noise(rng, (8, n)) for n in (decide.SCREEN, decide.CONFIRM))
         for row, suspicious in zip(first, fast_suspicious(first), strict=True):
-            assert gate.suspicious(Ratios(tuple(row), BASE, BASE)) == suspicious, f"seed 11, {change}, {scale}"
-        more = np.concatenate([fresh, math.log1p(change) + scale * noise(rng, (8, gate.CONFIRM))], -1)
+            assert decide.suspicious(Ratios(tuple(row), BASE, BASE)) == suspicious, f"seed 11, {change}, {scale}"
+        more = np.concatenate([fresh, math.log1p(change) + scale * noise(rng, (8, decide.CONFIRM))], -1)
         both = [*zip(fresh, fast_confirmed(fresh, SUBJECTS), strict=True)]
         for row, code in [*both, *zip(more, fast_confirmed(more, SUBJECTS), strict=True)]:
-            found = gate.confirmed("s", Ratios(tuple(row), BASE, BASE), SUBJECTS).verdict
+            found = decide.confirmed("s", Ratios(tuple(row), BASE, BASE), SUBJECTS).verdict
             assert CODES[found] == code, f"seed 11, {change}, {scale}"
             seen.add(found)
     assert seen == CODES.keys()
@@ -96,7 +96,7 @@ def test_no_false_alarm_and_power_at_5_per_cent(
     shares = {}
     for change in (0.0, 0.05):
         first, fresh, more = (
-            math.log1p(change) + scale * noise(rng, (RUNS, SUBJECTS, n)) for n in (gate.SCREEN, *[gate.CONFIRM] * 2)
+            math.log1p(change) + scale * noise(rng, (RUNS, SUBJECTS, n)) for n in (decide.SCREEN, *[decide.CONFIRM] * 2)
         )
         look, again = fast_confirmed(fresh, SUBJECTS), fast_confirmed(np.concatenate([fresh, more], -1), SUBJECTS)
         said = np.where(fast_suspicious(first), np.where(look == CODES["inconclusive"], again, look), 0)
@@ -115,5 +115,5 @@ def test_no_false_alarm_and_power_at_5_per_cent(
 
 def test_the_simulation_finds_a_gate_that_is_too_eager() -> None:
     """Confirmed by the pairs that raised the suspicion, at their level, many are condemned that have not changed."""
-    logs = 0.03 * normal(np.random.default_rng(3), (RUNS, gate.SCREEN))
-    assert np.mean((fast_p(logs) < gate.SCREEN_LEVEL) & (np.abs(np.median(logs, -1)) > gate.SCREEN_CHANGE)) > 0.02
+    logs = 0.03 * normal(np.random.default_rng(3), (RUNS, decide.SCREEN))
+    assert np.mean((fast_p(logs) < decide.SCREEN_LEVEL) & (np.abs(np.median(logs, -1)) > decide.SCREEN_CHANGE)) > 0.02

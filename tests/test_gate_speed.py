@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from lossvet.benchmarks import gate, gate_speed, pairs, subjects
+from lossvet.benchmarks import decide, gate_speed, pairs, subjects
 from lossvet.benchmarks.gate_report import Options, Report
 from lossvet.benchmarks.messages import Failed, Reply, Sampled
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Match, Name, Shot
@@ -109,7 +109,7 @@ def test_nothing_changed_is_green_and_takes_one_stage(speed: Gate) -> None:
     report, watcher = speed(usual)
     assert verdicts(report) == {str(ONE): "unchanged", str(TWO): "unchanged"}
     assert report.verdict == (0, "green: 2 benchmarks no slower, 1 checks no worse")
-    assert watcher.steps == [pairs.PASSES * gate.SCREEN]
+    assert watcher.steps == [pairs.PASSES * decide.SCREEN]
 
 
 def test_a_pair_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,9 +157,9 @@ def test_only_who_is_suspicious_is_measured_afresh(speed: Gate) -> None:
     report, watcher = speed(answer)
     assert verdicts(report) == {str(ONE): "slower", str(TWO): "unchanged"}
     assert report.verdict == (1, "red: 1 slower")
-    assert watcher.steps == [pairs.PASSES * gate.SCREEN, pairs.PASSES * gate.CONFIRM]
-    assert asked.count(str(ONE)) == 4 * (gate.SCREEN + gate.CONFIRM)
-    assert asked.count(str(TWO)) == 4 * gate.SCREEN
+    assert watcher.steps == [pairs.PASSES * decide.SCREEN, pairs.PASSES * decide.CONFIRM]
+    assert asked.count(str(ONE)) == 4 * (decide.SCREEN + decide.CONFIRM)
+    assert asked.count(str(TWO)) == 4 * decide.SCREEN
 
 
 def test_what_is_open_after_that_is_measured_once_more(speed: Gate) -> None:
@@ -171,8 +171,8 @@ def test_what_is_open_after_that_is_measured_once_more(speed: Gate) -> None:
 
     report, watcher = speed(answer)
     assert verdicts(report) == {str(ONE): "slower", str(TWO): "unchanged"}
-    assert watcher.steps == [pairs.PASSES * n for n in (gate.SCREEN, gate.CONFIRM, gate.CONFIRM)]
-    assert {f.subject: f.pairs for f in report.findings}[str(ONE)] == gate.LOOKS * gate.CONFIRM
+    assert watcher.steps == [pairs.PASSES * n for n in (decide.SCREEN, decide.CONFIRM, decide.CONFIRM)]
+    assert {f.subject: f.pairs for f in report.findings}[str(ONE)] == decide.LOOKS * decide.CONFIRM
 
 
 def test_who_stays_open_after_all_looks_is_inconclusive(speed: Gate) -> None:
@@ -180,7 +180,7 @@ def test_who_stays_open_after_all_looks_is_inconclusive(speed: Gate) -> None:
         lambda shot: (1.1, 0.9)[shot.pair % 2] if shot.side == "head" and shot.subject == str(ONE) else 1.0
     )
     assert verdicts(report) == {str(ONE): "inconclusive", str(TWO): "unchanged"}
-    assert len(watcher.steps) == 1 + gate.LOOKS
+    assert len(watcher.steps) == 1 + decide.LOOKS
     assert report.verdict[0] == 3
 
 
@@ -188,7 +188,7 @@ def test_what_only_screening_saw_is_not_held_against_head(speed: Gate) -> None:
     report, watcher = speed(lambda shot: 1.1 if shot.side == "head" and shot.pair < 8 and shot.subject != DRIFT else 1)
     assert len(watcher.steps) == 2
     assert verdicts(report) == {str(ONE): "unchanged", str(TWO): "unchanged"}
-    assert {f.pairs for f in report.findings} == {gate.CONFIRM}
+    assert {f.pairs for f in report.findings} == {decide.CONFIRM}
 
 
 def test_faster_is_green_and_said(speed: Gate) -> None:
@@ -203,7 +203,7 @@ def test_a_slowdown_of_everything_is_slower_and_not_void(speed: Gate) -> None:
     assert report.verdict == (1, "red: 2 slower")
 
 
-@pytest.mark.parametrize("first", [0, gate.SCREEN], ids=["from the start", "while confirming"])
+@pytest.mark.parametrize("first", [0, decide.SCREEN], ids=["from the start", "while confirming"])
 def test_a_machine_that_favours_a_side_voids_the_run(speed: Gate, first: int) -> None:
     def answer(shot: Shot) -> float:
         slower = 1.05 if shot.side == "head" and shot.subject == str(ONE) else 1.0
@@ -268,7 +268,7 @@ def test_a_benchmark_that_reduces_otherwise_is_red(speed: Gate) -> None:
     assert report.verdict == (1, "red: 2 gone or failing in head")
 
 
-@pytest.mark.parametrize("pair", [0, gate.SCREEN], ids=["screening", "confirming"])
+@pytest.mark.parametrize("pair", [0, decide.SCREEN], ids=["screening", "confirming"])
 def test_one_failure_of_head_is_enough(speed: Gate, pair: int) -> None:
     def answer(shot: Shot) -> Reply | float:
         if shot.subject != str(ONE) or shot.side == "base":
@@ -306,9 +306,9 @@ def test_pairs_that_are_not_whole_do_not_count() -> None:
     assert found.logs == (pytest.approx((math.log(2) + math.log(4)) / 2),)
     assert (found.base, found.head) == (100, 300)
     assert not pairs.ratios([*torn, *half])
-    missing = gate.missing(torn, ["s"], {})["s"]
+    missing = decide.missing(torn, ["s"], {})["s"]
     assert missing.verdict == "missing"
-    assert gate.missing([], ["s"], {})["s"].blame == "base"
+    assert decide.missing([], ["s"], {})["s"].blame == "base"
 
 
 def test_passes_are_held_against_those_beside_them() -> None:

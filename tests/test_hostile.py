@@ -89,7 +89,7 @@ def measured(words: str) -> Samples:
     subject = "pos_weight/{}/torch/eager/float32/cpu/8x10/train"
     header = samples.Header(samples.SCHEMA, words, {words: words, "cpu": words}, {"torch": words}, {}, {}, words)
     times = [samples.Sample(subject.format("native"), n, 0, 0, 1, (1000,) * 3, 1000, None) for n in range(6)]
-    return Samples(header, (*times, samples.Lost(subject.format("composed"), 0, words), samples.End(words)), True)
+    return Samples(header, (*times, samples.NoSample(subject.format("composed"), 0, words), samples.End(words)), True)
 
 
 def sources(words: str, folder: Path) -> Sources:

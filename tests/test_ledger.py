@@ -152,7 +152,7 @@ def test_in_another_version_what_shows_is_unconfirmed_and_what_agrees_has_healed
     seen = [(CELL, CASE, OUTPUT, verdict) for verdict in (shown, healed)]
     assert ledger.unconfirmed(seen) == [
         "at_zero is unconfirmed in tensorflow 2.22.1 (1 checks): confirm it, and widen its versions",
-        "at_zero, in tensorflow 2.22.1, does not show any more (1 checks): confirm it, and widen its versions",
+        "at_zero, in tensorflow 2.22.1, does not show any more (1 checks): narrow its versions, or remove it",
     ]
     assert not ledger.stale(seen)
     assert not ledger.unconfirmed([(CELL, CASE, OUTPUT, weigh(put(((1, 1), 0.0)), version="2.21.3+local"))])

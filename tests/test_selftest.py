@@ -18,7 +18,7 @@ from tests import numpy_adapter
 from lossvet.adapters import slowed
 from lossvet.adapters.protocol import Cost
 from lossvet.adapters.types import Native
-from lossvet.benchmarks import gate, selftest, workloads
+from lossvet.benchmarks import decide, selftest, workloads
 from lossvet.benchmarks.messages import Sampled
 from lossvet.benchmarks.pairs import DRIFT, NAMES, Shot
 from lossvet.workers.messages import Hello, NativeSpec
@@ -123,10 +123,10 @@ def test_the_selftest_says_where_the_gate_cannot_be_trusted(monkeypatch: pytest.
 @pytest.mark.slow
 def test_the_selftest_can_see_a_false_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that condemns at the screening level is found out, although pool and sides are the same throughout."""
-    monkeypatch.setattr(gate, "CONFIRM_LEVEL", 5.0)
-    monkeypatch.setattr(gate, "CONFIRM_CHANGE", 0.001)
-    monkeypatch.setattr(gate, "SCREEN_LEVEL", 1.1)
-    monkeypatch.setattr(gate, "SCREEN_CHANGE", 0.0)
+    monkeypatch.setattr(decide, "CONFIRM_LEVEL", 5.0)
+    monkeypatch.setattr(decide, "CONFIRM_CHANGE", 0.001)
+    monkeypatch.setattr(decide, "SCREEN_LEVEL", 1.1)
+    monkeypatch.setattr(decide, "SCREEN_CHANGE", 0.0)
     rates = judged(monkeypatch, AS_MEANT, noise=0.02, drift=0.0)
     assert rates.alarms.slower + rates.alarms.faster > 0
     assert rates.verdict[0] == 1

@@ -14,7 +14,17 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from verify_sides import NumpySide, TorchSide
 
-from lossvet.verify import constants, core_search, edges, grading, probes, refine, selftest, space, stages_of_search
+from lossvet.verify import (
+    core_search,
+    edges,
+    grading,
+    probes,
+    refine,
+    selftest,
+    solved_weights,
+    space,
+    stages_of_search,
+)
 from lossvet.verify.answer import Comparison, Difference, Identified, Status
 from lossvet.verify.batches import Domain
 from lossvet.verify.contract import Contract
@@ -401,7 +411,7 @@ def without(monkeypatch: pytest.MonkeyPatch, facet: str, value: str) -> None:
     )
     monkeypatch.setattr(core_search, "search", search)
     monkeypatch.setattr(stages_of_search, "STAGES", stages)
-    monkeypatch.setattr(constants, "contracts", filtered(constants.contracts))
+    monkeypatch.setattr(solved_weights, "contracts", filtered(solved_weights.contracts))
     monkeypatch.setattr(refine, "guards", filtered(refine.guards))
     monkeypatch.setattr(refine, "small_clips", filtered(refine.small_clips))
     monkeypatch.setattr(space, "CORE", tuple(d for d in space.CORE if d.settings.get(facet) != value))

@@ -14,8 +14,8 @@ from typing import Any
 import lossvet
 from lossvet.verify.answer import Identified
 from lossvet.verify.contract import Contract, Setting, numbers
+from lossvet.verify.contract_words import DEFAULT, told
 from lossvet.verify.facets import facets
-from lossvet.verify.words import DEFAULT, told
 
 SUFFIX = ".contract.toml"
 SCHEMA = 1

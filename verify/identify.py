@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from lossvet.verify import (
     canonical,
-    constants,
     core_search,
     derivatives,
     edges,
@@ -19,6 +18,7 @@ from lossvet.verify import (
     probes,
     proving,
     refine,
+    solved_weights,
     stages_of_search,
 )
 from lossvet.verify.answer import Binding, Identified
@@ -120,9 +120,9 @@ def _cores(session: Session, first: Sequence[Asked], seen: Leads) -> Iterator[li
     for step, cores in enumerate(core_search.search(session.domain, first, seen)):
         if step == 3:
             more = session.ask([*probes.weighted(session.domain), *probes.square(session.domain)])
-            solved = list(constants.contracts(session.domain, [*first, *more], seen))
-            yield [c for c in solved if constants.looks_written(c)]
-            yield [c for c in solved if not constants.looks_written(c)]
+            solved = list(solved_weights.contracts(session.domain, [*first, *more], seen))
+            yield [c for c in solved if solved_weights.looks_written(c)]
+            yield [c for c in solved if not solved_weights.looks_written(c)]
         yield list(dict.fromkeys(core.contract for core in cores))
 
 

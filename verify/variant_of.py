@@ -54,7 +54,7 @@ def named(own: Contract, variant: str, reduction: Reduction) -> Contract:
 
 def _among(labels: str) -> Sequence[Variant]:
     """Those that a loss can be asked as: classes can be handed over one-hot, and soft labels not as classes."""
-    every = [variants.load(name) for name in variants.names()]
+    every = [v for v in map(variants.load, variants.names()) if v.means is not None]
     sparse = [v for v in every if v.family == "sparse"]
     return sparse if labels == "sparse" else [v for v in every if v.family != "sparse"] + sparse
 

@@ -57,6 +57,7 @@ VARIANT = Variant(
     family="dense",
     params=ClassWeight,
     formula="s sum_c t_c (lse(x) - x_c), s = sum_c w_c t_c",
+    means={"weighting": ("class_weight",)},
     definition=definition,
     closed=closed,
     losses=losses,

@@ -63,6 +63,7 @@ VARIANT = Variant(
     family="dense",
     params=ClassWeightTerms,
     formula="sum_c w_c t_c (lse(x) - x_c)",
+    means={"weighting": ("class_weight_terms",)},
     definition=definition,
     closed=closed,
     losses=losses,

@@ -86,6 +86,7 @@ VARIANT = Variant(
     family="sparse",
     params=CostComplement,
     formula="-sum_{j != y} M[y, j] log(1 - p_j)",
+    means={"weighting": ("cost_complement",)},
     definition=definition,
     closed=closed,
     cancels="in_gradients",

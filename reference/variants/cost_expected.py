@@ -52,6 +52,7 @@ VARIANT = Variant(
     family="sparse",
     params=CostExpected,
     formula="sum_j p_j M[y, j]",
+    means={"weighting": ("cost_expected",)},
     definition=definition,
     closed=closed,
     cancels="in_gradients",

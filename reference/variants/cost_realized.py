@@ -62,6 +62,7 @@ VARIANT = Variant(
     family="sparse",
     params=CostRealized,
     formula="M[y, argmax(x)] (lse(x) - x_y)",
+    means={"weighting": ("cost_realized",)},
     definition=definition,
     closed=closed,
     cancels="in_gradients",

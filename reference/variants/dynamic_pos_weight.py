@@ -50,6 +50,12 @@ VARIANT = Variant(
     family="binary",
     params=DynamicPosWeight,
     formula="pos_weight with q_c = N / (sum_n t_nc + 1e-6)",
+    means={
+        "family": "sigmoid",
+        "weighting": ("pos_weight",),
+        "weights_from": "batch_counts",
+        "weights_formula": "positive_share",
+    },
     definition=definition,
     closed=closed,
     losses=losses,

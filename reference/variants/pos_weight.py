@@ -42,6 +42,7 @@ VARIANT = Variant(
     family="binary",
     params=PosWeight,
     formula="q t softplus(-x) + (1 - t) softplus(x)",
+    means={"family": "sigmoid", "weighting": ("pos_weight",)},
     definition=definition,
     closed=closed,
     losses=losses,

@@ -62,6 +62,7 @@ VARIANT = Variant(
     family="sparse",
     params=PredictedWeight,
     formula="w_argmax(x) (lse(x) - x_y)",
+    means={"weighting": ("predicted_weight",)},
     definition=definition,
     closed=closed,
     losses=losses,

@@ -33,6 +33,7 @@ VARIANT = Variant(
     family="binary",
     params=Sigmoid,
     formula="t softplus(-x) + (1 - t) softplus(x)",
+    means={"family": "sigmoid"},
     definition=definition,
     closed=closed,
     losses=losses,

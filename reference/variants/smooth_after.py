@@ -65,6 +65,7 @@ VARIANT = Variant(
     family="sparse",
     params=SmoothAfter,
     formula="w_y sum_c t'_c (lse(x) - x_c), t' = (1 - a) onehot(y) + a / C",
+    means={"weighting": ("class_weight",), "smoothing": "over_classes", "smoothing_order": "after"},
     definition=definition,
     closed=closed,
     losses=losses,

@@ -64,6 +64,7 @@ VARIANT = Variant(
     family="sparse",
     params=SmoothSample,
     formula="s sum_c t'_c (lse(x) - x_c), s = sum_c w_c t'_c, t' = (1 - a) onehot(y) + a / C",
+    means={"weighting": ("class_weight",), "smoothing": "over_classes", "smoothing_order": "sample"},
     definition=definition,
     closed=closed,
     losses=losses,

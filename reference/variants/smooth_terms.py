@@ -70,6 +70,7 @@ VARIANT = Variant(
     family="sparse",
     params=SmoothTerms,
     formula="sum_c w_c t'_c (lse(x) - x_c), t' = (1 - a) onehot(y) + a / C",
+    means={"weighting": ("class_weight_terms",), "smoothing": "over_classes"},
     definition=definition,
     closed=closed,
     losses=losses,

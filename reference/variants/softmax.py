@@ -49,6 +49,7 @@ VARIANT = Variant(
     family="dense",
     params=Softmax,
     formula="sum_c t_c (lse(x) - x_c)",
+    means={},
     definition=definition,
     closed=closed,
     losses=losses,

@@ -47,6 +47,7 @@ VARIANT = Variant(
     family="sparse",
     params=Sparse,
     formula="lse(x) - x_y",
+    means={},
     definition=definition,
     closed=closed,
     losses=losses,

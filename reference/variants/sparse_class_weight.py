@@ -57,6 +57,7 @@ VARIANT = Variant(
     family="sparse",
     params=SparseClassWeight,
     formula="w_y (lse(x) - x_y)",
+    means={"weighting": ("class_weight",)},
     definition=definition,
     closed=closed,
     losses=losses,

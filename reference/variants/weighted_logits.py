@@ -53,6 +53,7 @@ VARIANT = Variant(
     family="dense",
     params=WeightedLogits,
     formula="sum_c t_c (lse(w x) - w_c x_c)",
+    means={"weighting": ("weighted_logits",)},
     definition=definition,
     closed=closed,
     cancels="everywhere",

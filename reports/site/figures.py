@@ -73,26 +73,6 @@ def _marked(value: float | tuple[float, bool]) -> tuple[float, bool]:
     return value if isinstance(value, tuple) else (value, True)
 
 
-def scatter(points: Mapping[str, Sequence[tuple[float, float]]], across: str, up: str) -> str:
-    """A mark for each point of each series; both axes logarithmic."""
-    figure, axes = _axes(4.2)
-    for number, (name, own) in enumerate(points.items()):
-        if own:
-            xs, ys = zip(*own, strict=True)
-            style = {"marker": MARKERS[number % len(MARKERS)], "color": SERIES[number % len(SERIES)]}
-            axes.scatter(xs, ys, s=26, label=_line(name), alpha=0.85, **style)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.grid(color=FAINT, linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.set_xlabel(across, color=INK)
-    axes.set_ylabel(up, color=INK)
-    _numbers(axes.xaxis)
-    _numbers(axes.yaxis)
-    _legend(figure, axes)
-    return _svg(figure)
-
-
 def squares(rows: Mapping[str, Mapping[str, tuple[str, str]]], columns: Sequence[str]) -> str:
     """A table of texts on coloured ground: for each row and column a text and a tone."""
     figure, axes = _axes(0.5 + 0.32 * len(rows))

@@ -57,7 +57,10 @@ class Move:
 
 def moves(own: Mapping[str, Sequence[Spelling]]) -> list[Move]:
     """From what one framework offers for a loss to what another does, both ways, in the order of frameworks."""
-    offer = {framework: offered(spellings) for framework, spellings in own.items()}
+    offer = {
+        framework: offered([s for s in spellings if variants.load(s.variant).means is not None])
+        for framework, spellings in own.items()
+    }
     return [
         Move(old, new, tuple(_changes(old, new)))
         for a, b in itertools.permutations(offer, 2)

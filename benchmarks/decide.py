@@ -1,8 +1,8 @@
 """The gate's decisions: from the log ratios of pairs to a verdict, in two stages with known error rates.
 
-Screening: few pairs of every subject. Who shows a difference there, or could hide one, is measured afresh with more
-pairs, and once more where these leave it open; only that decides, at a level divided among all subjects. Nothing here
-measures anything.
+Screening takes few pairs of every subject. A subject that shows a difference there, or could hide one, is measured
+afresh with more pairs, and once more where these leave it open; only that decides, at a level divided among all
+subjects. Nothing here measures anything.
 """
 
 from __future__ import annotations
