@@ -419,7 +419,7 @@ def test_a_move_says_by_what_the_mean_divides_unasked(
     old: dict[str, str], new: dict[str, str], words: list[str]
 ) -> None:
     def offer(framework: str, divides: dict[str, str]) -> list[facts.Spelling]:
-        return [facts.Spelling("v", framework, "native", "f()", divides, True, True, accuracy="relative")]
+        return [facts.Spelling("sparse", framework, "native", "f()", divides, True, True, accuracy="relative")]
 
     move, _ = moves.moves({"a": offer("a", old), "b": offer("b", new)})
     assert list(move.changes) == words
