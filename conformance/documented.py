@@ -18,7 +18,7 @@ Outcome = Literal["nan", "zero", "raises", "refused", "any", "anything"]
 """NaN; 0, which promises a constant; an exception; "refused": NaN or an exception. "any": an answer, whose undefined
 elements are not judged; "anything": an exception will do as well."""
 
-FILE = Path(__file__).with_name("documented.toml")
+DEFAULT = Path(__file__).with_name("documented.toml")
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,7 +65,7 @@ NOTHING = Documented()
 """Of a user's loss, nothing is known to be documented."""
 
 
-def read(file: Path = FILE) -> Documented:
+def read(file: Path = DEFAULT) -> Documented:
     """The project's own table. Raises OSError, tomllib.TOMLDecodeError or msgspec.ValidationError for a bad file."""
     kinds = {str(kind): kind for kind in get_args(Undefined) if kind}
     found = msgspec.convert(tomllib.loads(file.read_text()), dict[str, tuple[Row, ...]])

@@ -21,7 +21,7 @@ import msgspec
 from lossvet.conformance.records import Finished, Header, Judged, Record
 
 FOLDER = Path(".lossvet")
-SCHEMA = 5
+SCHEMA = 6
 
 _BEFORE, _BETWEEN, _AFTER = b'{"crc":"', b'","record":', b"}\n"
 _BODY = len(_BEFORE) + 8 + len(_BETWEEN)

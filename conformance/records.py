@@ -28,11 +28,16 @@ Compact = list[Any]
 
 
 class Header(msgspec.Struct, frozen=True, tag="header", tag_field="kind"):
-    """What the run was to do: `digest` is the plan's, `options` are as they were given. By framework: its version, and
-    what it said first, from which a report makes the plan again."""
+    """What the run was to do: `options` are as they were given. By framework: its version, and what it said first,
+    from which a report makes the plan again.
+
+    `standard` is the digest of what is judged and what it is held to: a report needs the same. `digest` is that of all
+    that verdicts depend on, our own source and the frameworks included: only the same run can be resumed.
+    """
 
     schema: int
     digest: str
+    standard: str
     lossvet: str
     versions: dict[str, str]
     options: dict[str, Any]

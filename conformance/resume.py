@@ -11,7 +11,7 @@ import msgspec
 
 import lossvet
 from lossvet import adapters, conformance, reference, workers
-from lossvet.conformance import deviations, journal
+from lossvet.conformance import deviations, documented, journal
 from lossvet.conformance.journal import Journal
 from lossvet.conformance.options import Options, stored
 from lossvet.conformance.plan import Plan
@@ -30,6 +30,7 @@ def opened(options: Options, made: Plan, greetings: Mapping[str, Greeting]) -> t
     header = Header(
         schema=journal.SCHEMA,
         digest=digest(made, greetings),
+        standard=standard(made),
         lossvet=lossvet.__version__,
         versions=messages.versions(greetings),
         options=stored(options),
@@ -66,14 +67,22 @@ def resumable(path: Path | None) -> Path:
     return found
 
 
-def digest(made: Plan, greetings: Mapping[str, Greeting]) -> str:
-    """Of all that verdicts depend on: what is asked, golden results with their inputs, the ledger, our own source, the
-    frameworks."""
+def standard(made: Plan) -> str:
+    """Of what is judged and what it is held to: the checks, golden results with their inputs, the ledger, what is
+    documented."""
     found = hashlib.sha256(made.digest.encode())
+    for path in (vectors.FOLDER / "manifest.json", deviations.DEFAULT, documented.DEFAULT):
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def digest(made: Plan, greetings: Mapping[str, Greeting]) -> str:
+    """Of all that verdicts depend on: the standard, our own source with its tables, the frameworks."""
+    found = hashlib.sha256(standard(made).encode())
     for package in (adapters, reference, workers, conformance):
-        for path in sorted(Path(package.__path__[0]).rglob("*.py")):
+        folder = Path(package.__path__[0])
+        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.toml")]):
             found.update(f"{path.name}\0".encode() + path.read_bytes())
-    found.update((vectors.FOLDER / "manifest.json").read_bytes() + deviations.DEFAULT.read_bytes())
     for name, greeting in sorted(greetings.items()):
         details = sorted(greeting.details.items()) if isinstance(greeting, Hello) else greeting.reason
         found.update(f"{name}\0{details}\n".encode())

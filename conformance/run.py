@@ -133,11 +133,11 @@ def loaded(path: Path, load: Callable[[str], Sequence[Golden]] = vectors.load) -
     if contents is None:
         raise JournalError(f"{path} was not even begun: it has no header")
     header = contents.header
-    other = f"{path} was made by another version of lossvet, of its golden results or of its ledger; run it again"
+    other = f"{path} was judged by other golden results or another ledger than those of this version; run it again"
     try:
         selection = restored(header.options).selection
         made = plan.make(header.greetings, plan.choose(load, selection.only), selection)
-        if resume.digest(made, header.greetings) != header.digest:
+        if resume.standard(made) != header.standard:
             raise JournalError(other)
         folded = summary.fold(made, contents.judged)
     except (plan.NothingMatches, ValueError, KeyError) as error:

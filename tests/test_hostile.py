@@ -94,7 +94,7 @@ def measured(words: str) -> Samples:
 
 def sources(words: str, folder: Path) -> Sources:
     result, found = made(words, folder), measured(words)
-    header = Header(journal.SCHEMA, "", words, {"torch": words}, {}, words, dict(result.greetings))
+    header = Header(journal.SCHEMA, "", "", words, {"torch": words}, {}, words, dict(result.greetings))
     path = folder / "run.jsonl"
     path.unlink(missing_ok=True)
     book = Journal.create(path, header)

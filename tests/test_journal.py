@@ -16,7 +16,14 @@ from lossvet.conformance.types import Absent, Agrees, Crashed, Deviates, Differs
 
 INF, NAN = float("inf"), float("nan")
 HEADER = Header(
-    journal.SCHEMA, "d" * 64, "0.1.0", {"torch": "2.13.0"}, {"level": "quick"}, "2026-01-01T00:00:00+00:00", {}
+    journal.SCHEMA,
+    "d" * 64,
+    "e" * 64,
+    "0.1.0",
+    {"torch": "2.13.0"},
+    {"level": "quick"},
+    "2026-01-01T00:00:00+00:00",
+    {},
 )
 VERDICTS: tuple[Verdict, ...] = (
     Agrees(0.25, 1.5, 0.5, "shift-invariant", 1e-6, ("raises ValueError",)),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from plugged import plug, plug_here
 
-from lossvet.conformance import plan, pool, run, summary
+from lossvet import adapters
+from lossvet.conformance import deviations, documented, plan, pool, run, summary
+from lossvet.conformance.journal import JournalError
 from lossvet.conformance.options import Options
 from lossvet.conformance.plan import Plan, Selection
+from lossvet.conformance.resume import CannotResume
 from lossvet.reference import vectors
 from lossvet.workers import caches
 from lossvet.workers.messages import Greeting
@@ -217,3 +221,27 @@ def test_a_plan_is_the_same_in_whatever_order_the_workers_start(
     )
     less = Selection(dtypes=("float32",))
     assert plan.make(greetings, goldens, less).digest != plan.make(greetings, goldens, Selection()).digest
+
+
+def test_a_report_needs_the_standard_of_a_run_and_a_resumed_run_its_source_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug_here(tmp_path / "others", monkeypatch)
+    path = tmp_path / "run.jsonl"
+    asked = Options(Selection(frameworks=("numpy",), only=("sparse/*",)), journal=path)
+    assert run.run(asked, Killer(random.Random(SEED), 0)).summary.totals
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "constants.toml").write_text("another table")
+    with monkeypatch.context() as patch:
+        patch.setattr(adapters, "__path__", [str(code)])
+        assert run.loaded(path)[1].finished
+        with pytest.raises(CannotResume, match="have changed since"):
+            run.run(replace(asked, resume=True), Killer(random.Random(SEED), 0))
+    for table in (deviations, documented):
+        other = tmp_path / table.DEFAULT.name
+        other.write_text(table.DEFAULT.read_text() + "\n# another one\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(table, "DEFAULT", other)
+            with pytest.raises(JournalError, match="another ledger"):
+                run.loaded(path)
