@@ -1,4 +1,4 @@
-"""Losses of public repositories, fed to `identify` as they stand: the recorded rows, and the page that is made of them.
+"""Losses of public repositories, fed to `identify` unchanged: the recorded rows, and the page generated from them.
 
 The rows are in `docs/public_losses.csv`, one a loss; `python -m lossvet.reports.public_losses docs` writes what follows
 from them into `docs/public_losses.md`. Nothing here runs a loss: the verdicts were recorded once, with the versions
@@ -19,28 +19,28 @@ import msgspec
 from lossvet.reports.pages import counted
 
 VERDICTS = ("confirmed", "ambiguous", "unexplained", "cannot judge", "not bound", "gave up", "left out", "not fed")
-"""The best first. "gave up": no answer within the limit of time. "left out": it was read, and not fed yet.
-"not fed": its file does not run here as it stands."""
+"""The best first. "gave up": no answer within the time limit. "left out": it was read, but not fed yet.
+"not fed": its file does not run here unchanged."""
 IDENTIFIED = ("confirmed", "ambiguous")
 CHECKS = ("agrees", "in part", "differs", "")
-"""Of the meaning with a record made by reading the source and computing the loss a second time in NumPy. "in part": all
-that is said agrees, and of rows to leave out or of soft labels nothing is said."""
+"""How the meaning compares with a record made by reading the source and computing the loss a second time in NumPy.
+"in part": everything reported agrees, but nothing is reported about ignored rows or about soft labels."""
 KINDS = {
     "value": "the value, or its formula, is not the one that is named or cited",
-    "option": "an option does not do what it says, or nothing",
-    "gradient": "the value is right, the gradient is of something else",
+    "option": "an option does not do what it says, or does nothing",
+    "gradient": "the value is right, the gradient is that of another loss",
     "input": "an argument called logits is taken for probabilities, or for log-probabilities",
     "state": "what it returns depends on earlier calls",
     "broken": "a branch cannot work as it is written",
     "naming": "a name that may mislead, which is a matter of taste",
 }
-"""How what is computed parts from what is claimed."""
+"""How the computation differs from the claim."""
 TASTE = "naming"
 PAGE, ROWS = "public_losses.md", "public_losses.csv"
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A loss: where it stands, how it was called, what the identifier said, and what its name or docstring claims.
+    """A loss: where it is, how it was called, what the identifier reported, and what its name or docstring claims.
 
     `made_with` holds constructor arguments that were given by hand; `call` the binding; `meaning` the departures of the
     contract from a plain mean softmax cross-entropy, or the reason where there is none. `claimed`, `computed` and
@@ -63,14 +63,14 @@ class Row(msgspec.Struct, frozen=True):
 
     def faults(self) -> list[str]:
         """What is wrong with the row itself, in words."""
-        found = [] if re.fullmatch(r"[0-9a-f]{40}", self.commit) else [f"commit {self.commit!r} is no full hash"]
-        found += [] if self.verdict in VERDICTS else [f"verdict {self.verdict!r} is none of {', '.join(VERDICTS)}"]
-        found += [] if self.checked in CHECKS else [f"checked {self.checked!r} is none of {', '.join(CHECKS)}"]
+        found = [] if re.fullmatch(r"[0-9a-f]{40}", self.commit) else [f"commit {self.commit!r} is not a full hash"]
+        found += [] if self.verdict in VERDICTS else [f"verdict {self.verdict!r} is not one of {', '.join(VERDICTS)}"]
+        found += [] if self.checked in CHECKS else [f"checked {self.checked!r} is not one of {', '.join(CHECKS)}"]
         if self.checked and self.verdict not in IDENTIFIED:
-            found.append(f"checked, and {self.verdict}: only a meaning that was identified can be checked")
-        told = (bool(self.claimed), bool(self.computed), self.kind in KINDS)
-        if any(told) and not all(told):
-            found.append("claimed, computed and kind belong together")
+            found.append(f"checked, but {self.verdict}: only a meaning that was identified can be checked")
+        given = (bool(self.claimed), bool(self.computed), self.kind in KINDS)
+        if any(given) and not all(given):
+            found.append("claimed, computed and kind must be given together")
         return [f"{self.repository} {self.name}: {fault}" for fault in found]
 
 
@@ -97,9 +97,8 @@ def counts(rows: Sequence[Row]) -> str:
     by_framework = Counter(r.framework for r in fed)
     other = ", ".join(f"{verdict} {n}" for verdict, n in _others(fed))
     lines = [
-        f"{counted(len(rows), 'function')} of {len({r.repository for r in rows})} repositories were looked at. "
-        f"Not fed, since they do not run here as they stand: {verdicts['not fed']}. Read, and not fed yet: "
-        f"{verdicts['left out']}.",
+        f"{counted(len(rows), 'function')} from {len({r.repository for r in rows})} repositories were read. "
+        f"Not fed, since they do not run here unchanged: {verdicts['not fed']}. Not fed yet: {verdicts['left out']}.",
         f"{len(fed)} were fed: {', '.join(f'{f} {n}' for f, n in by_framework.most_common())}; by "
         f"{len({r.repository.partition('/')[0] for r in fed})} authors.",
         f"{len(bound)} were bound: {len(alone)} without help, {len(bound) - len(alone)} with arguments of the "
@@ -108,8 +107,8 @@ def counts(rows: Sequence[Row]) -> str:
         f"{sum(r.verdict == 'ambiguous' for r in found)} ambiguous. The others: {other or 'none'}.",
         f"{len(checked)} of the identified were checked by hand: {how['agrees']} agree, {how['in part']} in part, "
         f"{how['differs']} differ.",
-        f"{len(parting)} of {len(rows)} claim something else in their name or documentation than they compute. Names "
-        f"that are a matter of taste are not among them: {sum(r.kind == TASTE for r in rows)}.",
+        f"{len(parting)} of {len(rows)} claim something other than what they compute, in their name or documentation. "
+        f"Names that are a matter of taste are counted separately: {sum(r.kind == TASTE for r in rows)}.",
     ]
     return "\n".join(f"- {line}" for line in lines)
 
@@ -120,7 +119,7 @@ def _others(fed: Iterable[Row]) -> list[tuple[str, int]]:
 
 
 def kinds(rows: Sequence[Row]) -> str:
-    """How many part from what they claim in which way, as a table in Markdown."""
+    """How many differ from their claim, by kind, as a table in Markdown."""
     of = Counter(r.kind for r in rows if r.kind)
     lines = [f"| {kind} | {of[kind]} | {words} |" for kind, words in KINDS.items() if of[kind]]
     return "\n".join(["| kind | losses | what it means |", "|---|---|---|", *lines])
@@ -142,7 +141,7 @@ def _checked(row: Row) -> str:
 
 
 def claims(rows: Sequence[Row]) -> str:
-    """Those that claim something else than they compute, a line each, in Markdown."""
+    """Those that claim something other than what they compute, one line each, in Markdown."""
     lines = ["| loss | claimed | computed | kind |", "|---|---|---|---|"]
     lines += [
         f"| {_cell(f'{r.repository}, {r.path}::{r.name}')} | {_cell(r.claimed)} | {_cell(r.computed)} | {r.kind} |"
@@ -157,15 +156,15 @@ def _cell(words: str) -> str:
 
 
 PARTS = {"counts": counts, "kinds": kinds, "table": table, "claims": claims}
-"""What stands in the page between `<!-- NAME -->` and `<!-- end of NAME -->`."""
+"""The text of the page between `<!-- NAME -->` and `<!-- end of NAME -->`."""
 
 
 def page(text: str, rows: Sequence[Row]) -> str:
-    """The page with everything that follows from the rows written anew. Raises ValueError where a place is missing."""
+    """The page with everything that follows from the rows written anew. Raises ValueError if a marker is missing."""
     for name, part in PARTS.items():
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.S)
         if not place.search(text):
-            raise ValueError(f"the page has no <!-- {name} --> ... <!-- end of {name} -->; put it where {name} belong")
+            raise ValueError(f"the page has no <!-- {name} --> ... <!-- end of {name} -->; add them where {name} belong")
         made = part(rows)
         text = place.sub(lambda m, made=made: f"{m[1]}{made}\n{m[2]}", text)  # type: ignore[misc]
     return text

@@ -41,7 +41,7 @@ def test_enough_was_fed_and_checked() -> None:
     found = [r for r in fed if r.verdict in public_losses.IDENTIFIED]
     assert len({r.repository.partition("/")[0] for r in fed}) >= 40
     assert sum(bool(r.checked) for r in found) >= 20
-    assert not [r for r in ROWS if r.checked == "differs"], "a wrong answer is to be mended, not to be published"
+    assert not [r for r in ROWS if r.checked == "differs"], "correct a wrong result before it is published"
 
 
 def test_every_loss_stands_there_once_and_its_facets_exist() -> None:
@@ -57,14 +57,14 @@ def test_the_figures_count_the_rows() -> None:
     taste = msgspec.structs.replace(parting, kind="naming", verdict="not fed", checked="")
     lines = public_losses.counts([ONE, with_help, parting, taste]).splitlines()
     assert lines == [
-        "- 4 functions of 2 repositories were looked at. Not fed, since they do not run here as they stand: 1. "
-        "Read, and not fed yet: 0.",
+        "- 4 functions from 2 repositories were read. Not fed, since they do not run here unchanged: 1. "
+        "Not fed yet: 0.",
         "- 3 were fed: torch 3; by 2 authors.",
         "- 3 were bound: 2 without help, 1 with arguments of the constructor given by hand.",
         "- 2 were identified: 2 confirmed, 0 ambiguous. The others: unexplained 1.",
         "- 2 of the identified were checked by hand: 2 agree, 0 in part, 0 differ.",
-        "- 1 of 4 claim something else in their name or documentation than they compute. Names that are a matter of "
-        "taste are not among them: 1.",
+        "- 1 of 4 claim something other than what they compute, in their name or documentation. Names that are a "
+        "matter of taste are counted separately: 1.",
     ]
     assert "a\\|b.py::loss (torch) | `loss(logits, labels)` | **confirmed**: denominator: sum | yes, agrees |" in (
         public_losses.table([ONE])
@@ -74,11 +74,11 @@ def test_the_figures_count_the_rows() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"commit": "abc"}, "someone/losses loss: commit 'abc' is no full hash"),
-        ({"verdict": "fine"}, "verdict 'fine' is none of confirmed, ambiguous"),
-        ({"checked": "maybe"}, "checked 'maybe' is none of"),
+        ({"commit": "abc"}, "someone/losses loss: commit 'abc' is not a full hash"),
+        ({"verdict": "fine"}, "verdict 'fine' is not one of confirmed, ambiguous"),
+        ({"checked": "maybe"}, "checked 'maybe' is not one of"),
         ({"verdict": "unexplained"}, "only a meaning that was identified can be checked"),
-        ({"claimed": "a mean"}, "claimed, computed and kind belong together"),
+        ({"claimed": "a mean"}, "claimed, computed and kind must be given together"),
     ],
 )
 def test_a_faulty_row_is_named(change: dict[str, str], says: str) -> None:

@@ -112,9 +112,9 @@ def _printed(program: str) -> subprocess.CompletedProcess[str]:
 
 PAGE = """# What tf_upgrade_v2 does to TF1 losses
 
-TensorFlow installs `tf_upgrade_v2`, which converts TF1 code. Here it was given the TF1 code of each loss, as scripts
-have it, and each result was judged: `lossvet verify` compares the TF1 loss in a session with the converted loss in
-TF2, and whole programs were run before and after. This page was made with {version}; `python
+TensorFlow installs `tf_upgrade_v2`, which converts TF1 code. For this page it converted the TF1 code of each loss, as
+it appears in scripts, and each result was judged: `lossvet verify` compared the TF1 loss in a session with the
+converted loss in TF2, and whole programs were run before and after. The page was made with {version}; `python
 tests/tf_upgrade.py docs` makes it anew.
 
 {counts} The converter reported issues that require attention for {warned} of them.
