@@ -1,9 +1,9 @@
-"""Arrays of double-double numbers: about 106 bits, made of a rounded value and what the rounding left.
+"""Arrays of double-double numbers: about 106 bits, made of a rounded value and the remainder of the rounding.
 
 The arithmetic over which the closed forms give the reference. Plain float64 would be off by an ulp or two in the last
-place, and the reference may be off by less than that (DESIGN.md, "The reference is double-double"). Error-free sums and
-products are those of Knuth and of Dekker (Numerische Mathematik 18, 1971). Extended reals follow the project's
-convention: 0 * inf is 0.
+place, and the error of the reference has to be smaller (DESIGN.md, "The reference for proofs is double-double").
+Error-free sums and products are those of Knuth and of Dekker (Numerische Mathematik 18, 1971). Extended reals follow
+the project's convention: 0 * inf is 0.
 """
 
 from __future__ import annotations
