@@ -108,8 +108,13 @@ def chosen(which: str, request: pytest.FixtureRequest) -> Path:
 
 @EVERY
 def test_the_site_has_a_page_for_each_loss_and_is_small(chosen: Path) -> None:
+    """What is read, and what is kept for those who compute with it: each a download of its own."""
     assert {p.stem for p in (chosen / "variants").iterdir()} == set(variants.names() if chosen == PUBLISHED else LOSSES)
-    assert sum(p.stat().st_size for p in chosen.rglob("*") if p.is_file()) < 3 * 2**20
+    sizes = {p.relative_to(chosen): p.stat().st_size for p in chosen.rglob("*") if p.is_file()}
+    data = sum(size for path, size in sizes.items() if path.parts[0] == "data")
+    assert data < 3 * 2**20
+    assert sum(sizes.values()) - data < 3 * 2**20
+    assert max(size for path, size in sizes.items() if path.suffix == ".html") < 300 * 2**10
 
 
 @EVERY
