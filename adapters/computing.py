@@ -10,10 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lossvet.adapters import steps
 from lossvet.adapters.call import Answers, Call, Compiled
 from lossvet.adapters.protocol import Function, Mode, Primitives, Tensors, mode_of
 from lossvet.adapters.types import Adapter, Measured, Missing, Native, Ops, Outcome, Prepared, Raised, Recipe
+from lossvet.reference.dtypes import DTYPES, NARROW, WIDE
 from lossvet.reference.output import HVP, parse
 from lossvet.reference.types import Case
 
@@ -52,7 +56,7 @@ def adapter(
     """
     computing, modes = Computing(primitives, ops, habits), primitives.modes
     without = {mode.name: ("*",) if not mode.reverse_mode else () if mode.second_order else ("hvp",) for mode in modes}
-    given = {"devices": ("cpu",), "dtypes": ("float32", "float64"), **more}
+    given = {"devices": ("cpu",), "dtypes": WIDE, **more}
     return Adapter(
         name=primitives.name,
         version=version,
@@ -124,9 +128,15 @@ class Computing:
             case Exception():
                 return Raised(type(answer).__name__, self.habits.words(answer))
         try:
-            return Measured(self.primitives.read(answer))
+            return Measured(self._values(answer))
         except Exception as error:
             return Raised(type(error).__name__, self.habits.words(error))
+
+    def _values(self, tensor: Any) -> NDArray[Any]:
+        """What is read, in the dtype of the tensor: bfloat16 is read as float32."""
+        array = self.primitives.read(tensor)
+        own = self.primitives.dtype(tensor) if array.dtype == np.float32 else ""
+        return array.astype(DTYPES[own].numpy) if own in NARROW else array
 
     def _lacking(self, recipe: Recipe, case: Case, mode: Mode, output: str) -> Missing | None:
         """Why there is no such output, as far as it is known before anything is computed."""

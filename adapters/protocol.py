@@ -15,6 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lossvet.reference.dtypes import DTYPES
+
 Tensors = Mapping[str, Any]
 Function = Callable[[Tensors], Any]
 Losses = Callable[[Tensors, tuple[Any, ...]], Callable[[], Mapping[Any, Any]]]
@@ -259,9 +261,9 @@ def separate(primitives: Primitives, losses: Losses, inputs: Tensors, wanted: Wa
 
 
 def host(array: Any, dtype: str | None) -> NDArray[Any]:
-    """A copy of an array or number in NumPy, floats in the dtype. Raises TypeError where NumPy has no such dtype."""
+    """A copy of an array or number in NumPy, floats in the dtype. Raises KeyError where there is no such dtype."""
     given = np.asarray(array)
-    return np.array(given, dtype=dtype if is_float(given) else None)
+    return np.array(given, dtype=DTYPES[dtype].numpy if dtype is not None and is_float(given) else None)
 
 
 def plain(tensor: Any) -> NDArray[Any]:

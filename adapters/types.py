@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.adapters.protocol import Cost, Primitives
+from lossvet.reference.dtypes import DTYPES, WIDE
 from lossvet.reference.types import Case, Reduction, Variant
 
 
@@ -69,7 +69,7 @@ class Native:
     """Those that the function has itself, and how users ask for each; empty for the one that it does unasked."""
     sample_weight: bool = False
     ignore_index: bool = False
-    dtypes: tuple[str, ...] = ("float32", "float64")
+    dtypes: tuple[str, ...] = WIDE
     no_gradient: tuple[str, ...] = ()
     """Leaves into which the function documents no gradient. Without one into any other, it differs."""
     modes: tuple[str, ...] = ()
@@ -195,4 +195,4 @@ def recipes(adapter: Adapter, variant: Variant) -> dict[str, Recipe]:
 
 def exact_in(case: Case, dtype: str) -> bool:
     """Whether the case's inputs are numbers of this dtype."""
-    return case.bits <= np.finfo(dtype).nmant + 1
+    return case.bits <= DTYPES[dtype].precision

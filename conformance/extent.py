@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lossvet.adapters.protocol import Cost
+from lossvet.reference.dtypes import WIDE
 from lossvet.workers.messages import Hello, NativeSpec
 
 Level = Literal["quick", "full"]
@@ -18,8 +19,7 @@ Reach = Literal["every", "own", "unreduced", "loss"]
 """Which outputs: every one; those of the reduction none, and of those that a native has itself; those of none alone,
 unless a native has no such reduction; the unreduced loss, without a derivative."""
 
-DTYPES = ("float32", "float64")
-FLOAT32 = DTYPES[:1]
+FLOAT32 = WIDE[:1]
 SQUARE = (3, 3)
 SHAPES = ((4, 3), SQUARE, (1, 3), (4, 1), (2, 7), (16, 5), (1, 50_000))
 """The shapes [N, C] of what is built for each; the first two stand for all where few are built."""
@@ -37,7 +37,7 @@ SPELLED = ("common", "fast")
 class Extent:
     """How far a level goes in one mode."""
 
-    dtypes: tuple[str, ...] = DTYPES
+    dtypes: tuple[str, ...] = WIDE
     shapes: tuple[tuple[int, int], ...] = ()
     """Those whose cases are run; empty for all there are."""
     reach: Reach = "every"
@@ -72,7 +72,7 @@ def _quick(cost: Cost, every_at: tuple[tuple[int, int], ...]) -> Extent | None:
         return Extent(FLOAT32, SHAPES[:2], "own", compiled=False)
     if cost.shapes:  # every operation of every derivative is compiled
         return Extent(FLOAT32, (SQUARE,), "loss", compiled=False)
-    return Extent(DTYPES if cost.operation <= BRISK else FLOAT32, compiled=False)
+    return Extent(WIDE if cost.operation <= BRISK else FLOAT32, compiled=False)
 
 
 def _full(cost: Cost, every_at: tuple[tuple[int, int], ...]) -> Extent:
@@ -80,4 +80,4 @@ def _full(cost: Cost, every_at: tuple[tuple[int, int], ...]) -> Extent:
         return Extent()
     if cost.function >= SLOW:
         return Extent(FLOAT32, SHAPES[:2], "own", every_at)
-    return Extent(DTYPES, SHAPES, "own", every_at)
+    return Extent(WIDE, SHAPES, "own", every_at)

@@ -15,6 +15,7 @@ from lossvet.conformance.documented import Outcome as Documented
 from lossvet.conformance.types import Absent, AccuracyClass, Agrees, Differs, Errored, Lost, Verdict
 from lossvet.conformance.ulp import ulp_errors
 from lossvet.reference.bounds import Bound
+from lossvet.reference.dtypes import DTYPES
 from lossvet.reference.types import Array
 
 
@@ -99,7 +100,7 @@ def _uninformative(golden: Array, bound: Bound, expected: Documented) -> str:
 
 
 def _lost(got: Array, golden: Array, bound: Bound, dtype: str, known: Any) -> Lost | None:
-    normal = np.abs(golden) >= np.maximum(float(np.finfo(dtype).smallest_normal), 2 * bound.underflow)
+    normal = np.abs(golden) >= np.maximum(DTYPES[dtype].smallest, 2 * bound.underflow)
     lost = known & normal & (np.abs(got - golden) >= np.abs(golden) / 2)
     if not lost.any():
         return None
@@ -109,12 +110,11 @@ def _lost(got: Array, golden: Array, bound: Bound, dtype: str, known: Any) -> Lo
 
 def _overflows(got: Array, golden: Array, bound: Array, dtype: str) -> Any:
     """Where the answer is infinite, and sound rounding of a finite result may be so: at the edge of the range."""
-    info = np.finfo(dtype)
-    smallest = float("inf") if dtype == "float64" else float(info.max) * (1 + 2.0 ** -(info.nmant + 2))
     infinite = np.isinf(got)
     if not infinite.any():
         return infinite
-    return infinite & np.isfinite(golden) & (np.abs(golden) + bound >= smallest) & (np.sign(got) == np.sign(golden))
+    at_edge = np.abs(golden) + bound >= DTYPES[dtype].overflow
+    return infinite & np.isfinite(golden) & at_edge & (np.sign(got) == np.sign(golden))
 
 
 def _as_expected(got: Array, expected: Documented) -> Any:

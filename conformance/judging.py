@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from lossvet.adapters.types import Measured, Outcome, exact_in
 from lossvet.conformance.documented import Documented
-from lossvet.conformance.extent import DTYPES
 from lossvet.conformance.judge import judge
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import Plan
@@ -19,6 +18,7 @@ from lossvet.conformance.types import Cell, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.cancelling import uncancelled
+from lossvet.reference.dtypes import WIDE
 from lossvet.workers import messages
 
 
@@ -73,7 +73,7 @@ class Judging:
         key = (variant, case)
         if key not in self._known:
             golden, of = self._goldens[variant][case], variants.load(variant)
-            dtypes = tuple(dtype for dtype in DTYPES if exact_in(golden.case, dtype))
+            dtypes = tuple(dtype for dtype in WIDE if exact_in(golden.case, dtype))
             self._known[key] = _Derived(
                 bounds(of, golden.case, dtypes),
                 {output: uncancelled(of, golden.case, output) for output in golden.outputs},

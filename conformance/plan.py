@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from lossvet.adapters.types import exact_in
-from lossvet.conformance.extent import DTYPES, Extent, Level, extents
+from lossvet.conformance.extent import Extent, Level, extents
 from lossvet.conformance.types import Cell
 from lossvet.reference import variants
+from lossvet.reference.dtypes import WIDE
 from lossvet.reference.output import parse
 from lossvet.reference.types import Case, Variant, output_names
 from lossvet.reference.vectors import Golden
@@ -146,7 +147,7 @@ def devices(hello: Hello, wanted: str) -> tuple[str, ...]:
 def _items(
     hello: Hello, goldens: Mapping[str, Mapping[str, Golden]], selection: Selection, left_out: Counter[tuple[str, str]]
 ) -> Iterator[Item]:
-    dtypes = tuple(d for d in DTYPES if d in hello.dtypes and (not selection.dtypes or d in selection.dtypes))
+    dtypes = tuple(d for d in WIDE if d in hello.dtypes and (not selection.dtypes or d in selection.dtypes))
     extent = extents(selection.level, hello)
     for name, by_case in goldens.items():
         variant = variants.load(name)
@@ -211,7 +212,7 @@ def _why(extent: Extent | None, cell: Cell, native: NativeSpec | None, some_aske
 
 def _least(goldens: Mapping[str, Mapping[str, Golden]], selection: Selection) -> int:
     """What a framework that is not there would at least be asked: all outputs, in one mode, composed, in one dtype."""
-    dtype = selection.dtypes[0] if selection.dtypes else DTYPES[0]
+    dtype = selection.dtypes[0] if selection.dtypes else WIDE[0]
 
     def outputs(variant: Variant, cases: Iterable[Golden]) -> int:
         return sum(len(output_names(variant, g.case)) for g in cases if exact_in(g.case, dtype))

@@ -6,10 +6,9 @@ JAX's accuracy page. The unit is that of the exact value, never of the computed 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from lossvet.reference.dtypes import DTYPES, DType
 from lossvet.reference.types import Array
 
 
@@ -19,12 +18,11 @@ def ulp_errors(got: Array, exact: Array, dtype: str) -> tuple[Array, Array]:
     In the second, all numbers below the smallest normal are one step from zero, and a subnormal for a subnormal,
     or a zero, is no error: so a kernel that flushes is not charged millions of ulp for it.
     """
-    info = np.finfo(dtype)
-    top = 2.0 ** (info.maxexp - 1) * 2.0 if dtype != "float64" else float("inf")
-    smallest = float(info.smallest_normal)
+    of = DTYPES[dtype]
+    top, smallest = 2.0**of.e_max * 2.0, of.smallest
     with np.errstate(invalid="ignore", over="ignore"):
         placed = np.where(np.isinf(got), np.copysign(top, got), got)
-        unit = np.exp2(_exponent(exact, info) - float(info.nmant))
+        unit = np.exp2(_exponent(exact, of) - (of.precision - 1))
         errors = np.where(placed == exact, 0.0, np.abs(placed - exact) / unit)
         tiny_got, tiny_exact = np.abs(placed) < smallest, np.abs(exact) < smallest
         if not (tiny_got | tiny_exact).any():
@@ -36,6 +34,6 @@ def ulp_errors(got: Array, exact: Array, dtype: str) -> tuple[Array, Array]:
         return errors, np.where(tiny_exact & ~tiny_got, away, flushed)
 
 
-def _exponent(exact: Array, info: Any) -> Array:
+def _exponent(exact: Array, of: DType) -> Array:
     exponent = np.frexp(exact)[1].astype(np.float64) - 1
-    return np.clip(np.where(exact == 0, info.minexp, exponent), info.minexp, info.maxexp - 1)
+    return np.clip(np.where(exact == 0, of.e_min, exponent), of.e_min, of.e_max)

@@ -5,8 +5,9 @@ primitives (softmax, binary) enter with the error that sound kernels make; every
 rules of running error analysis. So a variant needs no tolerance of its own: what was chosen are a few constants, for
 all variants alike (`constants.toml`).
 
-u is the unit roundoff 2^-p of the dtype, ua that of its accumulator. A bound is HEAD_ROOM (e + 4 eta k): e the error, k
-how often a result may have passed through a number flushed to zero, eta the smallest normal number. Three classes are
+u is the unit roundoff 2^-p of the dtype, ua that of its accumulator: sums are to be computed in float32 or better, and
+rounded once. A bound is HEAD_ROOM (e + 4 eta k): e the error, k how often a result may have passed through a number
+flushed to zero, eta the smallest number that is not (`dtypes.py` has all three). Three classes are
 evaluated together. W: errors at the scale of the inputs, what any sound kernel keeps. S: the same with the common
 shift of the logits (|max|, or |x|) left out. R: errors relative to each primitive's result.
 
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.reference.constants import C_GRADIENT, C_LOSS, HEAD_ROOM, KAPPA, in_any_order, in_lanes, pairwise
+from lossvet.reference.dtypes import DTYPES
 from lossvet.reference.outputs import outputs
 from lossvet.reference.running_error import Number, finite, times
 from lossvet.reference.types import Array, Case, Variant
@@ -48,10 +50,9 @@ class Profile:
 
 def profiles(dtype: str) -> list[Profile]:
     """The accuracy classes of a dtype, in the order of `CLASSES`."""
-    u = 2.0 ** -(np.finfo(dtype).nmant + 1)
-    accumulator = min(u, 2.0**-24)  # 16-bit kernels must accumulate in float32
+    of = DTYPES[dtype]
     return [
-        Profile(u, accumulator, float(name == "W"), name == "R", in_lanes if name == "W" else pairwise)
+        Profile(of.u, of.accumulator, float(name == "W"), name == "R", in_lanes if name == "W" else pairwise)
         for name in CLASSES
     ]
 
@@ -281,8 +282,7 @@ def bounds(
 
 
 def _bound(number: Number, first: int, dtype: str) -> Bound:
-    eta = float(np.finfo(dtype).smallest_normal)
-    flushed: NDArray[Any] = np.where(np.isfinite(number.k), 4 * eta * number.k, np.inf)
+    flushed: NDArray[Any] = np.where(np.isfinite(number.k), 4 * DTYPES[dtype].flushed * number.k, np.inf)
     W, S, R = (HEAD_ROOM * (number.e[first + i] + flushed) for i in range(3))
     underflow = np.asarray(HEAD_ROOM * flushed)
     # R leaves out what sound kernels do, not what exact ones must: it is never wider than the class that holds it.

@@ -13,10 +13,11 @@ import lossvet
 from lossvet.adapters.protocol import Cost
 from lossvet.benchmarks import asv_subjects, selftest, subjects
 from lossvet.conformance import plan
-from lossvet.conformance.extent import DTYPES, SHAPES, SQUARE, Extent, Level, extents
+from lossvet.conformance.extent import SHAPES, SQUARE, Extent, Level, extents
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.run import CannotJudge
 from lossvet.reference import vectors
+from lossvet.reference.dtypes import WIDE
 from lossvet.workers.messages import Hello, NativeSpec, Unavailable
 
 NAMELESS = ("workers", "conformance", "benchmarks")
@@ -31,7 +32,7 @@ ONE_BY_ONE = Cost(shapes=1.0)
 
 def greeting(costs: dict[str, Cost], natives: dict[str, dict[str, NativeSpec]] | None = None) -> Hello:
     """That of a framework that nobody has heard of."""
-    return Hello("abacus", "1", tuple(costs), ("cpu",), DTYPES, costs, natives or {}, {}, ("cpu",), {}, "")
+    return Hello("abacus", "1", tuple(costs), ("cpu",), WIDE, costs, natives or {}, {}, ("cpu",), {}, "")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def greeting(costs: dict[str, Cost], natives: dict[str, dict[str, NativeSpec]] |
             "quick",
             {"a": Extent(compiled=False), "b": Extent(("float32",), SHAPES[:2], "unreduced", (), False, False)},
         ),
-        ({"a": Cost(), "b": COMPILED}, "full", {"a": Extent(), "b": Extent(DTYPES, SHAPES, "own")}),
+        ({"a": Cost(), "b": COMPILED}, "full", {"a": Extent(), "b": Extent(WIDE, SHAPES, "own")}),
         ({"a": Cost(), "b": SLOW}, "quick", {"a": Extent(compiled=False), "b": None}),
         ({"a": Cost(), "b": SLOW}, "full", {"a": Extent(), "b": Extent(("float32",), SHAPES[:2], "own")}),
         (
@@ -62,9 +63,9 @@ def greeting(costs: dict[str, Cost], natives: dict[str, dict[str, NativeSpec]] |
             {"a": ONE_BY_ONE, "b": COMPILED, "c": COMPILED},
             "full",
             {
-                "a": Extent(DTYPES, SHAPES, "own"),
-                "b": Extent(DTYPES, SHAPES, "own", (SQUARE,)),
-                "c": Extent(DTYPES, SHAPES, "own"),
+                "a": Extent(WIDE, SHAPES, "own"),
+                "b": Extent(WIDE, SHAPES, "own", (SQUARE,)),
+                "c": Extent(WIDE, SHAPES, "own"),
             },
         ),
     ],
@@ -82,7 +83,7 @@ def test_every_framework_has_one_mode_with_every_case_or_one_with_every_reductio
 
 def test_a_recipe_that_compiles_by_itself_is_left_to_full_runs() -> None:
     def spec(compiles: bool) -> NativeSpec:
-        return NativeSpec("f", {"none": ""}, False, False, DTYPES, compiles=compiles)
+        return NativeSpec("f", {"none": ""}, False, False, WIDE, compiles=compiles)
 
     natives = {"softmax": {"native": spec(False), "native_fused": spec(True), "fast": spec(False)}}
     hello = greeting({"a": Cost(), "b": COMPILED}, natives)
@@ -111,7 +112,7 @@ def test_what_is_timed_follows_from_costs() -> None:
 
 def test_the_selftest_takes_the_framework_that_adds_least() -> None:
     def named(name: str, cost: Cost) -> Hello:
-        return Hello(name, "1", ("a",), ("cpu",), DTYPES, {"a": cost}, {}, {}, ("cpu",), {}, "")
+        return Hello(name, "1", ("a",), ("cpu",), WIDE, {"a": cost}, {}, {}, ("cpu",), {}, "")
 
     there = [named("jitted", COMPILED), named("brisk", Cost()), named("slow", Cost(operation=1e-3))]
     assert selftest.quickest([*there, Unavailable("absent", "")]) == "brisk"

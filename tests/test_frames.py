@@ -6,6 +6,7 @@ import os
 import struct
 from typing import Any
 
+import ml_dtypes
 import msgspec
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from lossvet.adapters.types import Measured, Missing, Outcome, Raised
 from lossvet.reference import variants, vectors
+from lossvet.reference.dtypes import DTYPES
 from lossvet.workers import frames, messages
 from lossvet.workers.frames import Block
 
@@ -73,13 +75,24 @@ def test_what_is_another_message_is_refused(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "array",
-    [np.array(1.5, np.float32), np.zeros((0, 3)), np.arange(6, dtype=np.int64).reshape(2, 3).T, np.array([True])],
+    [
+        np.array(1.5, np.float32),
+        np.zeros((0, 3)),
+        np.arange(6, dtype=np.int64).reshape(2, 3).T,
+        np.array([True]),
+        np.array([[1.5, -np.inf, 2.0**-130]], DTYPES["bfloat16"].numpy),
+        np.array([65504.0, 2.0**-24], np.float16),
+    ],
 )
 def test_an_array_arrives_as_it_was(array: Any) -> None:
     body = msgspec.msgpack.encode(frames.pack(array))
     found = frames.unpack(msgspec.msgpack.decode(body, type=Block))
     assert found.dtype == array.dtype
     np.testing.assert_array_equal(found, array)
+
+
+def test_a_narrow_float_that_no_cell_has_arrives_as_raw_bytes() -> None:
+    assert frames.unpack(frames.pack(np.ones(2, ml_dtypes.float8_e4m3fn))).dtype == np.dtype("V1")
 
 
 @pytest.mark.parametrize(

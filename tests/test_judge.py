@@ -167,8 +167,7 @@ def test_on_the_edge_of_the_range_both_sides_are_right() -> None:
     assert isinstance(verdict([INF], [LARGEST], [step / 2]), Agrees), (
         "half a step beyond the largest rounds to infinity"
     )
-    assert isinstance(verdict([INF], [LARGEST], [step / 2 - 2.0**79]), Agrees)
-    assert isinstance(verdict([INF], [LARGEST], [step / 2 - 2.0**80]), Differs)
+    assert isinstance(verdict([INF], [LARGEST], [step / 2 - 2.0**75]), Differs), "a double less does not"
     assert isinstance(verdict([INF], [65504.0], [16.0], "float16"), Agrees)
     assert isinstance(verdict([NAN], [LARGEST], [2 * step]), Differs)
     assert isinstance(verdict([INF], [LARGEST], [step], "float64"), Differs)

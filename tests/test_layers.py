@@ -48,7 +48,7 @@ FRAMEWORKS = {
     "onnxruntime", "tinygrad",
 }  # fmt: skip
 THIRD_PARTY = {
-    "reference": {"numpy"},
+    "reference": {"numpy", "ml_dtypes"},
     "adapters": {"numpy"},
     "workers": {"numpy", "msgspec"},
     "conformance": {"numpy", "msgspec", "packaging"},

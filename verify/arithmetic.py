@@ -12,24 +12,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from lossvet.reference import bounds, constants
+from lossvet.reference.dtypes import DTYPES
 from lossvet.reference.running_error import Number
 from lossvet.reference.types import Array
 
 SOUND = 10.0
 """Roundings, in units of u relative to the result, that a sound exp, log, tanh or power may make of it."""
 
-UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
-SMALLEST = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
-"""Normal numbers; what is smaller may be flushed to 0."""
-
 
 def rounded(x: Array, dtype: str) -> Array:
     """The numbers of a dtype nearest to x, as float64."""
-    if dtype == "bfloat16":  # the upper half of a float32, rounded to even
-        bits = np.asarray(x, np.float32).view(np.uint32)
-        upper = bits + 0x7FFF + ((bits >> 16) & 1)
-        return (upper & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
-    return np.asarray(x).astype(dtype).astype(np.float64)
+    return np.asarray(x).astype(DTYPES[dtype].numpy).astype(np.float64)
 
 
 class Arithmetic(Protocol):
@@ -113,9 +106,9 @@ class Bounded:
     """Doubles with the error that sound code in `dtype` may have made of them, at the scale of the inputs (`W`)."""
 
     def __init__(self, dtype: str = "float64") -> None:
-        self.u, self.tiny = UNIT_ROUNDOFF[dtype], SMALLEST[dtype]
-        accumulator = min(self.u, UNIT_ROUNDOFF["float32"])  # 16-bit kernels have to accumulate in float32
-        self.numbers = bounds.Arithmetic((bounds.Profile(self.u, accumulator, shift=1.0, relative=False),))
+        of = DTYPES[dtype]
+        self.u, self.tiny = of.u, of.flushed
+        self.numbers = bounds.Arithmetic((bounds.Profile(of.u, of.accumulator, shift=1.0, relative=False),))
 
     def exact(self, x: Any) -> Number:
         return x if isinstance(x, Number) else self.numbers.exact(np.asarray(x, np.float64))

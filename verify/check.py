@@ -13,8 +13,8 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from lossvet.conformance.extent import DTYPES
 from lossvet.reference import variants, vectors
+from lossvet.reference.dtypes import WIDE
 from lossvet.reference.types import Variant
 from lossvet.reference.vectors import Golden
 from lossvet.verify.answer import Identified
@@ -106,7 +106,7 @@ def _asked_for(hello: Hello, options: Options) -> tuple[str, tuple[str, ...]]:
     side = options.source
     if side.mode and side.mode not in hello.modes:
         raise ValueError(f"--mode {side.mode}: {hello.name} has {', '.join(hello.modes)}")
-    dtypes = tuple(dtype for dtype in DTYPES if dtype in hello.dtypes)
+    dtypes = tuple(dtype for dtype in WIDE if dtype in hello.dtypes)
     if side.dtype and side.dtype not in dtypes:
         raise ValueError(f"--dtype {side.dtype}: golden results are held against {' and '.join(dtypes)}")
     return side.mode, (side.dtype,) if side.dtype else dtypes

@@ -9,12 +9,12 @@ import numpy as np
 
 from lossvet.adapters.types import exact_in
 from lossvet.conformance import documented, ledger
-from lossvet.conformance.extent import DTYPES
 from lossvet.conformance.judging import Judging
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import Plan
 from lossvet.conformance.summary import CellSummary, Finding, kind
 from lossvet.conformance.types import Absent, Agrees, Cell, Crashed, TimedOut, Verdict
+from lossvet.reference.dtypes import WIDE
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import Case, Reduction, Variant, output_names
 from lossvet.reference.vectors import Golden
@@ -176,7 +176,7 @@ class Session:
 
 def _place(row: CheckedOutput) -> tuple[int, int]:
     kinds = ("loss", "gradient in logits", "gradient in labels", "", "gradient in sample_weight", "hvp")
-    return DTYPES.index(row.dtype), kinds.index(row.output if row.output in kinds else "")
+    return WIDE.index(row.dtype), kinds.index(row.output if row.output in kinds else "")
 
 
 def _row(output: str, dtype: str, summary: CellSummary, reasons: tuple[str, ...]) -> CheckedOutput:

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from lossvet.reference.dtypes import DTYPES
 from lossvet.reference.types import Array
-from lossvet.verify.arithmetic import UNIT_ROUNDOFF, rounded
+from lossvet.verify.arithmetic import rounded
 from lossvet.verify.probes import Probe
 from lossvet.verify.questions import Answer, Question, Side
 
@@ -71,7 +72,7 @@ def moved(question: Question) -> Question:
         if values.dtype.kind != "f":
             return array
         with np.errstate(all="ignore"):
-            further = rounded(values * (1 + 2 * UNIT_ROUNDOFF[question.dtype]), question.dtype)
+            further = rounded(values * (1 + 2 * DTYPES[question.dtype].u), question.dtype)
         stays = (role in ("labels", "mask")) & ((values == 0) | (values == 1)) | (values == 0) | ~np.isfinite(values)
         return np.where(stays, values, further)
 
@@ -85,7 +86,7 @@ def parting(probe: Probe, source: Answer, target: Answer, source_moved: Answer, 
         return Parting(probe, source, target, 0.0, informative=False)
     if source.value is None or target.value is None or source.value.size != target.value.size:
         return Parting(probe, source, target, np.inf)
-    u = max(UNIT_ROUNDOFF.get(answer.dtype, 2.0**-53) for answer in (source, target))
+    u = max(DTYPES.get(answer.dtype, DTYPES["float64"]).u for answer in (source, target))
     found = [_output("loss", source.value, target.value, source_moved.value, target_moved.value, u)]
     if np.isfinite(source.value).all() and np.isfinite(target.value).all():
         size = float(np.abs(source.value).max(initial=0.0))

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lossvet.reference.dtypes import DTYPES
 from lossvet.reference.types import Array
 from lossvet.verify.answer import Effect
 from lossvet.verify.questions import Answer, Question, Side
 
 SLACK = 1024
 """Roundings of the less precise side, at the largest magnitude of a row, up to which two rows count as equal."""
-
-_EPSILON = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat16": 2.0**-8}
 
 
 class NoEffect(Exception):
@@ -76,7 +75,7 @@ def _touched(
     source: Side, target: Side, batch: Mapping[str, Any], dtype: str, answers: list[Answer]
 ) -> NDArray[np.bool_]:
     rows = len(batch["logits"])
-    precision = SLACK * max(_EPSILON.get(a.dtype, _EPSILON.get(dtype, 2.0**-53)) for a in answers)
+    precision = SLACK * max(DTYPES.get(a.dtype, DTYPES.get(dtype, DTYPES["float64"])).u for a in answers)
     pairs = [tuple(a.value for a in answers), tuple(a.gradients.get("logits") for a in answers)]
     seen = [
         _differ(one, other, precision)

@@ -17,6 +17,8 @@ import numpy as np
 from msgspec.msgpack import Decoder
 from numpy.typing import NDArray
 
+from lossvet.reference.dtypes import DTYPES
+
 LIMIT = 64 * 2**20
 """The largest frame, in bytes."""
 
@@ -41,7 +43,8 @@ class MalformedFrame(FrameError):
 
 
 class Block(msgspec.Struct, array_like=True, frozen=True):
-    """An array on its way: `dtype` as NumPy writes it ("<f4"), and the elements in C order."""
+    """An array on its way: `dtype` as NumPy writes it ("<f4"), or "bfloat16", which it has
+    from ml_dtypes, and the elements in C order."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -52,16 +55,18 @@ def pack(array: NDArray[Any]) -> Block:
     """Raises TypeError where the elements are Python objects."""
     if array.dtype.hasobject:
         raise TypeError(f"an array of dtype {array.dtype} cannot be sent: its elements are Python objects")
-    return Block(array.dtype.str, array.shape, array.tobytes())
+    # what ml_dtypes adds to NumPy has the word of raw bytes there
+    added = array.dtype.kind == "V" and array.dtype.name in DTYPES
+    return Block(array.dtype.name if added else array.dtype.str, array.shape, array.tobytes())
 
 
 def unpack(block: Block) -> NDArray[Any]:
     """Raises MalformedFrame where the bytes are not as many as dtype and shape say, or where the dtype is none.
 
-    A dtype that only an extension of NumPy knows (bfloat16) arrives as raw bytes of its width, for the judge to refuse.
+    Of the dtypes that ml_dtypes adds to NumPy bfloat16 is known; others arrive as raw bytes, for the judge to refuse.
     """
     try:
-        dtype = np.dtype(block.dtype)
+        dtype = DTYPES[block.dtype].numpy if block.dtype in DTYPES else np.dtype(block.dtype)
     except (TypeError, ValueError) as error:
         raise MalformedFrame(f"{block.dtype!r} is no dtype of NumPy") from error
     if dtype.hasobject or dtype.itemsize == 0 or any(n < 0 for n in block.shape):

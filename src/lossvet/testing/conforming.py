@@ -15,6 +15,7 @@ from lossvet.adapters.protocol import built, mode_of
 from lossvet.adapters.types import Measured, Missing, Outcome, Raised
 from lossvet.conformance.types import Cell
 from lossvet.reference import variants, vectors
+from lossvet.reference.dtypes import WIDE
 from lossvet.reference.types import Case, Reduction, Variant
 from lossvet.reference.vectors import Golden
 from lossvet.testing import asking
@@ -30,7 +31,6 @@ from lossvet.verify.questions import Question, Side
 from lossvet.verify.raised import NOT_DIFFERENTIABLE
 from lossvet.workers.messages import Hello
 
-DTYPES = ("float32", "float64")
 SHAPES = 2
 """Shapes of logits that are asked where each is compiled: the commonest two are those of nine cases in ten."""
 BESIDE = ("cotangent", "direction")
@@ -88,7 +88,7 @@ class Local:
 
     def imported(self) -> Hello:
         costs = {mode.name: mode.cost for mode in self.primitives.modes}
-        return Hello(self.framework, self.version, tuple(costs), ("cpu",), DTYPES, costs, {}, {}, (), {}, "")
+        return Hello(self.framework, self.version, tuple(costs), ("cpu",), WIDE, costs, {}, {}, (), {}, "")
 
     def fit(self, variant: str) -> Fitted:
         return Fitted(
