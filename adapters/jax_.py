@@ -13,6 +13,7 @@ from lossvet.adapters import computing, jax_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, QueueClock
 from lossvet.adapters.jax_primitives import JaxPrimitives
 from lossvet.adapters.types import Adapter, Device, Native, Prepared
+from lossvet.reference.dtypes import NAMES
 
 
 def primitives(isolated: bool = False) -> JaxPrimitives:
@@ -38,6 +39,7 @@ def adapter() -> Adapter:
         _Ops(jax.numpy, jax.nn, jax.lax.stop_gradient),
         natives(jax, optax),
         computing.Habits(zeros=True),
+        dtypes=NAMES,
         devices=("cpu", "cuda") if jax.default_backend() == "gpu" else ("cpu",),
         measured=measured(jax),
         details=_details(jax, optax),
@@ -165,7 +167,7 @@ class _Ops:
         return self.jnp.ones(like.shape[0], like.dtype)
 
     def size(self, x: Any, axis: int) -> Any:
-        return x.dtype.type(x.shape[axis])
+        return self.jnp.array(x.shape[axis], x.dtype)  # a number of ml_dtypes would make float32 of a Python float
 
 
 def _details(jax: Any, optax: Any) -> dict[str, str]:

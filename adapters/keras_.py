@@ -18,6 +18,7 @@ from lossvet.adapters.presence import Presence
 from lossvet.adapters.protocol import Cost, Mode
 from lossvet.adapters.torch_primitives import MODES, TorchPrimitives
 from lossvet.adapters.types import Adapter, Native
+from lossvet.reference.dtypes import NAMES
 from lossvet.reference.types import Reduction
 
 BACKEND = "KERAS_BACKEND"
@@ -87,6 +88,7 @@ def adapter() -> Adapter:
         _Ops(keras.ops),
         natives(keras),
         computing.Habits(refusal=own.refusal, no_derivative=IN_PLACE),
+        dtypes=NAMES,
         devices=torch_.devices(torch),
         measured=torch_.measured(torch),
         details={"torch": torch.__version__, **torch_.details(torch)},

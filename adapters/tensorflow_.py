@@ -17,6 +17,7 @@ from lossvet.adapters.tensorflow_ops import TensorFlowOps
 from lossvet.adapters.tensorflow_presence import PRESENCE as PRESENCE
 from lossvet.adapters.tensorflow_primitives import TensorFlowPrimitives
 from lossvet.adapters.types import Adapter, Device, Native, Prepared
+from lossvet.reference.dtypes import NAMES
 
 
 def primitives(isolated: bool = False) -> TensorFlowPrimitives:
@@ -46,6 +47,7 @@ def adapter() -> Adapter:
         TensorFlowOps(tf),
         natives(tf),
         computing.Habits(words=tensorflow_ops.words),
+        dtypes=NAMES,
         devices=tensorflow_ops.devices(tf),
         measured=measured(tf),
         details={

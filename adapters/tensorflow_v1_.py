@@ -20,6 +20,7 @@ from lossvet.adapters.tensorflow_presence import PRESENCE as OF_TENSORFLOW
 from lossvet.adapters.tensorflow_v1_graphs import config
 from lossvet.adapters.tensorflow_v1_primitives import TensorFlowV1Primitives
 from lossvet.adapters.types import Adapter, Device, Native, Prepared
+from lossvet.reference.dtypes import NAMES
 from lossvet.reference.types import Reduction
 
 PRESENCE = replace(OF_TENSORFLOW, alone="TF1 sessions need a process that has never run TensorFlow eagerly")
@@ -63,6 +64,7 @@ def adapter() -> Adapter:
         TensorFlowOps(tf),
         natives(tf),
         computing.Habits(words=tensorflow_ops.words),
+        dtypes=NAMES,
         devices=tensorflow_ops.devices(tf),
         measured=measured(tf, own.threads),
         details=tensorflow_ops.details(tf, _smallest(tf, own.threads)),

@@ -12,6 +12,7 @@ from lossvet.adapters import computing, torch_recipes
 from lossvet.adapters.devices import UNKNOWN_CACHE, EventClock
 from lossvet.adapters.torch_primitives import TorchPrimitives
 from lossvet.adapters.types import Adapter, Device, Native, Prepared
+from lossvet.reference.dtypes import NAMES
 from lossvet.reference.types import Reduction
 
 PLAIN: Mapping[Reduction, str] = {"none": "reduction='none'", "sum": "reduction='sum'", "mean": ""}
@@ -77,6 +78,7 @@ def adapter() -> Adapter:
         natives(torch),
         computing.Habits(refusal=own.refusal, no_derivative=NO_DERIVATIVE),
         compiled=lambda: _compiled(torch),
+        dtypes=NAMES,
         devices=devices(torch),
         measured=measured(torch),
         details=details(torch),

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from lossvet.adapters.protocol import Cost, Primitives
-from lossvet.reference.dtypes import DTYPES, WIDE
+from lossvet.reference.dtypes import DTYPES, NAMES
 from lossvet.reference.types import Case, Reduction, Variant
 
 
@@ -69,7 +69,7 @@ class Native:
     """Those that the function has itself, and how users ask for each; empty for the one that it does unasked."""
     sample_weight: bool = False
     ignore_index: bool = False
-    dtypes: tuple[str, ...] = WIDE
+    dtypes: tuple[str, ...] = NAMES
     no_gradient: tuple[str, ...] = ()
     """Leaves into which the function documents no gradient. Without one into any other, it differs."""
     modes: tuple[str, ...] = ()

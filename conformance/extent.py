@@ -6,12 +6,12 @@ every case; one that does runs the cases of a few shapes, and is asked for fewer
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lossvet.adapters.protocol import Cost
-from lossvet.reference.dtypes import WIDE
+from lossvet.reference.dtypes import NARROW, WIDE
 from lossvet.workers.messages import Hello, NativeSpec
 
 Level = Literal["quick", "full"]
@@ -53,9 +53,17 @@ class Extent:
         return (self.spelled or recipe not in SPELLED) and (self.compiled or not compiled)
 
 
-def extents(level: Level, hello: Hello) -> Mapping[str, Extent | None]:
-    """By mode of a framework; None for a mode that the level leaves out whole."""
-    of = {"quick": _quick, "full": _full}[level]
+def extents(level: Level, hello: Hello, named: Collection[str] = ()) -> Mapping[str, Extent | None]:
+    """By mode of a framework; None for a mode that the level leaves out whole.
+
+    16 bits are run where they are `named`, as far as the level goes in float32.
+    """
+    narrow = tuple(dtype for dtype in NARROW if dtype in named)
+
+    def of(cost: Cost, every_at: tuple[tuple[int, int], ...]) -> Extent | None:
+        found = {"quick": _quick, "full": _full}[level](cost, every_at)
+        return replace(found, dtypes=(*found.dtypes, *narrow)) if found and narrow else found
+
     # Where every mode pays for shapes, none runs all cases: the first that compiles whole functions shows the
     # derivatives of every reduction, at one shape.
     whole = next((mode for mode, cost in hello.costs.items() if cost.compiles), None)

@@ -18,7 +18,6 @@ from lossvet.conformance.types import Cell, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.cancelling import uncancelled
-from lossvet.reference.dtypes import WIDE
 from lossvet.workers import messages
 
 
@@ -31,13 +30,14 @@ class _Derived:
 
 
 class Judging:
-    """What a case lets its answers be is derived once, for all dtypes together; so is the case as it travels.
+    """What a case lets its answers be is derived once, for all dtypes of the plan; so is the case as it travels.
 
     The same bits are judged once: half of all answers are those of another mode or recipe.
     """
 
     def __init__(self, plan: Plan, ledger: Ledger, documented: Documented) -> None:
         self._goldens = plan.goldens
+        self._dtypes = sorted({item.cell.dtype for item in plan})
         self._ledger = ledger
         self._documented = documented
         self._known: dict[tuple[str, str], _Derived] = {}
@@ -73,7 +73,7 @@ class Judging:
         key = (variant, case)
         if key not in self._known:
             golden, of = self._goldens[variant][case], variants.load(variant)
-            dtypes = tuple(dtype for dtype in WIDE if exact_in(golden.case, dtype))
+            dtypes = tuple(dtype for dtype in self._dtypes if exact_in(golden.case, dtype))
             self._known[key] = _Derived(
                 bounds(of, golden.case, dtypes),
                 {output: uncancelled(of, golden.case, output) for output in golden.outputs},

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import lossvet
@@ -17,12 +18,12 @@ from lossvet.conformance.extent import SHAPES, SQUARE, Extent, Level, extents
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.run import CannotJudge
 from lossvet.reference import vectors
-from lossvet.reference.dtypes import WIDE
+from lossvet.reference.dtypes import NAMES, NARROW, WIDE
 from lossvet.workers.messages import Hello, NativeSpec, Unavailable
 
 NAMELESS = ("workers", "conformance", "benchmarks")
 """Folders in which no framework has a name."""
-NAMES = re.compile(r"torch|tensorflow|\btf\b|jax|optax|keras", re.IGNORECASE)
+FRAMEWORK = re.compile(r"torch|tensorflow|\btf\b|jax|optax|keras", re.IGNORECASE)
 
 LATE = Cost(function=0.03)
 COMPILED = Cost(function=0.3, shapes=0.3)
@@ -72,6 +73,41 @@ def greeting(costs: dict[str, Cost], natives: dict[str, dict[str, NativeSpec]] |
 )
 def test_an_extent_follows_from_costs(costs: dict[str, Cost], level: Level, expected: dict[str, Extent | None]) -> None:
     assert extents(level, greeting(costs)) == expected
+
+
+def test_16_bits_are_run_where_they_are_named_as_far_as_float32_is() -> None:
+    costs = {"a": Cost(), "b": COMPILED, "c": SLOW}
+    named = extents("quick", greeting(costs), ("bfloat16", "float32"))
+    assert [extent and extent.dtypes for extent in named.values()] == [
+        (*WIDE, "bfloat16"),
+        ("float32", "bfloat16"),
+        None,
+    ]
+    levels: tuple[Level, ...] = ("quick", "full")
+    for level in levels:
+        unnamed = extents(level, greeting(costs)).values()
+        assert not any(set(NARROW) & set(extent.dtypes) for extent in unnamed if extent)
+
+
+def planned(*dtypes: str) -> set[tuple[str, str]]:
+    """Dtypes and cases of a full run of a framework that has every dtype."""
+    hello = msgspec.structs.replace(greeting({"a": Cost()}), dtypes=NAMES)
+    made = plan.make({"abacus": hello}, plan.choose(vectors.load, ["softmax"]), Selection("full", dtypes=dtypes))
+    return {(item.cell.dtype, item.case.partition("/")[2]) for item in made}
+
+
+def test_a_case_of_16_bits_is_small_of_8_bits_and_in_range() -> None:
+    chosen = planned(*NARROW)
+    assert {dtype for dtype, _ in chosen} == set(NARROW)
+    assert {dtype for dtype, _ in planned()} == set(WIDE)
+    for case, dtypes in {
+        "hard": NARROW,
+        "random_24": (),  # not exact
+        "offset": ("float16",),  # of a step of 4 in bfloat16
+        "very_wide": (),
+        "wide_classes": (),
+    }.items():
+        assert {dtype for dtype, name in chosen if name == case} == set(dtypes), case
 
 
 def test_every_framework_has_one_mode_with_every_case_or_one_with_every_reduction() -> None:
@@ -133,7 +169,7 @@ def named(tree: ast.Module) -> Iterator[tuple[int, str]]:
         if id(node) in documentation:
             continue
         for field in ("value", "id", "attr", "name", "arg"):
-            if isinstance(word := getattr(node, field, None), str) and NAMES.search(word):
+            if isinstance(word := getattr(node, field, None), str) and FRAMEWORK.search(word):
                 yield getattr(node, "lineno", 0), word
 
 

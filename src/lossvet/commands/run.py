@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lossvet.commands.ending import end
+from lossvet.commands.sides import DTYPES
 
 if TYPE_CHECKING:
     from lossvet.conformance.options import Options
@@ -47,7 +48,7 @@ def pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 @click.option("--quick/--full", "quick", default=True, help="About a minute, or some minutes.  [default: quick]")
 @click.option("--only", multiple=True, metavar="PATTERN", help="A variant, a case, or a glob over either. Repeatable.")
 @click.option("--framework", multiple=True, metavar="NAME", help="Only this framework; it must be there. Repeatable.")
-@click.option("--dtype", multiple=True, type=click.Choice(["float32", "float64"]), help="Only this dtype. Repeatable.")
+@click.option("--dtype", multiple=True, type=click.Choice(DTYPES), help="Only this dtype. Repeatable.")
 @click.option(
     "--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or a framework's own name."
 )
