@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossvet.adapters.types import Measured, Outcome, exact_in
+from lossvet.conformance import overflow
 from lossvet.conformance.documented import Documented
 from lossvet.conformance.judge import judge
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import Plan
-from lossvet.conformance.types import Cell, Verdict
+from lossvet.conformance.types import Cell, Differs, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
 from lossvet.reference.cancelling import uncancelled
@@ -56,7 +57,10 @@ class Judging:
             key = (case, output, cell.dtype, expected, _content(outcome))
             if key not in self._verdicts:
                 uncancelled = derived.uncancelled.get(output)
-                self._verdicts[key] = judge(outcome, true, bound, cell.dtype, expected, uncancelled)
+                found = judge(outcome, true, bound, cell.dtype, expected, uncancelled)
+                self._verdicts[key] = (
+                    overflow.explained(found, golden, output, cell.dtype) if isinstance(found, Differs) else found
+                )
             verdict = self._verdicts[key]
             return self._ledger.weigh(cell, golden, bound, output, outcome, verdict, expected)
 

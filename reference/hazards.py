@@ -122,6 +122,9 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
            "label_smoothing = 1"),
     Hazard("smoothing_on_mask", "Smoothing gives a masked class a share of the label: the loss of the row is inf.",
            "x = (1, -inf, 2)"),
+    Hazard("past_range",
+           "A mean is in range, and what it divides is not, or what it divides by: what is added up in float16 is "
+           "infinite from 65,520 on.", "64 losses of 2048: 131,072 in all"),
     # Shapes
     Hazard("square_batch",
            "N = C: weights of the classes, or their axis, silently fit the rows. The labels are not in order, or "

@@ -91,8 +91,8 @@ def _difference(output: str, differs: Differs) -> str:
     if differs.got is None or differs.golden is None:
         return f"{output} {differs.why}"
     at = f"[{', '.join(map(str, differs.index))}]" if differs.index else ""
-    off = f" (off by {differs.ratio:.2g} times the bound)" if np.isfinite(differs.ratio) else f" ({differs.why})"
-    return f"{output}{at} is {differs.got:.9g}, golden {differs.golden:.9g}{off}"
+    off = f"off by {differs.ratio:.2g} times the bound" if np.isfinite(differs.ratio) else differs.why
+    return f"{output}{at} is {differs.got:.9g}, golden {differs.golden:.9g} ({'; '.join((off, *differs.notes))})"
 
 
 def _where(case: Case, finding: Finding) -> str:

@@ -107,6 +107,9 @@ DESIGNS = (
     Design("wide_shape", "1 -2 0.5 0 3 -16 0.25; -1 2 -0.5 4 -3 16 0", "1 0 1 0 0 0 1; 0 0 0.5 1 1 1 0", "soft_labels"),
     Design("one_element", "-0.625", "1", "one_row one_class"),
     Design("empty", np.empty((0, 3)), np.empty((0, 3)), "empty_batch", undefined="zero_over_zero"),
+    # 16 bits
+    Design("sum_past_range", "; ".join(["-2048 2048"] * 18), "; ".join(["1 0"] * 18), "past_range confident_wrong",
+           "36 losses of 2048 or more, and a mean in range", only=("sigmoid", "pos_weight")),
     # Full precision
     _drawn("random_24", (4, 3), 24),
     _drawn("random_24_square", (3, 3), 24),

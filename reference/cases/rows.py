@@ -91,6 +91,10 @@ ROWS = (
     Design("one_class", "0.75; -1.5; 12; -0", "0 0 0 0", "one_class"),
     Design("seven_classes", "1 -2 0.5 0 3 -16 0.25; -1 2 -0.5 4 -3 16 0", "4 2", "missing_class"),
     Design("empty", np.empty((0, 3)), np.empty(0, dtype=np.int64), "empty_batch", undefined="zero_over_zero"),
+    # 16 bits
+    Design("gap", "7 0; 5.5 0", "0 0", "tail confident_right", only=("softmax", "sparse")),
+    Design("sum_past_range", "; ".join(["0 2048"] * 64), " ".join("0" * 64), "past_range confident_wrong",
+           "64 losses of 2048, and a mean of 2048", only=("softmax", "sparse", "sparse_class_weight")),
     # Full precision
     Design("offset_24",
            "65536.5 65537.75 65535.25; 65538 65536.125 65537; -65536.25 -65538 -65537.75; 65535 65536 65534.5", Y43,

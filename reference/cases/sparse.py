@@ -114,6 +114,11 @@ SMOOTHING = (
     Design("smoothing_ignored", X52, "0 1 -1 1 0", "ignored_rows", given={"label_smoothing": 0.25, "ignore_index": -1}),
 )
 
+HEAVY = (
+    Design("weights_past_range", "; ".join(["0.5 0"] * 36), " ".join("01" * 18), "past_range",
+           given={"class_weight": "2048 4096"}, only=("sparse_class_weight",)),
+)
+
 WIDE = (
     _wide("sparse"),
     _wide("sparse_class_weight", class_weight="3 0.5*49999"),
@@ -134,5 +139,5 @@ def sparse_cases(variant: str, params: type) -> tuple[Case, ...]:
         variant,
         "sparse",
         params,
-        (*ROWS, *IGNORED, *CHOICES, *COSTS, *SMOOTHING, *WIDE, *INVALID, *SEEDS.get(variant, ())),
+        (*ROWS, *IGNORED, *CHOICES, *COSTS, *SMOOTHING, *HEAVY, *WIDE, *INVALID, *SEEDS.get(variant, ())),
     )
