@@ -129,6 +129,11 @@ def _curvature(case: Case, p: Array, rows: Any) -> Array:
     return np.asarray((rows * case.cotangent)[:, None] * p * (u - (p * u).sum(1, keepdims=True)))
 
 
+def constant(value: float) -> Model:
+    """One number throughout: what an overflow leaves."""
+    return Model(lambda case, output: np.asarray(value), lambda case: case)
+
+
 def made_to_sum_to_1(case: Case) -> Case:
     """The case with labels whose rows sum to 1, by a change of the first class."""
     labels = case.labels.copy()
@@ -152,6 +157,9 @@ MODELS: Mapping[str, Model] = {
     "label_wrapped": with_labels(wrapped),
     "label_clamped": with_labels(clamped),
     "weights_rescaled": Model(weights_rescaled, with_weights_rescaled),
+    "infinite": constant(np.inf),
+    "minus_infinite": constant(-np.inf),
+    "zero": constant(0.0),
 }
 
 NAN = "nan"

@@ -14,6 +14,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from lossvet.conformance import deviant
 from lossvet.conformance.types import Cell
+from lossvet.reference.dtypes import DTYPES
 from lossvet.reference.output import Output, parse
 from lossvet.reference.types import Array, Case, kept
 
@@ -107,6 +108,9 @@ ELEMENTS: Mapping[str, Callable[[Case], Any]] = {
         case, kept("sparse", case) & ((case.labels < 0) | (case.labels >= case.logits.shape[1]))
     ),
     "ignored_row_without_softmax": lambda case: _rows(case, ~kept("sparse", case) & ~_has_softmax(case)),
+    "class_with_few_positives": lambda case: np.broadcast_to(
+        len(case.labels) / case.labels.sum(0) ** 2 >= DTYPES["float16"].overflow, case.logits.shape
+    ),
     "row_labels_not_summing_to_1": lambda case: _rows(case, case.labels.sum(1) != 1),
 }
 """Which elements are wrong, as booleans [N, C]. A reduced output is wrong where any of them is. A masked class has a

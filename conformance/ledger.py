@@ -22,6 +22,7 @@ from lossvet.conformance.judge import judge
 from lossvet.conformance.types import Absent, Agrees, Cell, Crashed, Deviates, Differs, Errored, TimedOut, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
+from lossvet.reference.dtypes import DTYPES
 from lossvet.reference.types import Case
 from lossvet.reference.vectors import Golden
 from lossvet.workers.messages import Greeting, Hello
@@ -138,7 +139,9 @@ def _shows_in(
     if expected in ("nan", "refused", "raises") and (mask & np.isnan(true) & np.isfinite(values)).any():
         return True
     wrong = np.where(mask, values, true)
-    return not isinstance(judge(Measured(wrong.astype(cell.dtype)), true, bound, cell.dtype, "any"), Agrees)
+    return not isinstance(
+        judge(Measured(wrong.astype(DTYPES[cell.dtype].numpy)), true, bound, cell.dtype, "any"), Agrees
+    )
 
 
 def _explains(

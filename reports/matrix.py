@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from lossvet.conformance.summary import CLASSES, CellSummary, Kind, Summary
+from lossvet.conformance.summary import CLASSES, CellSummary, Kind
+from lossvet.reference.dtypes import NARROW
 from lossvet.reports.accuracy import words
 
 Tone = Literal["good", "known", "bad", "none"]
@@ -19,12 +20,27 @@ class Square:
     tone: Tone
 
 
-def matrix(summary: Summary, frameworks: Iterable[str]) -> dict[str, dict[str, Square]]:
+WIDE_TITLE, NARROW_TITLE = "32 and 64 bits", f"16 bits: {' and '.join(NARROW)}"
+NARROW_SAYS = (
+    "16 bits speak of numerics, and float32 of meaning: the bound of bfloat16 is an eighth of the logits, and passes "
+    "many a wrong denominator. Their cases are small, and their results in range."
+)
+
+
+def by_bits(cells: Iterable[CellSummary]) -> dict[str, list[CellSummary]]:
+    """The cells under a title for their dtypes; a title without cells is not there."""
+    found: dict[str, list[CellSummary]] = {WIDE_TITLE: [], NARROW_TITLE: []}
+    for cell in cells:
+        found[NARROW_TITLE if cell.cell.dtype in NARROW else WIDE_TITLE].append(cell)
+    return {title: own for title, own in found.items() if own}
+
+
+def matrix(cells: Iterable[CellSummary], frameworks: Iterable[str]) -> dict[str, dict[str, Square]]:
     """By variant and framework. A framework that was not there has a square too: it says "not run"."""
     by_square: dict[tuple[str, str], list[CellSummary]] = {}
-    for cell in summary.cells:
+    for cell in cells:
         by_square.setdefault((cell.cell.variant, cell.cell.framework), []).append(cell)
-    names = sorted({cell.cell.variant for cell in summary.cells})
+    names = sorted({variant for variant, _ in by_square})
     chosen = list(frameworks)
     return {name: {f: square(by_square.get((name, f), [])) for f in chosen} for name in names}
 

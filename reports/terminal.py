@@ -17,7 +17,7 @@ from lossvet.conformance.run import Result
 from lossvet.conformance.types import Agrees, Deviates
 from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.findings import smallest
-from lossvet.reports.matrix import Tone, matrix
+from lossvet.reports.matrix import NARROW_TITLE, Square, Tone, by_bits, matrix
 from lossvet.workers import machine
 from lossvet.workers.messages import Greeting, Hello
 
@@ -59,7 +59,7 @@ def header(out: Console, greetings: Mapping[str, Greeting], device: str) -> None
 
 def report(out: Console, result: Result, verbose: bool = False) -> None:
     """The matrix, each new difference, the totals; what was not run by reason where it is `verbose`."""
-    _matrix(out, result)
+    _matrices(out, result)
     described = smallest(result.summary.findings, result.plan)
     for one in described[:MOST_FINDINGS]:
         out.print()
@@ -125,26 +125,31 @@ def _uninformative(result: Result) -> Iterator[str]:
 
 
 def _lost(result: Result) -> Iterator[str]:
-    """How many checks agree without one right bit in some element, and the largest such element."""
-    worst = max(
-        (cell for cell in result.summary.cells if cell.largest_lost),
-        key=lambda cell: abs(cell.largest_lost[2].golden) if cell.largest_lost else 0.0,
-        default=None,
-    )
-    if worst is None or worst.largest_lost is None:
-        return
-    case, output, lost = worst.largest_lost
-    yield (
-        f"  {result.summary.totals['lost']:,} checks have lost elements (lossvet explain lost); the largest, "
-        f"{output} of {case} in {worst.cell}, is {lost.got:.3g}, right: {lost.golden:.3g}"
-    )
+    """How many checks agree without one right bit in some element, and the largest such element; of 16 bits apart."""
+    for title, cells in by_bits(result.summary.cells).items():
+        found = [(*cell.largest_lost, cell) for cell in cells if cell.largest_lost]
+        if not found:
+            continue
+        case, output, lost, worst = max(found, key=lambda one: abs(one[2].golden))
+        where = " in 16 bits" if title == NARROW_TITLE else ""
+        yield (
+            f"  {sum(cell.lost for cell in cells):,} checks{where} have lost elements (lossvet explain lost); the "
+            f"largest, {output} of {case} in {worst.cell}, is {lost.got:.3g}, right: {lost.golden:.3g}"
+        )
 
 
-def _matrix(out: Console, result: Result) -> None:
+def _matrices(out: Console, result: Result) -> None:
+    """A matrix for 32 and 64 bits, and one for 16, which has a title."""
+    for title, cells in by_bits(result.summary.cells).items():
+        if title == NARROW_TITLE:
+            out.print(Text(f"\n{title}", "bold"))
+        _matrix(out, matrix(cells, result.greetings), list(result.greetings))
+    out.print(Text(LEGEND, "dim"))
+
+
+def _matrix(out: Console, squares: Mapping[str, Mapping[str, Square]], names: list[str]) -> None:
     """As many frameworks side by side as the width holds, the rest below."""
-    squares = matrix(result.summary, result.greetings)
     first = max((len(name) for name in squares), default=0)
-    names = list(result.greetings)
     widths = {f: max(_NARROWEST, len(f), *(len(row[f].text) for row in squares.values())) for f in names}
     while names:
         shown = [names.pop(0)]
@@ -160,4 +165,3 @@ def _matrix(out: Console, result: Result) -> None:
             table.add_row(Text(plain(name)), *(Text(row[f].text, _STYLE[row[f].tone]) for f in shown))
         out.print()
         out.print(table)
-    out.print(Text(LEGEND, "dim"))

@@ -64,8 +64,13 @@ def test_which_rows_a_word_names_by_their_labels(elements: str, labels: tuple[in
     assert " ".join("".join(str(int(one)) for one in row) for row in mask) == rows
 
 
+def test_classes_with_few_positives_are_those_whose_weight_has_a_derivative_past_float16() -> None:
+    labels = np.array([[2.0**-11, 1.0, 2.0**-7], [0.0, 0.5, 0.0], [0.0, 0.0, 0.0]])  # N / s^2: 1.3e7, 1.3, 49,152
+    assert ELEMENTS["class_with_few_positives"](case(labels)).tolist() == [[True, False, False]] * 3
+
+
 def test_every_word_for_elements_is_tried_here() -> None:
-    tried = set()
+    tried = {"class_with_few_positives"}
     for test in (test_which_elements_a_word_names, test_which_rows_a_word_names_by_their_labels):
         (mark,) = test.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
         tried |= {row[0] for row in mark.args[1]}

@@ -115,8 +115,9 @@ SMOOTHING = (
 )
 
 HEAVY = (
-    Design("weights_past_range", "; ".join(["0.5 0"] * 36), " ".join("01" * 18), "past_range",
-           given={"class_weight": "2048 4096"}, only=("sparse_class_weight",)),
+    Design("weights_past_range", "; ".join(["0 0"] * 36), " ".join("01" * 18), "past_range equal_logits",
+           "weights of 73,728 in all, and losses of 51,104",
+           given={"class_weight": "1536 2560"}, only=("sparse_class_weight",)),
 )
 
 WIDE = (

@@ -128,7 +128,8 @@ def table(cells: Sequence[CellSummary], framework: str) -> Listing:
     ]
     return Listing(
         f"Cells of {framework}",
-        f"Every cell of {framework}; worst: the case and output with the largest error over its bound.",
+        f"Every cell of {framework}; worst: the case and output with the largest error over its bound."
+        + (f" {squares.NARROW_SAYS}" if squares.NARROW_TITLE in squares.by_bits(cells) else ""),
         (("recipe", "short"), ("mode, dtype", "text"), ("verdict", "short"), ("checks", "text"), ("accuracy", "text"),
          ("error over bound", "number"), ("worst", "code"), ("notes", "text")),
         tuple(lines),
