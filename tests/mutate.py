@@ -6,6 +6,7 @@ Ends with 1 where a target has fewer killed than 90 %, or a survivor has no reas
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import tomllib
@@ -21,19 +22,25 @@ SLOWEST = 3.0
 
 
 def tally(name: str, seed: int, jobs: int) -> Tally:
-    target = TARGETS[name]
+    target, start = TARGETS[name], cpu()
     mutants = population.sample(target["files"], target.get("sample"), seed)
-    seconds = trial.baseline(target["tests"])
-    print(f"{name}: {len(mutants)} mutants; the tests take {seconds:.1f} s of CPU", file=sys.stderr, flush=True)
+    tests = trial.baseline(target["tests"])
+    print(f"{name}: {len(mutants)} mutants; the tests take {tests.seconds:.1f} s of CPU", file=sys.stderr, flush=True)
     ends = []
     sources = ((Change(m.path, *m.change), Source(m.path, m.source)) for m in mutants)
-    for change, end in trial.tried(sources, target["tests"], SLOWEST * seconds + 5, jobs):
+    for change, end in trial.tried(sources, tests, SLOWEST * tests.seconds + 5, jobs):
         ends.append((change, end))
         if end == "survived":
             print(f"{name} {len(ends)}/{len(mutants)} survived: {change}", file=sys.stderr, flush=True)
         elif len(ends) % 25 == 0:
             print(f"{name} {len(ends)}/{len(mutants)}", file=sys.stderr, flush=True)
-    return Tally(name, tuple(ends))
+    return Tally(name, tuple(ends), cpu() - start)
+
+
+def cpu() -> float:
+    """Seconds of CPU, of this process and of those that it forked and that have ended."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def main() -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the command is no part of the package
 
-from mutation import accounting
+from mutation import accounting, patching
 from mutation.accounting import Change, Tally
 
 TESTS = Path(__file__).parent
@@ -44,14 +46,76 @@ def test_what_is_not_as_it_has_to_be_is_told(tally: Tally, known: dict[Change, s
 
 
 def test_a_mutant_that_does_not_end_is_killed_and_counted_apart() -> None:
-    tally = Tally("output", ((KILLED, "timeout"), (KILLED, "killed"), (SURVIVES, "survived")))
-    assert accounting.table([tally]).splitlines()[1].split() == ["output", "3", "1", "1", "1", "66.7"]
+    tally = Tally("output", ((KILLED, "timeout"), (KILLED, "killed"), (SURVIVES, "survived")), 2.0)
+    assert accounting.table([tally]).splitlines()[1].split() == ["output", "3", "1", "1", "1", "66.7", "2"]
 
 
 def test_the_reasons_on_file_are_read() -> None:
     known = accounting.reasons()
     assert all(reason for reason in known.values())
     assert not [problem for problem in accounting.problems([], known) if "no more" in problem]
+
+
+LOADED = """
+from functools import cache
+
+LIMIT = 3
+
+def plain(x, by=1):
+    return x + by
+
+@cache
+def nested(x):
+    return [y + 1 for y in (x,)]
+
+class One:
+    least = 1
+
+    @property
+    def two(self):
+        return 2
+
+TABLE = {"half": lambda x: x / 2}
+"""
+
+
+def loaded(path: Path) -> ModuleType:
+    path.write_text(LOADED)
+    spec = importlib.util.spec_from_file_location("loaded_to_be_patched", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "call", "before", "after"),
+    [
+        ("x + by", "x - by", "plain(3)", 4, 2),
+        ("y + 1", "y - 1", "nested.__wrapped__(3)", [4], [2]),
+        ("return 2", "return 3", "One().two", 2, 3),
+        ("x / 2", "x // 2", "TABLE['half'](3)", 1.5, 1),
+    ],
+)
+def test_functions_that_are_loaded_get_the_code_of_a_mutant(
+    was: str, now: str, call: str, before: object, after: object, tmp_path: Path
+) -> None:
+    module = loaded(tmp_path / "loaded.py")
+    codes = patching.changed(LOADED, LOADED.replace(was, now))
+    assert codes is not None
+    (place,) = codes
+    assert eval(call, vars(module)) == before
+    patching.put(codes, patching.loaded(str(tmp_path / "loaded.py")))
+    assert eval(call, vars(module)) == after
+    patching.put({("nowhere", 1): codes[place]}, {})
+
+
+@pytest.mark.parametrize(
+    ("was", "now"), [("LIMIT = 3", "LIMIT = 4"), ("by=1", "by=True"), ("least = 1", "least = 2"), ("@cache", "")]
+)
+def test_what_an_import_runs_is_not_patched(was: str, now: str) -> None:
+    assert patching.changed(LOADED, LOADED.replace(was, now)) is None
 
 
 TRIED = """
@@ -63,14 +127,15 @@ text = (trial.ROOT / path).read_text()
 sources = {
     "same": text,
     "wrong": text.replace('f"loss/', 'f"LOSS/'),
+    "never called": text.replace("raise ValueError(", "raise TypeError("),
+    "wrong where it is imported": text.replace('HVP = Output("hvp"', 'HVP = Output("loss"'),
     "no Python": text + "(",
     "without end": text + "\\nwhile True:\\n    pass\\n",
 }
-tests = ["tests/test_output.py::test_outputs_are_values"]
 trial.prepare(["numpy", "msgspec"])
-seconds = trial.baseline(tests)
+tests = trial.baseline(["tests/test_output.py::test_outputs_are_values"])
 made = ((name, Source(path, source)) for name, source in sources.items())
-print(sorted(trial.tried(made, tests, seconds, 2)))
+print(sorted(trial.tried(made, tests, tests.seconds, 2)))
 try:
     trial.baseline(["tests/test_output.py::test_that_is_not_there"])
 except trial.Broken as error:
@@ -83,7 +148,16 @@ def test_a_module_is_tried_with_another_source() -> None:
     """In a process of its own, which forks before it imports anything of lossvet."""
     done = subprocess.run([sys.executable, "-c", TRIED], cwd=TESTS, capture_output=True, text=True, check=True)
     ends, broken = done.stdout.splitlines()
-    assert ends == str([("no Python", "killed"), ("same", "survived"), ("without end", "timeout"), ("wrong", "killed")])
+    assert ends == str(
+        [
+            ("never called", "survived"),
+            ("no Python", "killed"),
+            ("same", "survived"),
+            ("without end", "timeout"),
+            ("wrong", "killed"),
+            ("wrong where it is imported", "killed"),
+        ]
+    )
     assert broken == "without a mutant, pytest tests/test_output.py::test_that_is_not_there ends with 4"
 
 

@@ -28,10 +28,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Tally:
-    """How the mutants of one target ended."""
+    """How the mutants of one target ended, and what that took, in seconds of CPU."""
 
     name: str
     ends: tuple[tuple[Change, End], ...]
+    seconds: float = 0.0
 
     def count(self, end: End) -> int:
         return sum(one == end for _, one in self.ends)
@@ -54,10 +55,10 @@ def reasons(path: Path = FILE) -> Mapping[Change, str]:
 
 def table(tallies: Iterable[Tally]) -> str:
     """A line for each target."""
-    lines = [f"{'target':<12}{'mutants':>9}{'killed':>9}{'timeout':>9}{'survived':>10}{'killed %':>10}"]
+    lines = [f"{'target':<12}{'mutants':>9}{'killed':>9}{'timeout':>9}{'survived':>10}{'killed %':>10}{'CPU s':>8}"]
     for t in tallies:
         counts = f"{len(t.ends):>9}{t.count('killed'):>9}{t.count('timeout'):>9}{t.count('survived'):>10}"
-        lines.append(f"{t.name:<12}{counts}{100 * t.share:>10.1f}")
+        lines.append(f"{t.name:<12}{counts}{100 * t.share:>10.1f}{t.seconds:>8.0f}")
     return "\n".join(lines)
 
 

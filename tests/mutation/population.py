@@ -57,7 +57,7 @@ class Mutant:
         start = next(i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b)
         end = next(i for i, (a, b) in enumerate(zip(old[::-1], new[::-1], strict=False)) if a != b)
         of = (lines[start : max(len(lines) - end, start)] for lines in (old, new))
-        was, now = ("\n".join(line.strip() for line in lines) for lines in of)
+        was, now = ("\n".join(line.strip() for line in lines).strip() for lines in of)
         return was, now
 
     @property
@@ -68,7 +68,7 @@ class Mutant:
             mutated = _code(self.source)
         except SyntaxError:
             return False
-        return mutated != _code((ROOT / self.path).read_text())
+        return mutated != _original(self.path)
 
 
 def mutants(path: str) -> Iterator[Mutant]:
@@ -116,6 +116,11 @@ def _operators() -> dict[str, type[Operator]]:
 def _like(operator: str) -> bool:
     replaced = REPLACED.search(operator)
     return replaced is None or any(set(replaced.groups()) <= kind for kind in LIKE)
+
+
+@cache
+def _original(path: str) -> str:
+    return _code((ROOT / path).read_text())
 
 
 def _code(source: str) -> str:
