@@ -67,10 +67,10 @@ def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: Docu
     # Right however large the bound: infinite where golden is, as documented where it is undefined, or overflowed.
     right = np.where(finite, overflows, np.where(np.isnan(golden), _as_expected(got, expected), got == golden))
     # Written so that an error that is NaN is not within any bound.
-    within = (error <= bound.W) & finite
+    wrong = ~(right | ((error <= bound.W) & finite))
     ratio = np.where(right | (error == 0), 0.0, error / bound.W)
-    if not (right | within).all():
-        return _differs(got, golden, np.where(np.isnan(ratio), np.inf, ratio), ~(right | within), expected)
+    if wrong.any():
+        return _differs(got, golden, np.where(np.isnan(ratio), np.inf, ratio), wrong, expected)
     relative, shifted = (bool((right | (error <= b)).all()) for b in (bound.R, bound.S))
     accuracy: AccuracyClass = "relative" if relative else "shift-invariant" if shifted else "absolute"
     judged = finite & ~overflows
@@ -104,7 +104,7 @@ def _lost(got: Array, golden: Array, bound: Bound, dtype: str, known: Any) -> Lo
     lost = known & normal & (np.abs(got - golden) >= np.abs(golden) / 2)
     if not lost.any():
         return None
-    largest = tuple(int(i) for i in np.unravel_index(np.where(lost, np.abs(golden), -1.0).argmax(), golden.shape))
+    largest = tuple(int(i) for i in np.unravel_index(np.where(lost, np.abs(golden), 0.0).argmax(), golden.shape))
     return Lost(int(lost.sum()), largest, float(got[largest]), float(golden[largest]))
 
 
@@ -131,7 +131,7 @@ def _as_expected(got: Array, expected: Documented) -> Any:
 
 
 def _differs(got: Array, golden: Array, ratio: Array, wrong: Any, expected: Documented) -> Differs:
-    index = tuple(int(i) for i in np.unravel_index(np.where(wrong, ratio, -1.0).argmax(), golden.shape))
+    index = tuple(int(i) for i in np.unravel_index(np.where(wrong, ratio, 0.0).argmax(), golden.shape))
     g = float(golden[index])
     why = f"is undefined here, expected {expected}" if np.isnan(g) else "is outside the bound"
     if np.isnan(got[index]) and not np.isnan(g):

@@ -50,7 +50,7 @@ class Ledger:
         output: str,
         outcome: Outcome,
         verdict: Verdict,
-        expected: Documented = "nan",
+        expected: Documented,
     ) -> Verdict:
         """The verdict, as a Deviates where an entry names this check: `stray` where it is not as the entry says.
 
@@ -191,12 +191,8 @@ def _stray(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, 
             continue
         if o.value.startswith(("raises ", "shape ")):
             return f"is an answer, and the ledger has {o.value!r}"
-        got, value = outcome.value[o.index], _value(o.value)
+        got, value = outcome.value[o.index], float.fromhex(o.value)
         here = Bound(**{f.name: np.asarray(getattr(bound, f.name)[o.index]) for f in fields(Bound)})
         if not isinstance(judge(Measured(np.asarray(got)), np.asarray(value), here, cell.dtype), Agrees):
             return f"element {list(o.index)} is {float(got):.9g}, and the ledger has {value:.9g}"
     return ""
-
-
-def _value(text: str) -> float:
-    return float("nan") if text == "nan" else float.fromhex(text)

@@ -164,7 +164,7 @@ def page(text: str, rows: Sequence[Row]) -> str:
     for name, part in PARTS.items():
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.S)
         if not place.search(text):
-            raise ValueError(f"the page has no <!-- {name} --> ... <!-- end of {name} -->; add them where {name} belong")
+            raise ValueError(f"the page has no <!-- {name} --> ... <!-- end of {name} -->; add both where {name} go")
         made = part(rows)
         text = place.sub(lambda m, made=made: f"{m[1]}{made}\n{m[2]}", text)  # type: ignore[misc]
     return text

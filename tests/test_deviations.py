@@ -25,8 +25,8 @@ PLACE = Where(framework=("torch",), variant=("sparse",), output=("loss/*",))
 
 
 def case(labels: Any, binary: bool = False) -> Case:
-    params = variants.load("sparse").params()
-    return Case("sparse/by_hand", 24, X, labels, params, np.ones((3, 3) if binary else 3), np.ones((3, 3)))
+    params, x = variants.load("sparse").params(), X[: len(labels)]
+    return Case("sparse/by_hand", 24, x, labels, params, np.ones(x.shape if binary else len(x)), np.ones(x.shape))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,9 @@ def test_which_elements_a_word_names(elements: str, dense: str, sparse: str | No
     ("elements", "labels", "rows"),
     [
         ("row_with_negative_label", (-1, 3, -100), "111 000 000"),
+        ("row_with_negative_label", (0, -1, 2), "000 111 000"),
         ("row_with_label_out_of_range", (-1, 3, -100), "111 111 000"),
+        ("row_with_label_out_of_range", (0, 2, 4), "000 000 111"),
         ("ignored_row_without_softmax", (0, -100, -100), "000 111 000"),
     ],
 )
@@ -67,6 +69,13 @@ def test_which_rows_a_word_names_by_their_labels(elements: str, labels: tuple[in
 def test_classes_with_few_positives_are_those_whose_weight_has_a_derivative_past_float16() -> None:
     labels = np.array([[2.0**-11, 1.0, 2.0**-7], [0.0, 0.5, 0.0], [0.0, 0.0, 0.0]])  # N / s^2: 1.3e7, 1.3, 49,152
     assert ELEMENTS["class_with_few_positives"](case(labels)).tolist() == [[True, False, False]] * 3
+
+
+@pytest.mark.parametrize("elements", sorted(ELEMENTS.keys() - {"row_labels_not_summing_to_1"}))
+def test_which_elements_a_row_has_is_not_up_to_the_other_rows(elements: str) -> None:
+    labels = np.array([2, 1, 0])
+    every, two = (ELEMENTS[elements](case(some)) for some in (labels, labels[:2]))
+    assert two.tolist() == every[:2].tolist()
 
 
 def test_every_word_for_elements_is_tried_here() -> None:
@@ -194,6 +203,18 @@ def test_an_entry_that_makes_no_sense_is_refused(changed: dict[str, Any], words:
         msgspec.structs.replace(ENTRY, id="two"),
     )
     with pytest.raises(LedgerError, match=rf"ledger\.toml: .*{words}"):
+        deviations.read(path)
+
+
+@pytest.mark.parametrize("before", ["id = ", "framework = ", "case = "])
+def test_a_field_that_nobody_knows_is_refused(before: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "ledger.toml", ENTRY)
+    path.write_text(
+        path.read_text().replace(
+            before, f"tolerance = 1.0, {before}" if before != "id = " else f"tolerance = 1.0\n{before}"
+        )
+    )
+    with pytest.raises(LedgerError, match="unknown field `tolerance`"):
         deviations.read(path)
 
 

@@ -112,7 +112,9 @@ def test_the_worst_element_of_an_answer_that_agrees_is_named_where_it_is_finite(
     found = verdict([NAN, INF, 1.0, -1.5, 2.0, INF], [NAN, INF, 1.0, -1.0, 2.25, LARGEST], [1.0] * 5 + [2.0**105])
     assert isinstance(found, Agrees)
     assert (found.index, found.ratio, found.ulp) == ((3,), 0.5, 2.0**22)
-    assert verdict([INF], [LARGEST], [2.0**105]).index == ()  # type: ignore[union-attr]  # it agrees
+    none = verdict([INF, NAN], [LARGEST, NAN], [2.0**105, 0.0])
+    assert isinstance(none, Agrees)
+    assert (none.index, none.ratio, none.ulp, none.ulp_flushed) == ((), 0.0, 0.0, 0.0)
 
 
 def test_an_answer_of_another_sign_is_as_wrong() -> None:
@@ -171,6 +173,9 @@ def test_on_the_edge_of_the_range_both_sides_are_right() -> None:
     assert isinstance(verdict([INF], [65504.0], [16.0], "float16"), Agrees)
     assert isinstance(verdict([NAN], [LARGEST], [2 * step]), Differs)
     assert isinstance(verdict([INF], [LARGEST], [step], "float64"), Differs)
+    largest = float(np.finfo(np.float64).max)
+    assert isinstance(verdict([INF], [largest], [2.0**969], "float64"), Differs)
+    assert isinstance(verdict([INF], [largest], [2.0**970], "float64"), Agrees), "half a step here as well"
 
 
 def test_a_flushed_subnormal_counts_in_full_and_flushed() -> None:
@@ -264,6 +269,7 @@ def test_accuracy_classes_of_cross_entropies(name: str) -> None:
     [
         ([], [], "nan", "the result is empty"),
         ([NAN, NAN], [0.0, 0.0], "any", "the result is undefined, and any answer would do"),
+        ([NAN, NAN], [0.0, 0.0], "anything", "the result is undefined, and any answer would do"),
         ([NAN, NAN], [0.0, 0.0], "nan", ""),
         ([NAN, 2.0], [0.0, 0.5], "any", ""),
         ([NAN, 0.25], [0.0, 0.5], "any", "an answer of 0 would agree"),
@@ -281,6 +287,13 @@ def test_a_check_that_could_not_have_failed_is_uninformative(
     assert isinstance(found, Agrees)
     assert found.uninformative == why
     assert kind(found) == ("uninformative" if why else "agrees")
+
+
+def test_where_0_is_documented_an_answer_of_0_may_agree_throughout() -> None:
+    for golden, why in ((0.25, "an answer of 0 would agree"), (2.0, "")):
+        found = verdict([0.0, golden], [NAN, golden], [0.0, 0.5], wanted="zero")
+        assert isinstance(found, Agrees)
+        assert found.uninformative == why
 
 
 def test_where_nothing_is_documented_raising_could_not_have_failed() -> None:

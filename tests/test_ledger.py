@@ -16,6 +16,7 @@ from lossvet import adapters
 from lossvet.adapters.types import Measured, Outcome, Raised
 from lossvet.conformance import deviations, ledger, plan, pool
 from lossvet.conformance.deviations import Deviation, LedgerError, Observed, Where
+from lossvet.conformance.documented import Outcome as Documented
 from lossvet.conformance.judge import judge
 from lossvet.conformance.ledger import Ledger
 from lossvet.conformance.plan import Selection
@@ -55,7 +56,7 @@ def weigh(
     outcome: Outcome = Measured(value)
     verdict = judge(outcome, golden.outputs[OUTPUT], bound, "float64")
     packages = {"tensorflow": {"tensorflow": version}}
-    return Ledger((entry,), packages).weigh(cell, golden, bound, OUTPUT, outcome, verdict)
+    return Ledger((entry,), packages).weigh(cell, golden, bound, OUTPUT, outcome, verdict, "nan")
 
 
 def elsewhere(**changed: tuple[str, ...]) -> Deviation:
@@ -133,12 +134,45 @@ def elsewhere_named(elements: str) -> Deviation:
     return msgspec.structs.replace(ENTRY, where=(msgspec.structs.replace(where, elements=elements),))
 
 
+def weighed_right(entry: Deviation, case: str, output: str, expected: Documented) -> Verdict:
+    """The verdict on what is right: golden itself, in float64, or an exception where that is expected."""
+    variant = case.partition("/")[0]
+    (golden,) = (g for g in vectors.load(variant) if g.case.id == case)
+    bound = bounds(variants.load(variant), golden.case, ("float64",), (output,))["float64"][output]
+    outcome = Raised("ValueError", "label") if expected == "raises" else Measured(golden.outputs[output])
+    verdict = judge(outcome, golden.outputs[output], bound, "float64", expected)
+    cell = dataclasses.replace(CELL, variant=variant)
+    return Ledger((entry,)).weigh(cell, golden, bound, output, outcome, verdict, expected)
+
+
+def test_an_entry_expects_nothing_where_its_model_is_right() -> None:
+    """Of labels that sum to 1, the gradient that takes them to is the gradient."""
+    place = msgspec.structs.replace(ENTRY.where[0], variant=("softmax",), elements="all")
+    entry = msgspec.structs.replace(ENTRY, shows="labels_that_sum_to_1", where=(place,))
+    output = "gradient/sum/logits"
+    assert isinstance(weighed_right(entry, "softmax/soft", output, "nan"), Agrees)
+    assert kind(weighed_right(entry, "softmax/sum_two", output, "nan")) == "differs"
+
+
+@pytest.mark.parametrize(
+    ("expected", "shows"),
+    [("nan", True), ("refused", True), ("raises", True), ("any", False), ("anything", False)],
+)
+def test_a_number_in_the_place_of_what_is_undefined_shows_where_nothing_documents_it(
+    expected: Documented, shows: bool
+) -> None:
+    place = Where(("tensorflow",), ("sparse",), ("loss/*",), elements="row_with_negative_label")
+    entry = msgspec.structs.replace(ENTRY, shows="label_wrapped", where=(place,))
+    verdict = weighed_right(entry, "sparse/label_negative", "loss/none", expected)
+    assert kind(verdict) == ("differs" if shows else "agrees")
+
+
 def test_two_entries_cannot_name_one_check() -> None:
     (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
     bound = bounds(variants.load("pos_weight"), golden.case, ("float64",))["float64"][OUTPUT]
     again = msgspec.structs.replace(ENTRY, id="again")
     outcome = Measured(golden.outputs[OUTPUT])
-    verdict = Ledger((ENTRY, again)).weigh(CELL, golden, bound, OUTPUT, outcome, Differs("is outside the bound"))
+    verdict = Ledger((ENTRY, again)).weigh(CELL, golden, bound, OUTPUT, outcome, Differs("is outside the bound"), "nan")
     assert isinstance(verdict, Deviates)
     assert "again and at_zero both name this check" in verdict.stray
 
@@ -166,7 +200,7 @@ def test_an_exception_is_excused_by_its_name_only() -> None:
 
     def weighed(error: str) -> Verdict:
         outcome = Raised(error, "no")
-        return Ledger((raises,)).weigh(CELL, golden, bound, OUTPUT, outcome, Errored(error, "no"))
+        return Ledger((raises,)).weigh(CELL, golden, bound, OUTPUT, outcome, Errored(error, "no"), "nan")
 
     assert isinstance(weighed("ValueError"), Deviates)
     assert isinstance(weighed("TypeError"), Errored)
@@ -181,7 +215,7 @@ def weighed_whole(entry: Deviation, outcome: Outcome) -> Verdict:
     (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
     bound = bounds(variants.load("pos_weight"), golden.case, ("float64",))["float64"][OUTPUT]
     verdict = judge(outcome, golden.outputs[OUTPUT], bound, "float64")
-    return Ledger((entry,)).weigh(CELL, golden, bound, OUTPUT, outcome, verdict)
+    return Ledger((entry,)).weigh(CELL, golden, bound, OUTPUT, outcome, verdict, "nan")
 
 
 HERE, THERE = Observed(case=CASE, output=OUTPUT, value="raises ValueError"), Observed("elsewhere", OUTPUT, "shape [0]")
@@ -199,6 +233,12 @@ def test_what_was_observed_elsewhere_is_stray_here() -> None:
     verdict = weighed_whole(whole(THERE, HERE), EMPTY)
     assert isinstance(verdict, Deviates)
     assert verdict.stray == "shape [0], and the ledger has 'raises ValueError'"
+
+
+def test_every_value_that_was_observed_here_has_to_be_there() -> None:
+    verdict = weighed_whole(whole(HERE, *ENTRY.observed), Raised("ValueError", "no rows"))
+    assert isinstance(verdict, Deviates)
+    assert verdict.stray == "raises ValueError, and the ledger has '0x0.0p+0'"
 
 
 def test_an_answer_of_the_right_shape_is_not_explained_by_an_entry_about_the_whole() -> None:
@@ -243,11 +283,21 @@ def test_two_places_of_one_entry_may_name_one_check() -> None:
     assert weigh(put(((1, 1), 0.0)), entry=twice).stray == ""  # type: ignore[union-attr]  # it deviates
 
 
+def test_of_two_places_that_name_one_check_the_first_says_which_elements_are_wrong() -> None:
+    (place,) = ENTRY.where
+    everything = msgspec.structs.replace(place, elements="all")
+    shows_nan = msgspec.structs.replace(ENTRY, shows="nan", observed=(Observed(case=CASE, output="hvp", value="nan"),))
+    one_nan = put(((1, 1), float("nan")))
+    first, last = (msgspec.structs.replace(shows_nan, where=w) for w in ((place, everything), (everything, place)))
+    assert isinstance(weigh(one_nan, entry=first), Deviates)
+    assert isinstance(weigh(one_nan, entry=last), Differs)
+
+
 def test_what_was_not_judged_is_left_as_it_is() -> None:
     (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
     bound = bounds(variants.load("pos_weight"), golden.case, ("float64",))["float64"][OUTPUT]
     for verdict in (Absent("not there"), Crashed("died"), TimedOut(1.0)):
-        assert Ledger((ENTRY,)).weigh(CELL, golden, bound, OUTPUT, EMPTY, verdict) is verdict
+        assert Ledger((ENTRY,)).weigh(CELL, golden, bound, OUTPUT, EMPTY, verdict, "nan") is verdict
 
 
 def test_the_ledger_of_the_project_knows_what_frameworks_greeted_with() -> None:
@@ -257,7 +307,7 @@ def test_the_ledger_of_the_project_knows_what_frameworks_greeted_with() -> None:
     (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
     bound = bounds(variants.load("pos_weight"), golden.case, ("float64",))["float64"][OUTPUT]
     healed = Agrees(0.0, 0.0, 0.0, "relative", 0.0)
-    verdict = own.weigh(CELL, golden, bound, OUTPUT, Measured(golden.outputs[OUTPUT]), healed)
+    verdict = own.weigh(CELL, golden, bound, OUTPUT, Measured(golden.outputs[OUTPUT]), healed, "nan")
     assert isinstance(verdict, Agrees)
     assert verdict.notes == ("tensorflow_pos_weight_at_zero, in tensorflow 9.9, does not show any more",)
 
@@ -301,6 +351,12 @@ def test_every_pinned_value_is_asked_for_by_a_full_run() -> None:
                 if w.names_cell(c) and w.names_check(o.case, o.output)
             ]
             assert named or not there & set(d.frameworks), f"{d.id}: {o.output} of {o.case} is asked of nobody"
+
+
+@pytest.mark.parametrize("value", [ENTRY, ENTRY.where[0], ENTRY.observed[0]], ids=lambda value: type(value).__name__)
+def test_what_was_read_does_not_change(value: msgspec.Struct) -> None:
+    with pytest.raises(AttributeError, match="immutable"):
+        setattr(value, value.__struct_fields__[0], "another")
 
 
 BAD = {
