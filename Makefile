@@ -13,7 +13,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
-COMPILED := tensorflow keras jax jaxlib optax torch numpy scipy matplotlib
+COMPILED := tensorflow keras jax jaxlib optax torch sympy numpy scipy matplotlib
+
+# Most of what is here starts processes, each of which would otherwise compile again whatever it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install run bench report asv test test-slow lint clean sweep mutants
 
@@ -24,7 +27,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "installing into $(VENV): PyTorch, TensorFlow, JAX and tools; this takes some minutes"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --disable-pip-version-check --no-compile --quiet -c constraints.txt -e '.[all,lint]'
-	@# pip compiles one file at a time; without bytecode TensorFlow takes three times as long to start
+	@# pip compiles one file at a time; without bytecode TensorFlow takes three times as long to start,
+	@# and a gradient in PyTorch, which imports sympy, seconds more
 	@$(BIN)/python -m compileall -q -j 2 $(addprefix $(VENV)/lib/python*/site-packages/,$(COMPILED)) || true
 	@touch $@
 
