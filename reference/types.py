@@ -7,7 +7,7 @@ w class weights [C], q pos_weight, M cost matrix [C, C] (rows the true class), v
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -80,7 +80,7 @@ class Variant:
     losses: Callable[..., Any]
     cases: Callable[[], Iterable[Case]]
     weights: Callable[..., Any] | None = None
-    means: Mapping[str, str | tuple[str, ...]] | None = None
+    means: Mapping[str, str | tuple[str, ...]] | None = field(default=None, hash=False)
     """The contract of a row's loss, in the facets of `verify`; {} is the plain softmax cross-entropy, and None a loss
     that they have no words for: it is judged and timed, and no user loss is ever taken for it."""
     cancels: Literal["nowhere", "in_gradients", "everywhere"] = "nowhere"
