@@ -1,11 +1,11 @@
-# make run    judge the frameworks (installs what is missing first)
+# make run    judge the frameworks (first installs what is missing)
 # make bench  time them, with accuracy and the machine's limit
 # make report run and time everything, and make the site, in .lossvet/report
 # make asv    the same for asv's pages, in .asv/html
-# make test   the tests, but for the slow ones
-# make test-slow   the slow ones (wheels, the browser, self-tests, what is timed), and the matrix
-# make sweep  what takes an hour: the corpus of verify, every native through check, gates to their end, kills
-# make mutants   which mutants of our own code the tests kill; it takes long
+# make test   all tests except the slow ones
+# make test-slow   the slow tests (wheels, the browser, self-tests, timing), and the matrix
+# make sweep  the tests that take an hour: the corpus of verify, `check` of every native loss, whole gate runs, kills
+# make mutants   which mutants of lossvet's own code the tests kill; takes long
 # make lint   ruff and mypy
 # make install, make clean
 
@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 install: $(INSTALLED)
 
-# Installed anew only where what is to be installed has changed.
+# Reinstalled only if the requirements have changed.
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "installing into $(VENV): PyTorch, TensorFlow, JAX and tools; this takes some minutes"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -39,7 +39,7 @@ bench: $(INSTALLED)
 	$(BIN)/lossvet bench $(ARGS)
 
 report: $(INSTALLED)
-	@# a difference (1) or a void benchmark (3) is something to report; make fails with it afterwards
+	@# a difference (1) or a void benchmark (3) is still reported; make fails with it afterwards
 	@$(BIN)/lossvet run --full; run=$$?; test $$run -le 1 || exit $$run; \
 	    $(BIN)/lossvet bench; bench=$$?; test $$bench -le 1 -o $$bench -eq 3 || exit $$bench; \
 	    $(BIN)/lossvet report $(ARGS) && test $$run -eq 0 && exit $$bench

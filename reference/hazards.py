@@ -1,4 +1,4 @@
-"""The hazards: named reasons why an input is hard, each explained once; and what a case must fulfil beside."""
+"""The hazards: named reasons why an input is hard, each explained once; and the check that a case is in order."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _by_name(*hazards: Hazard) -> Mapping[str, Hazard]:
 HAZARDS: Mapping[str, Hazard] = _by_name(
     # Logits
     Hazard("logit_zero",
-           "The published stable form max(-x, 0) + log1p(exp(-|x|)) has a kink on either side of 0; the loss has "
-           "none. Automatic differentiation of the form answers wrongly exactly there, and a layer that starts at "
-           "zero starts there.", "x = 0 or -0: the derivative is (1 - t) / 2 - q t / 2"),
+           "The terms of the published stable form max(-x, 0) + log1p(exp(-|x|)) have a kink at 0; the loss has "
+           "none. Automatic differentiation of the form is wrong exactly there, and a layer initialised with zeros "
+           "starts there.", "x = 0 or -0: the derivative is (1 - t) / 2 - q t / 2"),
     Hazard("logit_near_zero",
            "Where |x| is far below the unit roundoff the loss is log 2 to the last digit, and the derivative must not "
-           "be that at 0 of a kink.", "x = 2 ** -20"),
+           "be the one that a kink has at 0.", "x = 2 ** -20"),
     Hazard("tail",
            "A loss near 0 that is computed as a difference of two numbers of the size of the logits has no digits "
            "left, although the loss is an ordinary number.",
@@ -50,7 +50,7 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
     Hazard("exp_overflow", "exp(x) overflows: from 88.72 in float32, from 709.78 in float64.",
            "x = 88.5 and 89; x = 708 and 712"),
     Hazard("softplus_threshold",
-           "A softplus that answers x above a threshold of 20 is right in float32 and loses half of the digits in "
+           "A softplus that returns x above a threshold of 20 is right in float32 and loses half of the digits in "
            "float64.", "t = 0, x = 20.25: 20.25 + 1.6e-9"),
     Hazard("subnormal",
            "The result is below the smallest normal number: some frameworks flush it to 0, others keep it.",
@@ -61,7 +61,7 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
            "A class that is masked by a logit of -inf takes no part; its term 0 * inf must not turn the row into NaN.",
            "x = (1, -inf, 2) with label 2"),
     Hazard("infinite_loss",
-           "All probability is somewhere else than the label: the loss is inf, and its derivative in the logits is "
+           "The label has probability 0: the loss is inf, and its derivative in the logits is "
            "finite.", "x = (1, -inf, 2) with label 1"),
     Hazard("shared_offset",
            "The loss does not depend on a number added to a whole row; a log-sum-exp from which a logit is subtracted "
@@ -70,55 +70,57 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
     Hazard("tie", "Two classes share the largest logit: the lowest index is the predicted one.",
            "x = (1, 4, 4) predicts 1"),
     # Labels
-    Hazard("soft_labels", "Labels between 0 and 1 are not to be rounded, cast to integers or replaced by their argmax.",
+    Hazard("soft_labels", "Labels between 0 and 1 must not be rounded, cast to integers or replaced by their argmax.",
            "(0.5, 0.375, 0.125)"),
     Hazard("labels_unnormalised",
-           "The labels of a row do not sum to 1: the derivative in the logits is p sum(t) - t, and p - t is another "
-           "one.", "(1, 0.5, 0.5)"),
-    Hazard("labels_beyond", "Labels below 0 or above 1: the loss is linear in them, and nobody validates.",
+           "The labels of a row do not sum to 1: the derivative in the logits is p sum(t) - t, not p - t.",
+           "(1, 0.5, 0.5)"),
+    Hazard("labels_beyond", "Labels below 0 or above 1: the loss is linear in them, and no framework validates them.",
            "t = -0.5 or 2"),
     Hazard("labels_zero", "A row of labels is all 0: its loss is 0, yet it counts as a row.", "(0, 0, 0)"),
-    Hazard("missing_class", "A class never occurs in the batch: counts of it are 0, and its weight has gradient 0.",
+    Hazard("missing_class", "A class never occurs in the batch: its count is 0, and its weight has gradient 0.",
            "labels 0, 0, 2, 0"),
     Hazard("few_positives",
-           "A class without positives, or nearly: a weight of N over their number is huge, and overflows in float16.",
+           "A class with few or no positives: a weight of N over their number is huge, and overflows in float16.",
            "a column of labels that is all 0"),
     Hazard("invalid_label",
-           "A label that is no class. Frameworks raise, answer NaN, wrap around or read elsewhere; mathematics says "
-           "nothing.", "label 3 of 3 classes; label -1"),
+           "A label out of range. Frameworks raise, return NaN, wrap around or read elsewhere; mathematically it is "
+           "undefined.", "label 3 of 3 classes; label -1"),
     Hazard("ignored_rows", "Rows with the label ignore_index have no loss, no gradient, no weight, and do not count.",
            "labels -100, 1, 2, 0"),
     Hazard("all_ignored", "Every row is ignored: the sum is 0 and every mean 0 / 0.", "labels -100, -100, -100"),
     Hazard("ignored_leak",
-           "What an ignored row holds would dominate: multiplied by a mask of 0 it is NaN or leaks, chosen away it "
-           "does not.", "an ignored row with logits of 10240 and -inf"),
+           "The contents of an ignored row would dominate: multiplied by a mask of 0 they give NaN or leak; selected "
+           "away by a condition they do not.", "an ignored row with logits of 10240 and -inf"),
     Hazard("ignored_undefined",
-           "An ignored row has no softmax: all of its logits are -inf, or one is inf or NaN. Its loss is chosen away, "
-           "and its gradient is 0; a backward pass that multiplies the 0 that arrives by its softmax makes it NaN.",
+           "An ignored row has no softmax: all of its logits are -inf, or one is inf or NaN. Its loss is not used, and "
+           "its gradient is 0; a backward pass that multiplies the incoming 0 by its softmax gives NaN.",
            "ignored rows (-inf, -inf, -inf), (inf, 0, 0) and (nan, 0, 0)"),
     # Weights
-    Hazard("zero_weight", "A weight of 0: the row counts in a mean, and not in a mean over non-zero weights.",
+    Hazard("zero_weight", "A weight of 0: the row counts in a mean, but not in a mean over non-zero weights.",
            "weights 2, 0, 3"),
     Hazard("all_weights_zero", "The weights of the batch sum to 0: a weighted mean is 0 / 0.", "weights 0, 0, 0"),
     Hazard(
         "tiny_weights",
-        "The weights sum to far less than 1: what is added to a denominator, or holds it at 1, shows in the mean.",
+        "The weights sum to far less than 1: a constant added to the denominator, or a floor of 1, shows in the mean.",
         "weights 2 ** -20, 2 ** -18, 2 ** -19",
     ),
-    Hazard("wide_weights", "Weights of very different size: rounding of the largest swamps the smallest.",
+    Hazard("wide_weights", "Weights of very different size: the rounding error of the largest swamps the smallest.",
            "1/64, 1, 512"),
-    Hazard("unit_weights", "All weights are 1: what is weighted must be what is not, exactly.", "weights 1, 1, 1"),
+    Hazard("unit_weights", "All weights are 1: the weighted loss must equal the unweighted loss exactly.",
+           "weights 1, 1, 1"),
     Hazard("scalar_weight", "One weight for all classes, an array without axes.", "pos_weight = 2"),
-    Hazard("tiny_pos_weight", "1 + (q - 1) t cancels for small q: the weight vanishes or is wrong by percents.",
+    Hazard("tiny_pos_weight", "1 + (q - 1) t cancels for small q: the weight vanishes or is wrong by several per cent.",
            "q = 2 ** -20, t = 1"),
     Hazard("zero_pos_weight", "Positives cost nothing: their loss and derivative in the logits are 0.", "q = 0"),
-    Hazard("sample_weight", "Each row has a factor of its own, beside the weight of its class.", "0.5, 2, 0, 3"),
-    Hazard("cost_asymmetric", "M[i, j] and M[j, i] differ much: the transposed matrix gives another loss.",
+    Hazard("sample_weight", "Each row has a factor of its own, in addition to the weight of its class.",
+           "0.5, 2, 0, 3"),
+    Hazard("cost_asymmetric", "M[i, j] and M[j, i] differ greatly: the transposed matrix gives another loss.",
            "false alarm 1/4, miss 64"),
-    Hazard("cost_diagonal", "Deciding rightly costs something too.", "M[y, y] = 2"),
-    Hazard("cost_zero_one", "Every error costs 1: one matrix that is its own transpose, and a free right decision.",
+    Hazard("cost_diagonal", "Even a right decision has a cost.", "M[y, y] = 2"),
+    Hazard("cost_zero_one", "Every error costs 1 and a right decision nothing: the matrix is its own transpose.",
            "1 - identity"),
-    Hazard("smoothing_edge", "Smoothing of 0 is none at all; of 1 it leaves nothing of the label.",
+    Hazard("smoothing_edge", "Smoothing of 0 changes nothing; smoothing of 1 leaves nothing of the label.",
            "label_smoothing = 1"),
     Hazard("smoothing_on_mask", "Smoothing gives a masked class a share of the label: the loss of the row is inf.",
            "x = (1, -inf, 2)"),
@@ -127,17 +129,17 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
            "infinite from 65,520 on.", "64 losses of 2048: 131,072 in all"),
     # Shapes
     Hazard("square_batch",
-           "N = C: weights of the classes, or their axis, silently fit the rows. The labels are not in order, or "
-           "wrong equals right.", "3 rows, 3 classes, labels 0, 2, 1"),
+           "N = C: weights of the classes, or their axis, silently fit the rows. The labels are not in order, since "
+           "then the wrong result would equal the right one.", "3 rows, 3 classes, labels 0, 2, 1"),
     Hazard("wide_classes",
-           "A sum over very many classes: what is added one after another to one large power loses all that is below "
-           "half a unit of its last place, however much that is together.",
-           "49,999 powers of 5e-8 beside 1: 0.003 in all, and nothing in float32"),
+           "A sum over very many classes: terms added one after another to one large term are lost if each is below "
+           "half a unit in its last place, however large their sum is.",
+           "49,999 terms of 5e-8 added to 1: 0.003 in total, and nothing in float32"),
     Hazard("one_class", "C = 1: a softmax has nothing to choose, its loss is 0.", "logits of shape [4, 1]"),
     Hazard("one_row", "N = 1: rows and columns broadcast into each other.", "logits of shape [1, 3]"),
     Hazard("empty_batch", "N = 0: the sum is 0 and every mean 0 / 0.", "logits of shape [0, 3]"),
     Hazard("uneven_losses",
-           "One loss dwarfs all others: a mean must add them without losing the small ones' gradients.",
+           "One loss dwarfs all others: a mean must add them without losing the gradients of the small ones.",
            "losses 10240 and 0.1"),
     # Arithmetic
     Hazard("full_precision",
@@ -186,4 +188,4 @@ def _faults(variant: Variant, case: Case) -> Iterator[str]:
     losses = case.logits.shape if variant.family == "binary" else case.logits.shape[:1]
     if case.cotangent.shape != losses:
         yield f"cotangent has shape {case.cotangent.shape}, and the losses {losses}"
-    yield from (f"there is no hazard called {name!r}" for name in case.hazards if name not in HAZARDS)
+    yield from (f"no such hazard: {name!r}" for name in case.hazards if name not in HAZARDS)

@@ -1,4 +1,4 @@
-"""The variants: one file each, listed from the folder and nowhere else."""
+"""The variants: one file each, found by listing the folder."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def names() -> tuple[str, ...]:
 
 @cache
 def load(name: str) -> Variant:
-    """The variant called `name`. Raises KeyError, with the names there are, where there is none."""
+    """The variant called `name`. Raises KeyError, listing the names, if there is none."""
     if name not in names():
-        raise KeyError(f"there is no variant called {name!r}; there are: {', '.join(names())}")
+        raise KeyError(f"no such variant: {name!r}; the variants are: {', '.join(names())}")
     variant: Variant = importlib.import_module(f"{__name__}.{name}").VARIANT
     return variant

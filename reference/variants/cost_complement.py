@@ -1,10 +1,10 @@
-"""The cost of each wrong class, weighed by how surely it was not chosen: -sum over j != y of M[y, j] log(1 - p_j).
+"""Each wrong class is charged its cost times -log(1 - p_j): -sum over j != y of M[y, j] log(1 - p_j).
 
-log(1 - p_j) is the log-sum-exp of the other logits less that of all. Spelled as log(1 - softmax(x)) it is infinite as
+log(1 - p_j) is the log-sum-exp of the other logits minus that of all. Written as log(1 - softmax(x)) it is infinite as
 soon as p_j rounds to 1. No sample weight.
 
-The composed recipe goes through the classes and not through their pairs: p_j <= 1/2 for all classes but the first, the
-argmax, so that log1p(-p_j) is accurate; and the complement of the first is the others, log(1 - p) = -softplus(x_first -
+The composed recipe works on the classes and not on their pairs: p_j <= 1/2 for all classes except the argmax, so
+log1p(-p_j) is accurate; and the complement of the argmax is the other classes, log(1 - p) = -softplus(x_argmax -
 lse(others)).
 """
 

@@ -1,6 +1,6 @@
 """Cross-entropy against integer labels, each row multiplied by the cost of the decision that was made, M[y, argmax x].
 
-No gradient passes through the decision. A row that decides rightly at cost 0 teaches nothing.
+No gradient passes through the decision. A row that is decided rightly at cost 0 trains nothing.
 """
 
 from __future__ import annotations

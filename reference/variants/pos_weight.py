@@ -1,6 +1,6 @@
 """Binary cross-entropy whose positive term is multiplied by pos_weight: trades precision for recall.
 
-At x = 0 the derivative is (1 - t) / 2 - q t / 2, like everywhere else a smooth function of x. The published stable
+At x = 0 the derivative is (1 - t) / 2 - q t / 2, and is smooth there as everywhere. The published stable
 form, (1 - t) x + l (log1p(exp(-|x|)) + max(-x, 0)) with l = 1 + (q - 1) t, has the right value there and, by
 automatic differentiation, the wrong derivative. The composed recipe therefore uses softplus.
 """

@@ -1,4 +1,4 @@
-"""Binary cross-entropy from logits, unweighted: every output is a decision of its own."""
+"""Binary cross-entropy from logits, unweighted: every output is an independent decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Label smoothing and class weights as TF1 and Keras combine them: smoothed, then the true class's weight."""
+"""Label smoothing and class weights as TF1 and Keras combine them: the smoothed loss times the true class's weight."""
 
 from __future__ import annotations
 

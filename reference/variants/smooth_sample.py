@@ -1,4 +1,4 @@
-"""Label smoothing and class weights as PaddlePaddle combines them: one weight a row, that of its smoothed labels."""
+"""Label smoothing and class weights as PaddlePaddle combines them: one weight per row, that of its smoothed labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-entropy of w * x: advice in circulation that changes what is learnt. Here so that it can be named."""
+"""Cross-entropy of w * x: common advice that changes what is learnt. It is included so that it can be recognised."""
 
 from __future__ import annotations
 

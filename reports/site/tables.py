@@ -15,7 +15,7 @@ from lossvet.reports import speed
 
 CELLS: Mapping[str, tuple[str, Callable[[CellSummary], Any]]] = {
     "variant": ("the loss", lambda c: c.cell.variant),
-    "recipe": ("how it is spelled: native is the framework's own function", lambda c: c.cell.recipe),
+    "recipe": ("how it is written: native is the framework's own function", lambda c: c.cell.recipe),
     "framework": ("", lambda c: c.cell.framework),
     "mode": ("how the framework runs it", lambda c: c.cell.mode),
     "dtype": ("", lambda c: c.cell.dtype),
@@ -27,35 +27,35 @@ CELLS: Mapping[str, tuple[str, Callable[[CellSummary], Any]]] = {
     "differs": ("outside the bound", lambda c: c.counts["differs"]),
     "errored": ("raised, crashed or timed out", lambda c: c.counts["errored"]),
     "absent": ("there is nothing to judge", lambda c: c.counts["absent"]),
-    "not_run": ("asked for and not done", lambda c: c.not_run),
+    "not_run": ("planned but not done", lambda c: c.not_run),
     "class": ("accuracy of the worst output: relative, shift-invariant or absolute", lambda c: c.accuracy or ""),
     "ulp_loss": ("largest error in ulp among losses of relative accuracy", lambda c: c.ulp_loss),
-    "error_over_bound": ("largest error over what is allowed", lambda c: c.ratio),
-    "worst": ("case and output of that", lambda c: c.worst),
+    "error_over_bound": ("largest error over the bound", lambda c: c.ratio),
+    "worst": ("case and output of that error", lambda c: c.worst),
     "notes": ("", lambda c: "; ".join(summary.notes(c))),
 }
 TIMES: Mapping[str, str] = {
     "subject": "variant/recipe/framework/mode/dtype/device/NxC/task",
     "variant": "the loss",
-    "recipe": "how it is spelled",
+    "recipe": "how it is written",
     "framework": "",
     "mode": "how the framework runs it",
     "dtype": "",
     "device": "",
     "n": "rows",
     "c": "classes",
-    "ignored": "whether a quarter of the rows is left out",
+    "ignored": "whether a quarter of the rows is ignored",
     "task": "forward: the loss; train: loss and gradient",
     "median_ns": "median of the processes, nanoseconds",
     "low_ns": "lower end of its 95 % interval",
     "high_ns": "upper end",
     "processes": "how many",
-    "limit_ns": "the least that the memory of the machine allows",
+    "limit_ns": "the shortest time that the memory of the machine allows",
     "fraction_of_limit": "limit over median",
-    "void": "whether it beat the limit, so that something was not measured",
-    "peak_bytes": "memory above the inputs",
-    "compile_ns": "until the first answer, compilation included",
-    "verdict": "of the judge, on what the timed call computed",
+    "void": "whether it beat the limit, so something was not measured",
+    "peak_bytes": "memory in addition to the inputs",
+    "compile_ns": "until the first result, compilation included",
+    "verdict": "of the judge, on the result of the timed call",
     "class": "accuracy class",
     "ulp_loss": "error of the loss in ulp",
     "ulp_gradient": "largest error of its gradient in ulp",
@@ -73,14 +73,14 @@ def times(rows: Sequence[Row]) -> str:
 
 def columns() -> str:
     """What both files hold, as text."""
-    parts = ["cells.csv: a line for each cell, that is a recipe in a mode, a dtype and on a device", ""]
+    parts = ["cells.csv: a line for each cell: a recipe in a mode, a dtype and on a device", ""]
     parts += [f"  {name:18}{meaning}".rstrip() for name, (meaning, _) in CELLS.items()]
     parts += ["", "times.csv: a line for each benchmark", ""]
     parts += [f"  {name:18}{meaning}".rstrip() for name, meaning in TIMES.items()]
     parts += ["", "table.csv: a line for each recipe in a mode, as on the page table.html"]
     parts += [
         "",
-        "conformance.jsonl.xz, benchmark.jsonl.xz: what was written while it was measured, a line for each record,",
+        "conformance.jsonl.xz, benchmark.jsonl.xz: the raw records of the measurement, one per line,",
         'with its CRC-32: {"crc":"xxxxxxxx","record":{...}}. The pages, the pictures and both tables are made of',
         "these two files alone; `lossvet report --check FOLDER` makes them anew and compares every byte.",
     ]
