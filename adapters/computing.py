@@ -1,7 +1,7 @@
 """From a recipe and a case to its outputs, with the primitives of any framework: the same algorithm for all of them.
 
-Outputs are grouped by reduction, each reduction is differentiated in all of its leaves at once, and what raises loses
-no other output. Nothing is computed beside what is asked: it is timed.
+Outputs are grouped by reduction, each reduction is differentiated in all of its leaves at once, and an output that
+raises does not affect the others. Only the requested outputs are computed, since calls are timed.
 """
 
 from __future__ import annotations

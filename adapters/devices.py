@@ -1,8 +1,8 @@
-"""How calls on a GPU are timed: what the frameworks share of it. Each adapter says which of two clocks is its own.
+"""How calls on a GPU are timed: the part that frameworks share. Each adapter chooses one of two clocks.
 
-A GPU works on what it was given long after the call has returned. A clock therefore starts when there is nothing left
-to do, gives it many calls, waits once, and tells how long the device took for all of them, the first launch included.
-Where giving takes longer than doing, that is what it tells, as users have it.
+A GPU works long after the call has returned. A clock therefore starts when the device is idle, dispatches many calls,
+waits once, and reports the device's time for all of them, the first launch included. Where dispatching takes longer
+than computing, the clock reports that, as users would see it.
 """
 
 from __future__ import annotations

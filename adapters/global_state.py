@@ -1,6 +1,6 @@
-"""What code can change behind everybody's back: seeds, threads, flags and defaults of this process, as text by name.
+"""Global state that code can change unnoticed: seeds, threads, flags and defaults of this process, as text by name.
 
-Frameworks are looked at where they have been imported, and never imported for it.
+Only frameworks that are already imported are inspected.
 """
 
 from __future__ import annotations

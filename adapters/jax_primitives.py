@@ -1,4 +1,4 @@
-"""JAX's primitives. float64 exists in a context: each of them opens it where a tensor that it is given needs it."""
+"""JAX's primitives. float64 exists only in a context, which each primitive opens if one of its tensors needs it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Losses as JAX users spell them, beside those of optax: `common`, as usually written, and `fast`, for jax.jit.
+"""Losses as JAX users write them, in addition to those of optax: `common`, as usually written, and `fast`, for jax.jit.
 
-XLA joins a formula to one pass over memory for each reduction, so `fast` is plain formulas with few reductions: of the
-logits only their log-sum-exp and what is picked from them. The binary ones have a derivative of their own.
+XLA fuses a formula into one pass over memory for each reduction, so `fast` uses plain formulas with few reductions:
+only the log-sum-exp of the logits and the entries picked from them. The binary losses have hand-written derivatives.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ DIALECT = Dialect(
     check="",
     labels="silent",
     remarks={
-        "invalid_label=raises": "compiled code cannot raise: where a label is no class, loss and gradients are NaN",
+        "invalid_label=raises": "compiled code cannot raise: where a label is out of range, loss and gradients are NaN",
         "zero_denominator=raises": "compiled code cannot raise: a denominator of 0 gives NaN",
     },
     ops="jax_:_Ops",

@@ -27,7 +27,7 @@ PRESENCE = Presence(
     "keras",
     packages=(),
     extra="keras",
-    alone="a loss of Keras is called in the framework that Keras computes with in this process",
+    alone="a Keras loss is called in the framework that is Keras's backend in this process",
 )
 IN_FLOAT32 = ("float32",)
 """The dtypes of the losses that reduce: on PyTorch, Keras takes means and divides in float32 whatever it is given."""
@@ -58,8 +58,8 @@ def primitives(isolated: bool = False) -> KerasPrimitives:
         import keras
     if (found := keras.backend.backend()) != "torch":
         raise RuntimeError(
-            f"Keras computes with {found} in this process, expected torch: set {BACKEND}=torch before Keras is "
-            "imported, or use a process of its own"
+            f"Keras's backend in this process is {found}, expected torch: set {BACKEND}=torch before Keras is "
+            "imported, or use a separate process"
         )
     return KerasPrimitives(torch, keras=keras)
 

@@ -1,4 +1,4 @@
-"""The classes of keras.losses as recipes, in whichever framework Keras computes with."""
+"""The classes of keras.losses as recipes, in whichever framework is Keras's backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy's primitives: it computes, and has no derivatives. A framework of `lossvet run` it is not."""
+"""NumPy's primitives: values without derivatives. NumPy is not a framework of `lossvet run`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy as its users write it; it has no gradients, and nothing to stop them with."""
+"""NumPy as its users write it; it has no gradients, and no operation that stops them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How a framework is recognised in a process that others own, and what keeps out of the way of its losses there.
+"""How a framework is recognised in a user's process, and how lossvet avoids affecting its losses there.
 
-Nothing here imports a framework: what is looked at has been imported by somebody else.
+Nothing here imports a framework: only what the user has already imported is inspected.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every framework gives to all that computes with it: a handful of primitives, and how one thing is run with them.
+"""The primitives that every framework provides, and how a function is run with them.
 
 A function takes one mapping, from names to tensors of the framework, and returns a tensor; `compile` takes one as well
 that returns a mapping or a tuple. The primitives change nothing of the process that they run in: no thread count,

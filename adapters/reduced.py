@@ -1,7 +1,7 @@
-"""From the losses of rows to one number, and rows that are left out: spelled once, over a framework's operations.
+"""From the losses of rows to one number, and ignored rows: written once, over a framework's operations.
 
-`ignored` are booleans [N], `losses` and `weights` [N]. Rows are chosen away before the loss, and their loss after it: 0
-times whatever stands in such a row may be NaN, and so may its gradient.
+`ignored` are booleans [N], `losses` and `weights` [N]. Ignored rows are replaced before the loss, and their losses
+after it, by selection: 0 times the contents of such a row may be NaN, and so may its gradient.
 """
 
 from __future__ import annotations

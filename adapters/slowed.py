@@ -1,9 +1,9 @@
-"""Losses that take longer by a known share, on purpose: what a gate must find, for its self-test.
+"""Losses slowed on purpose by a known share, which the gate must find in its self-test.
 
-LOSSVET_SLOWED holds, by variant and name, of which share of the rows the loss is computed. Who has 5 % more rows does
-5 % more of all that the loss does, whatever that is and whatever slows the machine meanwhile. (Work of another kind
-would have to be calibrated, and what was 5 % is 4 or 7 % when neighbours come or go.) Every framework's tensors can be
-sliced, so this knows none.
+LOSSVET_SLOWED holds, by variant and name, the share of the rows for which the loss is computed. A loss of 5 % more rows
+does 5 % more of everything, whatever slows the machine meanwhile. (Any other extra work would have to be calibrated,
+and a slowdown of 5 % becomes 4 or 7 % when neighbours come or go.) Every framework's tensors can be sliced, so this
+module knows no framework.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How users of a framework write the operations of a loss: the data from which whole functions are spelled.
+"""How users of a framework write the operations of a loss: the data from which whole functions are written.
 
 A file `NAME_spelling.py` here has one `DIALECT`; nothing is registered. It holds text, and imports no framework.
 """
@@ -50,7 +50,7 @@ class Dialect:
         """The class that `ops` names. Raises ValueError where there is none."""
         module, _, name = self.ops.partition(":")
         if not name:
-            raise ValueError(f"{self.title} has no operations that composed recipes are spelled in")
+            raise ValueError(f"{self.title} has no operations for composed recipes")
         found: type = getattr(importlib.import_module(f"{adapters.__name__}.{module}"), name)
         return found
 
@@ -76,7 +76,7 @@ def frameworks() -> tuple[str, ...]:
 def dialect(framework: str) -> Dialect:
     """Raises KeyError, naming those there are, for a framework that has none."""
     if framework not in frameworks():
-        raise KeyError(f"nothing can be spelled in {framework!r}; there are: {', '.join(frameworks())}")
+        raise KeyError(f"no code can be written for {framework!r}; expected one of: {', '.join(frameworks())}")
     found: Dialect = importlib.import_module(f"{adapters.__name__}.{framework}{SUFFIX}").DIALECT
     return found
 

@@ -1,4 +1,4 @@
-"""From a recipe to its losses: what every framework does in the same way, spelled over its operations."""
+"""From a recipe to its losses: what every framework does in the same way, written over its operations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def missing(recipe: Recipe, case: Case, reduction: Reduction) -> Missing | None:
         and not native.ignore_index
         and (case.labels == case.params.ignore_index).any()
     ):
-        return Missing(f"{native.spelling} cannot leave rows out")
+        return Missing(f"{native.spelling} cannot ignore rows")
     if reduction not in native.reductions and set(native.reductions) != {"none"}:
         # Over a function that does not reduce, users write the reduction; one that does is judged by its own.
         return Missing(f"{native.spelling} has no reduction {reduction}")

@@ -31,8 +31,8 @@ def primitives(isolated: bool = False) -> TensorFlowPrimitives:
     tf = tensorflow_ops.start(isolated)
     if not tf.compat.v1.executing_eagerly_outside_functions():
         raise RuntimeError(
-            "TensorFlow has TF1 behaviour in this process (by disable_v2_behavior or disable_eager_execution): use "
-            "tensorflow_v1, or a process of its own"
+            "TensorFlow has TF1 behaviour in this process (after disable_v2_behavior or disable_eager_execution): use "
+            "tensorflow_v1, or a separate process"
         )
     return TensorFlowPrimitives(tf)
 

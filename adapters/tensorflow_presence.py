@@ -1,4 +1,4 @@
-"""TensorFlow in a process of others: TF1's graphs are refused there."""
+"""TensorFlow in a user's process: TF1's graphs are rejected there."""
 
 from __future__ import annotations
 

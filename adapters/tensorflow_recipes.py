@@ -1,8 +1,8 @@
-"""Losses as TensorFlow users spell them, beside those of tf.nn: `common`, as usually written, and `fast`.
+"""Losses as TensorFlow users write them, in addition to those of tf.nn: `common`, as usually written, and `fast`.
 
-`fast` is a function that XLA compiles, wherever it is called from: eager code and plain graphs go over memory once for
-every operation, and XLA once for every reduction. The backward pass of such a function makes the gradients in all of
-its inputs, asked for or not, so that labels are stopped where theirs would cost as much as the loss.
+`fast` is a function that XLA compiles, wherever it is called from: eager code and plain graphs pass over memory once
+for every operation, XLA once for every reduction. The backward pass of such a function computes the gradients in all of
+its inputs, needed or not, so the gradient in the labels is stopped where it would cost as much as the loss.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ DIALECT = Dialect(
     labels="raises",
     remarks={
         "invalid_label=raises": (
-            "a label that is no class raises on a CPU; on a GPU and in XLA, gather gives a number instead"
+            "a label out of range raises on a CPU; on a GPU and in XLA, gather gives a number instead"
         ),
         "zero_denominator=raises": "a graph cannot raise: a denominator of 0 gives NaN",
     },

@@ -47,8 +47,8 @@ def primitives(isolated: bool = False) -> TensorFlowV1Primitives:
     if tf.compat.v1.executing_eagerly_outside_functions():
         if tensorflow_ops.used(tf):
             raise RuntimeError(
-                "the TF1 API needs the whole process to have TF1 behaviour, and TensorFlow has already run operations "
-                "eagerly in this one: use a process of its own"
+                "the TF1 API needs TF1 behaviour in the whole process, but TensorFlow has already run operations "
+                "eagerly in this one: use a separate process"
             )
         tf.compat.v1.disable_v2_behavior()
     return TensorFlowV1Primitives(tf, threads=1 if isolated else 0)

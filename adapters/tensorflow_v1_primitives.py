@@ -1,7 +1,7 @@
 """TF1's primitives: placing is feeding, compiling is building a graph of placeholders, which a session runs.
 
-What `put` returns is `Fed`, an array to be fed. A primitive that is given such builds a graph, runs it and returns what
-it fetched, also `Fed`; within a graph it adds operations. So the same code works at both levels.
+`put` returns `Fed`, an array to be fed. A primitive that gets `Fed` arrays builds a graph, runs it and returns the
+fetched results, also as `Fed`; within a graph it adds operations. So the same code works at both levels.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class TensorFlowV1Primitives:
         return call
 
     def twice(self, function: Function, inputs: Tensors, leaves: Iterable[str], cotangent: Any) -> Never:
-        raise NotImplementedError("a graph has no second pass back through a result")
+        raise NotImplementedError("a graph has no second backward pass")
 
     def traced(self, function: Function, inputs: Tensors) -> bool:
         return False

@@ -97,7 +97,7 @@ class TorchPrimitives:
 
         def checked(tensors: Tensors) -> Any:
             if dual._current_level >= 0:
-                raise NotImplementedError("torch.compile has no forward mode: it would drop the tangents silently")
+                raise NotImplementedError("torch.compile has no forward mode: it would silently drop the tangents")
             return compiled(tensors)
 
         return checked

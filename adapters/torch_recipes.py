@@ -1,8 +1,8 @@
-"""Losses as PyTorch users spell them, beside its own: `common`, as usually written, and `fast`, eager on a CPU.
+"""Losses as PyTorch users write them, in addition to its own: `common`, as usually written, and `fast`, eager on a CPU.
 
-Eager PyTorch goes over memory once for every operation. `fast` goes over it in chunks of rows that stay in the cache
-through all operations, and makes the gradient in the logits along with the loss. That gradient serves one backward
-pass, which multiplies it by the cotangent in place; all else goes through a plain formula of the same loss.
+Eager PyTorch passes over memory once for every operation. `fast` works in chunks of rows that stay in the cache for all
+operations, and computes the gradient in the logits along with the loss. That gradient serves one backward pass, which
+multiplies it by the cotangent in place; everything else uses a plain formula of the same loss.
 """
 
 from __future__ import annotations

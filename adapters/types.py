@@ -1,4 +1,4 @@
-"""What an adapter is: one framework, told how to spell losses, how to run them and how to hand the answers back."""
+"""What an adapter is: one framework, with its losses, the way to run them and the way to return the results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lossvet.reference.types import Case, Reduction, Variant
 
 
 class Ops(Protocol):
-    """The operations that the composed recipes are spelled in; every one differentiable where mathematics is.
+    """The operations from which recipes are composed, each differentiable where it is so mathematically.
 
     Tensors also have the operators + - * / and unary minus, `x[:, None]`, `x[:, None, :]` and `x[:, :, None]`. Scalars
-    given to `where` and `equal` take the dtype of the tensor beside them. [.., C] is reduced over its last axis.
+    passed to `where` and `equal` take the dtype of the tensor argument. [.., C] is reduced over its last axis.
     """
 
     def sum(self, x: Any, axis: int | None = None) -> Any: ...
@@ -55,23 +55,23 @@ class Ops(Protocol):
 
 @dataclass(frozen=True)
 class Native:
-    """How a framework's own loss function spells a variant.
+    """How a variant is written with a framework's own loss function.
 
-    `call(logits, labels, params, reduction)` answers with the loss, for the `reductions` that the function itself has.
-    Where it has "none" alone, the others are composed over that, as users do. `spelling` is the call as users write it.
-    A native is asked only for what it says it can do: `sample_weight` (it takes params.sample_weight, given as ones
-    where the case has none), `ignore_index` (it can leave rows out).
+    `call(logits, labels, params, reduction)` returns the loss, for the `reductions` that the function itself has.
+    If it has only "none", the others are composed with that, as users do. `spelling` is the call as users write it.
+    A native is used only for what it declares: `sample_weight` (it takes params.sample_weight, which are ones where the
+    case has none), `ignore_index` (it can ignore rows).
     """
 
     call: Callable[[Any, Any, Any, Reduction], Any]
     spelling: str
     reductions: Mapping[Reduction, str] = field(default_factory=lambda: {"none": ""}, hash=False)
-    """Those that the function has itself, and how users ask for each; empty for the one that it does unasked."""
+    """The function's own reductions, and how users select each; empty for the default one."""
     sample_weight: bool = False
     ignore_index: bool = False
     dtypes: tuple[str, ...] = NAMES
     no_gradient: tuple[str, ...] = ()
-    """Leaves into which the function documents no gradient. Without one into any other, it differs."""
+    """Leaves in which the function documents no gradient. If the gradient in any other is missing, it differs."""
     modes: tuple[str, ...] = ()
     """The modes it runs in; empty for all."""
     compiles: bool = False
@@ -79,13 +79,13 @@ class Native:
     also: tuple[str, ...] = ()
     """Other names that users know the function by."""
     edges: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """What it gives on a CPU where mathematics is silent, by facet of `lossvet verify` ("zero_denominator"), under the
-    reduction that it does unasked, or under a plain mean where it does not reduce. A sweep observes it."""
+    """Its result on a CPU where mathematics leaves it undefined, by facet of `lossvet verify` ("zero_denominator"),
+    with the default reduction, or with a plain mean if it does not reduce. A sweep test observes it."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A variant as one framework spells it: `composed` from operations where native is None."""
+    """A variant as written in one framework: `composed` from operations if native is None."""
 
     variant: Variant
     name: str
@@ -94,14 +94,14 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Measured:
-    """An answer: one array, in the dtype and shape in which the framework gave it."""
+    """A result: one array, in the dtype and shape in which the framework returned it."""
 
     value: NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Raised:
-    """The framework refused, with an exception: its type and its words."""
+    """The framework raised an exception: its type and its message."""
 
     error: str
     message: str
@@ -109,7 +109,7 @@ class Raised:
 
 @dataclass(frozen=True)
 class Missing:
-    """There is no such answer, for a reason that is not a fault: no gradient into this input, no such reduction."""
+    """There is no such result, for a reason that is not a fault: no gradient in this input, no such reduction."""
 
     reason: str
 
@@ -119,10 +119,10 @@ Outcome = Measured | Raised | Missing
 
 @dataclass(frozen=True)
 class Prepared:
-    """A computation with everything in place. Called, it computes its outputs and waits for them.
+    """A computation that is ready to run. A call computes its outputs and waits for them.
 
-    `dispatch()` starts it and answers, on a GPU perhaps before there is anything to read; `wait(answers)` returns the
-    answers when they are there. Benchmarks on a GPU dispatch many and wait once.
+    `dispatch()` starts it and returns, on a GPU perhaps before the results exist; `wait(answers)` returns the results
+    when they are ready. Benchmarks on a GPU dispatch many and wait once.
     """
 
     dispatch: Callable[[], Any]
@@ -133,16 +133,16 @@ class Prepared:
 
 
 Clock = Callable[[Sequence[Prepared], int], int]
-"""Nanoseconds of so many calls, taken in turn from those given."""
+"""The nanoseconds of so many calls, taken in turn from the given ones."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """How calls are measured on a device that is no CPU.
+    """How calls are measured on a device other than the CPU.
 
-    `peak(call)` is what the call needed at most above what was in use, in bytes; `copy(nbytes)` moves so many bytes of
-    the device's memory, half of them read and half written. `cache` is the size of its last cache, in bytes: inputs are
-    taken from more places than it holds.
+    `peak(call)` is the peak memory of the call above the memory in use, in bytes; `copy(nbytes)` moves so many bytes of
+    the device's memory, half of them read and half written. `cache` is the size of its last-level cache, in bytes:
+    inputs are taken from more places than it holds.
     """
 
     clock: Clock
@@ -156,11 +156,11 @@ class Adapter:
     """One framework.
 
     `prepare(recipe, case, mode, dtype, device, outputs)` puts the inputs in place, compiles what the mode compiles, and
-    returns what computes the named outputs (see `reference.types.output_names`), and nothing beside them: it is timed.
-    It may raise whatever the framework raises. `read` brings what that call returned back to NumPy, an Outcome
+    returns a call that computes the named outputs (see `reference.types.output_names`) and nothing else: it is timed.
+    It may raise whatever the framework raises. `read` converts what that call returned to NumPy, an Outcome
     for each output. `compiled()` is the number of functions compiled to machine code since the adapter was
     made, one for each set of shapes; graphs that are only traced cost a tenth of that and are not counted.
-    `costs` are by mode; one that is not there costs nothing beside the arithmetic.
+    `costs` are by mode; a mode that is not listed costs nothing besides the arithmetic.
     """
 
     name: str
@@ -175,13 +175,13 @@ class Adapter:
     compiled: Callable[[], int] = lambda: 0
     costs: Mapping[str, Cost] = field(default_factory=dict)
     no_gradient: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By mode, the leaves into which there is no gradient whatever the recipe, "hvp" among them; "*" stands for all."""
+    """By mode, the leaves in which no recipe has a gradient, "hvp" among them; "*" stands for all."""
     measured: Mapping[str, Device] = field(default_factory=dict)
-    """How devices other than "cpu" are measured, by name; those that are not here are not timed."""
+    """How devices other than "cpu" are measured, by name; devices that are not listed are not timed."""
     primitives: Primitives | None = None
-    """What the framework does with tensors, for functions that are no recipes; None where it has not been written."""
+    """What the framework does with tensors, for functions that are not recipes; None if it has not been written."""
     details: Mapping[str, str] = field(default_factory=dict)
-    """What else determines the answers: threads, flush-to-zero, flags. Recorded with the run."""
+    """What else determines the results: threads, flush-to-zero, flags. Recorded with the run."""
 
 
 def recipes(adapter: Adapter, variant: Variant) -> dict[str, Recipe]:

@@ -1,4 +1,4 @@
-"""The losses that an adapter has, without the framework: their calls cannot be called, and their words can be read."""
+"""The losses of an adapter without its framework: their calls cannot be called, but their descriptions can be read."""
 
 from __future__ import annotations
 

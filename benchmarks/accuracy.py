@@ -1,4 +1,4 @@
-"""The verdict on what a timed call computed: the judge's, against the reference, on the workload of the very same call.
+"""The judge's verdict on the results of a timed call, against the reference, on the workload of the same call.
 
 Workloads are larger than cases and have no golden file. All of a small one is judged; of a large one, rows or columns
 of the gradient, with the cotangent that the reduction has there.
@@ -55,7 +55,9 @@ def judge_all(
             true, judged, digest = task.result()
             for subject in by_key[key]:
                 if answers[subject].workload != digest:
-                    raise CannotJudge(f"the workload of {subject} is another one in its worker; is its NumPy another?")
+                    raise CannotJudge(
+                        f"the workload of {subject} differs in its worker: install the same NumPy in both interpreters"
+                    )
                 found = {name: messages.outcome(m) for name, m in answers[subject].outcomes.items()}
                 verdicts = {name: _verdict(subject, name, o, true) for name, o in found.items()}
                 compact = {name: records.compact(verdict) for name, verdict in verdicts.items()}
@@ -75,7 +77,7 @@ def _end_with_parent() -> None:
 
 def _verdict(subject: Subject, output: str, outcome: Outcome, true: Truth) -> Verdict:
     if output not in true:
-        return Absent("of a workload this large only the gradient is judged")
+        return Absent("for a workload this large only the gradient is judged")
     golden, by_dtype = true[output]
     return judge(outcome, golden, by_dtype[subject.cell.dtype], subject.cell.dtype)
 

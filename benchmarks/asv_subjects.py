@@ -48,6 +48,6 @@ def offered(greetings: Mapping[str, Greeting]) -> list[str]:
 if __name__ == "__main__":
     found = greet(adapters.names())
     if missing := [name for name, greeting in found.items() if not isinstance(greeting, Hello)]:
-        sys.exit(f"not there: {', '.join(missing)}; without them the list would be short")
+        sys.exit(f"missing: {', '.join(missing)}; without them the list would be incomplete")
     FILE.write_text("".join(f"{name}\n" for name in offered(found)))
     print(f"{FILE}: {len(offered(found))} subjects")

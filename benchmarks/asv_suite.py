@@ -128,7 +128,7 @@ def value(run: Run, subject: str, name: str) -> float:
     can show infinity."""
     found: float = run[subject][name] if subject in run else math.nan  # type: ignore[literal-required]  # one of five
     if math.isinf(found):
-        raise RuntimeError(f"{subject} differs from what is true, and not by a finite number")
+        raise RuntimeError(f"{subject} differs from the true result by an infinite or undefined amount")
     return found
 
 
@@ -147,7 +147,7 @@ def options(path: Path) -> Any:
 
     there = {*SUBJECTS} & {*offered(greet({subject(name).cell.framework for name in SUBJECTS}))}
     if not there:
-        raise NothingMatches(f"LOSSVET_ASV_ONLY={ONLY} leaves no subject that an installed framework offers")
+        raise NothingMatches(f"LOSSVET_ASV_ONLY={ONLY} matches no subject of an installed framework")
     wanted = replace(WANTED, only=tuple(sorted(str(subject(name).cell) for name in there)))
     replicates = int(os.environ.get("LOSSVET_ASV_REPLICATES") or engine.REPLICATES)
     return engine.Options(wanted=wanted, replicates=replicates, path=path)

@@ -1,4 +1,4 @@
-"""A worker that measures, as the engine and the gate see it: whatever becomes of it, there is a reply."""
+"""A worker that measures, as the engine and the gate see it: whatever happens to it, there is a reply."""
 
 from __future__ import annotations
 

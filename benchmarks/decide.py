@@ -1,7 +1,7 @@
 """The gate's decisions: from the log ratios of pairs to a verdict, in two stages with known error rates.
 
 Screening takes few pairs of every subject. A subject that shows a difference there, or could hide one, is measured
-afresh with more pairs, and once more where these leave it open; only that decides, at a level divided among all
+afresh with more pairs, and once more if these are inconclusive; only these decide, at a level divided among all
 subjects. Nothing here measures anything.
 """
 
@@ -22,12 +22,12 @@ SCREEN, CONFIRM = 8, 20
 """Pairs of each stage, the second at least. 20 do for a level divided among 131 subjects and two looks with a bit to
 spare: 2 / 2^20 < 0.001 / 524."""
 LOOKS = 2
-"""Who is inconclusive after the pairs of the second stage gets as many again, and is judged by all; each look has an
-equal part of the level."""
+"""A subject that is inconclusive after the pairs of the second stage gets as many again, and is judged by all of them;
+each look has an equal part of the level."""
 SCREEN_LEVEL, CONFIRM_LEVEL = 0.05, 0.001
 SCREEN_CHANGE, CONFIRM_CHANGE = math.log(1.01), math.log(1.02)
 MARGIN = math.log(1.05)
-"""What must not pass unseen. An interval that reaches further leaves a subject inconclusive, and never unchanged."""
+"""A change that must not be missed. If the interval reaches further, a subject is inconclusive, never unchanged."""
 DRIFT_CHANGE = math.log(1.01)
 IGNORED_NS = 1000.0
 """Differences below a microsecond are no news; it is ten times what reading the clock takes."""
@@ -97,7 +97,7 @@ def missing(shots: Sequence[pairs.Shot], wanted: Sequence[str], measured: Mappin
     found = {}
     for subject in wanted:
         if subject in edited:
-            found[subject] = Finding(subject, "missing", why="its inputs are not the same on both sides", blame="head")
+            found[subject] = Finding(subject, "missing", why="its inputs differ between the sides", blame="head")
         elif {(subject, "head"), (subject, "base")} <= failed.keys():
             why = f"on both sides: {failed[subject, 'head']}"
             found[subject] = Finding(subject, "missing", why=why, blame="base")
@@ -106,7 +106,7 @@ def missing(shots: Sequence[pairs.Shot], wanted: Sequence[str], measured: Mappin
         elif (subject, "base") in failed:
             found[subject] = Finding(subject, "missing", why=f"base: {failed[subject, 'base']}", blame="base")
         elif subject not in measured:
-            found[subject] = Finding(subject, "missing", why="not one whole pair of it was measured", blame="base")
+            found[subject] = Finding(subject, "missing", why="no complete pair of it was measured", blame="base")
     return found
 
 

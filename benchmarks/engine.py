@@ -50,7 +50,7 @@ class Options:
 
 
 class Observer(Protocol):
-    """Who watches a run."""
+    """An observer of a run."""
 
     def say(self, text: str) -> None: ...
     def begin(self, total: int) -> None: ...
@@ -84,7 +84,7 @@ def run(options: Options, observer: Observer) -> Path:
 def _present(greetings: Mapping[str, Greeting], needed: set[str], device: str) -> None:
     lacking = [g for g in greetings.values() if not isinstance(g, Hello)]
     if named := [f"{g.name} ({g.reason})" for g in lacking if g.name in needed]:
-        raise CannotJudge(f"not there: {'; '.join(named)}; see: lossvet doctor")
+        raise CannotJudge(f"missing: {'; '.join(named)}; see: lossvet doctor")
     there = [g for g in greetings.values() if isinstance(g, Hello)]
     if not there:
         raise CannotJudge("no framework is installed; see: lossvet doctor")
@@ -134,7 +134,7 @@ class _Session:
             book.append(NotThere(str(subject), reason))
         rounds = self.options.replicates * sum(len(own) for own in programme.subjects.values())
         for mode, why in programme.left_out.items():
-            self.observer.say(f"not timed: {mode} ({why}); ask for it with --mode")
+            self.observer.say(f"not timed: {mode} ({why}); request it with --mode")
         self.observer.begin(rounds + len(list(programme)))
         answers: dict[Subject, Sampled] = {}
         for replicate in range(self.options.replicates):
@@ -175,8 +175,8 @@ class _Session:
     def measured(
         self, client: BenchClient, own: Mapping[Subject, Reduction], answers: Mapping[Subject, Sampled]
     ) -> Iterator[tuple[Subject, Reply]]:
-        """In every pass in a new order, but one workload after another, for one takes time to make. Who fails is not
-        asked again."""
+        """In every pass in a new order, but one workload after another, for a workload takes time to make. A subject
+        that fails is not measured again."""
         groups: dict[object, list[Subject]] = {}
         for subject in own:
             groups.setdefault((subject.cell.variant, subject.shape), []).append(subject)

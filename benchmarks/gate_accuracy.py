@@ -1,4 +1,4 @@
-"""What is judged in head, against base: differences that base had not, and accuracy that may not become worse."""
+"""Head judged against base: differences that base does not have, and accuracy that must not become worse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lossvet.workers.client import Side
 
 @dataclass
 class _Quiet:
-    """Who watches the conformance runs of a gate."""
+    """An observer of the conformance runs of a gate."""
 
     observer: Observer
     side: str
@@ -81,7 +81,7 @@ def compare_accuracy(
         worse=tuple(ratchet.compare(before, now)),
         judged=report.judged + judged,
         proposed=proposed,
-        unjudged=(*report.unjudged, *given_up, *(() if judged else ("not one check was made",))),
+        unjudged=(*report.unjudged, *given_up, *(() if judged else ("no check was made",))),
     )
 
 
@@ -120,7 +120,7 @@ def vanished(base: summary.Summary, head: summary.Summary) -> list[Difference]:
         for found in (base, head)
     )
     return [
-        Difference(cell, f"{case} {output}: was judged in base, and head has no such answer", known=False)
+        Difference(cell, f"{case} {output}: was judged in base, but head has no such result", known=False)
         for cell, case, output in sorted(then - now)
     ]
 

@@ -1,7 +1,7 @@
-"""What the timed calls of head compute, against base: who is right on the cases may be wrong at the size that is timed.
+"""The results of head's timed calls, against base: a loss can be right on all cases and wrong at the size timed.
 
-Both sides are asked once for their answers, on the same inputs. The same bits need no judge, for head is then what base
-is; an answer that changed is held against what is true.
+Both sides compute their results once, on the same inputs. Results with the same bits need not be judged, for head then
+is as right as base; a result that changed is compared with the reference.
 """
 
 from __future__ import annotations
@@ -46,10 +46,12 @@ def compare_answers(matches: Sequence[Match], observer: Observer) -> Compared:
     base, head = ({s: r for s, r in replies[name].items() if isinstance(r, Sampled)} for name in NAMES)
     changed = [s for s in head if s not in base or head[s].outcomes != base[s].outcomes]
     if changed:
-        observer.say(f"{len(changed)} of {len(head)} answers changed and are judged")
+        observer.say(f"{len(changed)} of {len(head)} results changed and are judged")
     now = _judged(matches, head, changed)
     if large := [s for s, found in now.items() if any(isinstance(v, Absent) for v in found.values())]:
-        observer.say(f"{len(large)} of these are too large to be judged whole: of each, some of the gradient is")
+        observer.say(
+            f"{len(large)} of these are too large to be judged completely: part of the gradient of each is judged"
+        )
     wrong = [s for s, found in now.items() if any(isinstance(v, Differs | Errored) for v in found.values())]
     before = _judged(matches, base, [s for s in wrong if s in base])
     differences = [
@@ -59,7 +61,7 @@ def compare_answers(matches: Sequence[Match], observer: Observer) -> Compared:
         if isinstance(verdict, Differs | Errored)
     ]
     differences += [
-        Difference(str(s), f"{output}: is not finite, and was in base", known=False)
+        Difference(str(s), f"{output}: is not finite, but was in base", known=False)
         for s in large
         for output, verdict in now[s].items()
         if isinstance(verdict, Absent) and s in base and _finite(base[s], output) and not _finite(head[s], output)
@@ -76,7 +78,7 @@ def _replies(matches: Sequence[Match], name: Name, observer: Observer) -> Mappin
             for subject, reduction in match.subjects.items():
                 outputs = subjects.outputs(subject.task, reduction)
                 found[subject] = client.ask(Measure(str(subject), outputs, whole=True, budget=BUDGET_NS))
-                observer.counted(f"{match.framework}: answers of {name}")
+                observer.counted(f"{match.framework}: results of {name}")
     return found
 
 

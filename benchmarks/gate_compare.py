@@ -1,4 +1,4 @@
-"""The loss of both sides, each in a worker of its own checkout and interpreter, identified and held against each other.
+"""The loss of both sides, each in a worker of its own checkout and interpreter, identified and compared.
 
 Two checkouts of a gate are never the same function twice, unless both are one file.
 """
@@ -119,7 +119,7 @@ class Identifying:
         if refused[name].kind in ("binding", "init"):
             raise SourceError(refused[name].kind, words[name])
         if name == "base":
-            raise CannotJudge(f"there is nothing to compare with: {words['base']}")
+            raise CannotJudge(f"nothing to compare with: {words['base']}")
         raise Gone(words["head"])
 
     def _refusal(self, name: Name, error: SourceError) -> str:
@@ -138,8 +138,8 @@ class Identifying:
             return
         if base.file and base.file == head.file:
             raise CannotJudge(
-                f"{self.loss.where} is {head.file} on both sides: neither of the folders holds it, and PYTHONPATH "
-                "names a third that does"
+                f"{self.loss.where} is {head.file} on both sides: neither folder holds it, but another "
+                "one on PYTHONPATH does"
             )
 
     def verdict(self, found: Comparison, base: Known, head: Known, empty: Path) -> Meaning:
@@ -177,16 +177,16 @@ class Identifying:
         loss, found = self.loss, head.identified
         if not loss.variant or self._claimed_among(readings):
             return ""
-        said = f"it is not {loss.claimed}, which was claimed"
+        said = f"it is not {loss.claimed}, as was stated"
         if found.contract is None or found.status == "unexplained":
-            return f"{said}: no contract explains it, it is {short(found)}"
+            return f"{said}: no contract explains it; it is {short(found)}"
         if readings:
             said = f"{said}: it is {'/'.join(readings[0])}"
         among = [loss.reduction] if loss.reduction else list(variant_of.reductions(loss.variant))
         parted = min(
             (variant_of.departures(found.contract, loss.variant, one, head.domain) for one in among), key=len
         )  # fmt: skip
-        facets = ", ".join(f"{d.facet}: {d.source} claimed, {d.target} found" for d in parted)
+        facets = ", ".join(f"{d.facet}: {d.source} stated, {d.target} found" for d in parted)
         return f"{said} ({facets})" if readings else f"{said}: {facets or in_short(found.contract)}"
 
 

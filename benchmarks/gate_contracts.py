@@ -1,4 +1,4 @@
-"""A contract file kept beside a loss, in both checkouts: a change that it says in head is an accepted one."""
+"""A contract file in both checkouts, with the loss: a change of the file in head is accepted."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Contracts:
     def read(path: str, folders: Mapping[Name, Path]) -> Contracts:
         """Raises ValueError (ContractFileError among them) where head has no such file, or a side is no checkout."""
         if set(folders) != set(NAMES):
-            raise ValueError(f"--contract {path}: it is a file of both checkouts, and a side is none")
+            raise ValueError(f"--contract {path}: a contract file needs two checkouts, and one side is not a checkout")
         if not (folders["head"] / path).is_file():
             raise ValueError(
-                f"--contract {path}: head has no such file; write it there by `lossvet identify LOSS --write {path}`"
+                f"--contract {path}: head has no such file; write it there with `lossvet identify LOSS --write {path}`"
             )
         there = [name for name in NAMES if (folders[name] / path).is_file()]
         return Contracts(path, {name: contract_file.read(folders[name] / path).contract for name in there})
@@ -43,7 +43,7 @@ class Contracts:
         return msgspec.structs.replace(
             found,
             differences=tuple(msgspec.structs.replace(d, accepted=True) for d in found.differences),
-            accepted=(*found.accepted, f"{self.path}, which head changes too"),
+            accepted=(*found.accepted, f"{self.path}, which head changes as well"),
         )
 
     def unmet(self, head: Known) -> str:
@@ -52,7 +52,7 @@ class Contracts:
         if not parted:
             return ""
         words = ", ".join(f"{d.facet}: {d.source} there, {d.target} found" for d in parted)
-        return f"it is not what {self.path} of head says: {words}"
+        return f"it differs from {self.path} in head: {words}"
 
     def _parted(self, name: Name, side: Known) -> list[Difference]:
         """In what the file's contract differs from the side's; a side without a contract differs from any."""

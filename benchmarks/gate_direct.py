@@ -1,7 +1,7 @@
-"""Accuracy of head against base where no variant says what is true: what base answers in float64 is.
+"""Accuracy of head against base for a loss that is not a variant: base's results in float64 are taken as true.
 
-Both are asked in float32 at inputs that float32 holds, values and gradients in the logits. Head may not be further from
-that than base is, by more than half and an ulp of the largest element.
+Both sides compute in float32, on inputs that float32 represents exactly, values and gradients in the logits. The error
+of head may not exceed that of base by more than half and an ulp of the largest element.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def no_worse(base: Known, head: Known, cell: str) -> Found:
         bad = {i: error for i, error in new.items() if not error <= allowed and np.isfinite(old.get(i, np.inf))}
         if bad:
             at = max(bad, key=lambda i: bad[i])
-            words = f"{output}: is {bad[at]:.3g} ulp off in float32 ({wanted[at].name}), and base {worst:.3g} at most"
+            words = f"{output}: is {bad[at]:.3g} ulp off in float32 ({wanted[at].name}), but base {worst:.3g} at most"
             found.append(Difference(cell, words, known=False))
     return Found(tuple(found), number)
 

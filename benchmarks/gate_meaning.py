@@ -1,4 +1,4 @@
-"""What the loss of a gate means in base and in head: whether it is the same, and what it is said to be."""
+"""The meaning of a gate's loss in base and in head: whether it is the same, and whether it is what was stated."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ class Meaning:
         if found.verdict == "cannot_judge":
             return f"its meaning cannot be judged: {found.reason}"
         if found.verdict == "unexplained" and found.verdict not in found.accepted:
-            return "no difference in meaning was found, and what it means is not known on both sides"
+            return "no difference in meaning was found, but its meaning is not known on both sides"
         if self.unsaid:
             return self.unsaid
         if found.verdict == "equal_on_probes":
-            return f"equal_on_probes: the same on {found.tried:,} probes, outside what lossvet can name"
+            return f"equal_on_probes: the same on {found.tried:,} probes, but described by no contract"
         if self.changed:
             return f"the meaning has changed, as accepted: {changes(found)}"
         return f"the meaning is the same on {found.tried:,} probes: {self.called}"
@@ -72,13 +72,13 @@ def changes(found: Comparison) -> str:
     if left:
         return ", ".join(f"{d.facet}: {d.source} -> {d.target}" for d in left)
     parts = f", {found.parts_at}" if found.parts_at else ""
-    return f"the answers differ, and no facet says why{parts}"
+    return f"the results differ, and no facet explains why{parts}"
 
 
 def short(found: Identified) -> str:
     """The contract of a side in a few words."""
     if found.contract is None:
-        return "nothing that a contract comes near to"
+        return "nothing close to any contract"
     nearest = "nearest to " if found.status == "unexplained" else ""
     return f"{nearest}{in_short(found.contract)}"
 

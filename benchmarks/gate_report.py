@@ -1,4 +1,4 @@
-"""What a gate is asked, and all that it finds: conformance, accuracy and speed in one verdict."""
+"""The options of a gate, and all that it finds: conformance, accuracy and speed in one verdict."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Report:
         counts = {
             "slower": sum(f.verdict == "slower" for f in self.findings),
             "gone or failing in head": sum(f.blame == "head" for f in self.findings),
-            "wrong in head alone": sum(not d.known for d in self.differences),
+            "wrong in head only": sum(not d.known for d in self.differences),
             "less accurate": sum(w.kind != "new" for w in self.worse),
         }
         meaning = [self.meaning.words] if self.meaning is not None and self.meaning.colour == "red" else []
@@ -90,7 +90,7 @@ class Report:
         }
         words = [f"{count} {what}" for what, count in counts.items() if count]
         words += [f"void: {self.void}"] if self.void else []
-        words += [] if self.findings or self.stopped else ["not one comparison was made"]
+        words += [] if self.findings or self.stopped else ["no comparison was made"]
         meaning = [self.meaning.words] if self.meaning is not None and self.meaning.colour == "open" else []
         return [*meaning, *words, *self.unjudged]
 

@@ -1,4 +1,4 @@
-"""With which workload a loss is timed that is no variant: that of the variant whose inputs are its own."""
+"""The workload for a loss that is not a variant: that of the variant with the same inputs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def timed_as(found: Identified) -> tuple[str, Reduction] | None:
 def _of_family(found: Identified) -> Iterator[Variant]:
     """Those whose logits and labels the loss takes, the simplest first."""
     binding = found.binding
-    assert binding is not None, "what cannot be called cannot be timed"
+    assert binding is not None, "a loss that cannot be called cannot be timed"
     binary = binding.layout != "nc" or (found.contract is not None and found.contract["family"] == "sigmoid")
     family = "sparse" if binding.labels == "sparse" else "binary" if binary else "dense"
     every = sorted(map(variants.load, variants.names()), key=lambda v: (len(v.means or {}), v.pairs))

@@ -55,7 +55,7 @@ def run_gate(options: Options, observer: Observer) -> Report:
         if not options.all and (meaning.colour != "green" or report.red):
             return replace(report, stopped="meaning" if meaning.colour != "green" else "accuracy")
         if not meaning.recipes:
-            why = "it is not timed: no variant has all its arguments, and so no workload has"
+            why = "it is not timed: no variant has all its arguments, so there is no workload for it"
             return replace(report, stopped="accuracy", unjudged=(why,))
         chosen = meaning.recipes["head"]
         wanted = replace(
@@ -85,12 +85,12 @@ def _measured(
     lacking = [_lacking(f, greetings) for f in frameworks if not isinstance(greetings["base"][f], Hello)]
     unjudged = _unjudged(lacking, options)
     if not there and not gone:
-        raise CannotJudge(f"no framework is there on both sides: {'; '.join(filter(None, lacking))}")
+        raise CannotJudge(f"no framework is installed on both sides: {'; '.join(filter(None, lacking))}")
     if not there:
         return replace(report, findings=tuple(gone), unjudged=unjudged)
     programmes = {name: subjects.choose({f: greetings[name][f] for f in there}, options.wanted) for name in NAMES}
     for mode, why in programmes["head"].left_out.items():
-        observer.say(f"not timed: {mode} ({why}); ask for it with --mode")
+        observer.say(f"not timed: {mode} ({why}); request it with --mode")
     matches, alone = matched(sides, caches, programmes)
     judged = report.meaning is None or report.meaning.judged
     compared, unanswered = _answers(matches, observer) if judged else (Compared(), ())
@@ -132,13 +132,13 @@ def _answers(matches: Sequence[Match], observer: Observer) -> tuple[Compared, tu
 def _unanswered(compared: Compared, findings: Sequence[Finding]) -> list[str]:
     """Subjects of head that gave times and no answer; those without times are findings of their own."""
     missing = {finding.subject for finding in findings if finding.verdict == "missing"}
-    return [f"no answer of {s}: {why}" for s, why in compared.unanswered.items() if s not in missing]
+    return [f"no result of {s}: {why}" for s, why in compared.unanswered.items() if s not in missing]
 
 
 def _untimed(programmes: Mapping[Name, subjects.Programme]) -> list[str]:
     """Frameworks that are there and of which nothing is timed."""
     own = {name: programmes[name].subjects for name in NAMES}
-    return [f"nothing of {f} is timed" for f in own["head"] if not own["head"][f] and not own["base"].get(f)]
+    return [f"no benchmark of {f} is timed" for f in own["head"] if not own["head"][f] and not own["base"].get(f)]
 
 
 def _frameworks(options: Options) -> list[str]:
@@ -170,13 +170,13 @@ def _lacking(framework: str, greetings: Mapping[Name, Mapping[str, Greeting]]) -
     gone = {name: g for name in NAMES if not isinstance(g := greetings[name][framework], Hello)}
     if len(gone) == 2 and all(g.missing for g in gone.values()):
         return ""
-    return "; ".join(f"{framework} is not there in {name} ({g.reason})" for name, g in gone.items())
+    return "; ".join(f"{framework} is missing in {name} ({g.reason})" for name, g in gone.items())
 
 
 def _unjudged(lacking: Iterable[str], options: Options) -> tuple[str, ...]:
     """Of frameworks that are on one side alone, or were named."""
     named = options.wanted.frameworks or ((options.loss.framework,) if options.loss else ())
-    return tuple(words or f"{', '.join(named)} is not there" for words in lacking if words or named)
+    return tuple(words or f"{', '.join(named)} is missing" for words in lacking if words or named)
 
 
 def side(path: Path) -> Side:
@@ -185,7 +185,9 @@ def side(path: Path) -> Side:
     Raises ValueError where the path is neither.
     """
     if not path.exists():
-        raise ValueError(f"{path} does not exist; give an interpreter or a folder, as /opt/old/bin/python or ../main")
+        raise ValueError(
+            f"{path} does not exist; give an interpreter or a folder, such as /opt/old/bin/python or ../main"
+        )
     if path.is_dir():
         folders = [str(p) for p in (path / "src", path) if p.is_dir()]
         # an empty entry would be the current folder, and a base that lacks a module would find that of somebody else
@@ -193,4 +195,6 @@ def side(path: Path) -> Side:
         return Side(sys.executable, {"PYTHONPATH": os.pathsep.join([*folders, *inherited])})
     if os.access(path, os.X_OK):
         return Side(str(path))
-    raise ValueError(f"{path} is neither an interpreter nor a folder; give one, as in /opt/old/bin/python or ../main")
+    raise ValueError(
+        f"{path} is neither an interpreter nor a folder; give one of these, such as /opt/old/bin/python or ../main"
+    )

@@ -1,4 +1,4 @@
-"""The least time that the memory allows: the bytes that a loss must move, over what this machine moves of them."""
+"""The shortest time that the memory allows: the bytes that a loss must move, over the bandwidth of this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lossvet.reference.types import Family
 SMALLEST = 2**16
 """Below so many bytes a copy takes the time of a call, whatever it moves."""
 VOID = 1.10
-"""Who is faster than the limit by more than this factor did not do the work, or was not waited for."""
+"""A call that is faster than the limit by more than this factor did not do the work, or was not waited for."""
 KEPT = 2 * 2**30
 """How many bytes, by `moved`, the calls may need together that a process keeps ready from pass to pass."""
 BANDWIDTH_BUDGET_NS = 6_000_000
@@ -57,12 +57,12 @@ def _per_byte(calls: Sequence[Prepared], clock: Clock, nbytes: int) -> float:
 
 
 def drift() -> Callable[[], Any]:
-    """The fixed workload: a chain of additions, each of which waits for the one before it.
+    """The fixed workload: a dependent-add loop, in which each addition waits for the one before it.
 
-    What it takes depends on the core, and not on what the process did before. Where the heap puts an array does depend
-    on that: with arrays from there, two equal processes differed by up to 2 %. So the chain lies at a fixed place in
-    pages of its own, small enough for the cache next to the core; it is long beside the call, whose cost is that of
-    this version of NumPy.
+    Its time depends only on the core, and not on what the process did before. The position of an array on the heap does
+    depend on that: with arrays from the heap, two equal processes differed by up to 2 %. So the array lies in a page of
+    its own, small enough for the first-level cache; it is long enough that the cost of the call, which depends on the
+    version of NumPy, does not matter.
     """
     length = 1536
     own = np.frombuffer(mmap.mmap(-1, 2 * 8 * length), np.float64)

@@ -1,8 +1,8 @@
-"""Peak memory of a call above its inputs, on Linux, told by the pages that it touched.
+"""Peak memory of a call in addition to its inputs, on Linux, measured by the pages that it touched.
 
-Two counts, since each is blind where the other sees. Allocators keep what was freed, so that a call may need a lot of
-memory and the process not grow: those pages are found by the kernel's "referenced" mark. And they unmap large blocks,
-whose pages are gone when the call returns: those are found by the high-water mark of the process.
+There are two counts, since each misses what the other finds. Allocators retain freed memory, so a call may need a lot
+of memory although the process does not grow: the kernel's "referenced" mark finds those pages. And allocators unmap
+large blocks, whose pages are gone when the call returns: the high-water mark of the process finds those.
 """
 
 from __future__ import annotations

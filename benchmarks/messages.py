@@ -1,4 +1,4 @@
-"""What the engine and a benchmark worker say to each other. Workloads are made on both sides, and only named here."""
+"""The messages between the engine and a benchmark worker. Workloads are made on both sides, and only named here."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Base against head: pairs of fresh processes that measure the same subjects in turns, on each core.
 
-On every core a process of each side is alive, and one of the four is at work: what slows the machine for longer than
-two samples slows both sides, what is slow of a core is slow for both, and none competes with another for the memory.
+On each core a process of each side is alive, and one of the four works at a time: a disturbance of the machine longer
+than two samples slows both sides, a slow core is slow for both, and no process competes with another for the memory.
 """
 
 from __future__ import annotations

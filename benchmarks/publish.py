@@ -1,7 +1,7 @@
 """Between `asv run` and `asv publish`: the versions of the frameworks go into asv's results, for the site to select by.
 
-asv knows neither, in an environment that it did not make. A result is told what the header of its own run says: of the
-run whose raw samples it holds, to the last bit.
+asv does not know the versions in an environment that it did not make. Each result gets those in the header of its own
+run, the one whose raw samples it holds, to the last bit.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(results: Path, folder: Path) -> None:
             path.write_text(json.dumps(result))
             print(f"{path}: {', '.join(f'{name} {version}' for name, version in result['requirements'].items())}")
         else:
-            print(f"{path}: left as it is; no run in {folder} has its samples")
+            print(f"{path}: unchanged; no run in {folder} has its samples")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Accuracy held: what a cell reaches on the fixed cases is written in a reviewed file, and may not become worse.
+"""The accuracy ratchet: the accuracy of each cell on the fixed cases is in a reviewed file, and must not become worse.
 
 A line is "CELL CLASS ULP": the accuracy class of its worst output, and the largest error of its unreduced losses of
 relative accuracy, in ulp ("-" where there is none). Lines hold for the platform in the heading above them, "[PROFILE]".
@@ -52,11 +52,11 @@ def compare(before: Mapping[str, Reached], now: Mapping[str, Reached]) -> list[W
     found = []
     for cell in sorted({*before, *now}):
         if cell not in now:
-            found.append(Worse(cell, "gone", f"was {before[cell]}, and is judged no longer"))
+            found.append(Worse(cell, "gone", f"was {before[cell]}, but is no longer judged"))
         elif cell not in before:
-            found.append(Worse(cell, "new", f"is {now[cell]}, and has no baseline; add the line: {cell} {now[cell]}"))
+            found.append(Worse(cell, "new", f"is {now[cell]}, but has no baseline; add the line: {cell} {now[cell]}"))
         elif words := _worse(before[cell], now[cell]):
-            found.append(Worse(cell, "worse", f"{words}; if that is accepted, its line becomes: {cell} {now[cell]}"))
+            found.append(Worse(cell, "worse", f"{words}; to accept this, change its line to: {cell} {now[cell]}"))
     return found
 
 
@@ -64,7 +64,7 @@ def _worse(before: Reached, now: Reached) -> str:
     if CLASSES.index(now.accuracy) > CLASSES.index(before.accuracy):
         return f"its accuracy falls from {before.accuracy} to {now.accuracy}"
     if before.ulp is not None and now.ulp is None:
-        return "not one of its unreduced losses is of relative accuracy any more"
+        return "none of its unreduced losses is of relative accuracy any more"
     if before.ulp is not None and now.ulp is not None and now.ulp > max(GROWN * before.ulp, before.ulp + ULP):
         return f"its largest error grows from {before.ulp:.3g} to {now.ulp:.3g} ulp"
     return ""
@@ -101,7 +101,7 @@ def read(path: Path, platform_profile: str) -> dict[str, Reached]:
     if platform_profile not in found:
         raise BaselineError(
             f"{path} has no baselines for [{platform_profile}]; it has: {', '.join(found) or 'none'}. A gate without "
-            "--accuracy leaves them in .lossvet/accuracy.txt: review them, and add them to it"
+            "--accuracy writes them to .lossvet/accuracy.txt: review them, and add them to the file"
         )
     return found[platform_profile]
 

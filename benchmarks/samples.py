@@ -89,7 +89,7 @@ class Accuracy(msgspec.Struct, frozen=True, tag="accuracy", tag_field="kind"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end", tag_field="kind"):
-    """The last line of a run that came to its end."""
+    """The last line of a finished run."""
 
     ended: str
 
@@ -121,7 +121,7 @@ def read(path: Path) -> Samples:
     numbered = tuple(journal.records(path, Record, SCHEMA))
     header, *rest = numbered or (None,)
     if not isinstance(header, Header):
-        raise JournalError(f"{path}:1: expected the header of a benchmark run")
+        raise JournalError(f"{path}:1: expected the header of a benchmark")
     if header.schema != SCHEMA:
         raise JournalError(f"{path} has schema {header.schema}; this version of lossvet reads schema {SCHEMA}")
     return Samples(header, tuple(rest), bool(rest) and isinstance(rest[-1], End))

@@ -1,8 +1,8 @@
 """The gate tested: its false alarms and its power, measured on the machine at hand with real losses.
 
-A pool of pairs is measured once, of some losses, each under four names. On the side of base all four are the same; on
-that of head, one is as in base and the others have 2, 5 and 10 % more rows. Runs of the gate are then drawn from the
-pool: 8 pairs screen, 20 confirm, and 20 more where these leave it open.
+A pool of pairs of some losses is measured once, each loss under four names. On the side of base all four are the same;
+on the side of head one is as in base and the others have 2, 5 and 10 % more rows. Runs of the gate are then drawn from
+the pool: 8 pairs screen, 20 confirm, and 20 more if these are inconclusive.
 """
 
 from __future__ import annotations
@@ -99,7 +99,11 @@ class Rates:
             f"{self.void} of {self.runs:,} runs void"
         )
         good = false == 0 and power[0.05] >= 0.95 and power[0.10] == 1 and 20 * self.void <= self.runs
-        return (0, f"the gate can be trusted here: {words}") if good else (1, f"not on this machine: {words}")
+        return (
+            (0, f"the gate can be trusted on this machine: {words}")
+            if good
+            else (1, f"the gate cannot be trusted on this machine: {words}")
+        )
 
 
 def run(frameworks: Sequence[str], count: int, observer: Observer) -> Rates:
@@ -112,7 +116,7 @@ def run(frameworks: Sequence[str], count: int, observer: Observer) -> Rates:
         with BenchClient(framework, sides["head"], cores()[0], caches["head"]) as client:
             hello = client.greeting
         if isinstance(hello, Unavailable):
-            raise CannotJudge(f"{framework} is not there ({hello.reason}); see: lossvet doctor")
+            raise CannotJudge(f"{framework} is missing ({hello.reason}); see: lossvet doctor")
         match = Match(framework, sides, _subjects(hello), caches)
         observer.begin(pairs.PASSES * count)
         shots = list(match.pairs(range(count), observer))

@@ -1,4 +1,4 @@
-"""What can be timed: a cell at a shape, forward alone or with the gradient; and which of these a run asks for."""
+"""What can be timed: a cell at a shape, only forward or with the gradient; and the selection of a run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def subject(text: str) -> Subject:
     """The subject of this name. Raises ValueError where it is none."""
     *cell, at, task = text.split("/")
     if len(cell) != 6 or task not in TASKS:
-        raise ValueError(f"{text!r} is no benchmark; expected variant/recipe/framework/mode/dtype/device/NxC/task")
+        raise ValueError(f"{text!r} is not a benchmark; expected variant/recipe/framework/mode/dtype/device/NxC/task")
     return Subject(Cell(*cell), workloads.shape(at), "train" if task == "train" else "forward")
 
 
@@ -112,10 +112,10 @@ def choose(greetings: Mapping[str, Greeting], wanted: Wanted) -> Programme:
     if unmet := set(wanted.only) - met:
         known = sorted({*variants.names(), *(n for h in hellos for own in h.natives.values() for n in own)})
         plan.known("--only", sorted(unmet), known)
-        raise plan.NothingMatches(f"--only {' '.join(sorted(unmet))}: no recipe of an installed framework is called so")
+        raise plan.NothingMatches(f"--only {' '.join(sorted(unmet))}: no such recipe in an installed framework")
     if not any(found.values()):
         why = "; ".join(sorted(set(absent.values()) | {f"{m}: {w}" for m, w in left_out.items()}))
-        raise plan.NothingMatches(f"the filters together leave nothing to time{f' ({why})' if why else ''}")
+        raise plan.NothingMatches(f"the filters together select nothing to time{f' ({why})' if why else ''}")
     return Programme(found, absent, left_out)
 
 
@@ -125,9 +125,9 @@ def untimed(hello: Hello, mode: str) -> str:
     if cost.function >= SLOW:
         return f"a function takes about {cost.function:g} s to compile"
     if not cost.function and cost.shapes:
-        return "it compiles and dispatches each operation by itself"
+        return "it compiles and dispatches each operation separately"
     if cost.function and not cost.shapes and mode != first:
-        return f"its graphs have the kernels of {first}"
+        return f"its graphs use the kernels of {first}"
     return ""
 
 
@@ -159,7 +159,7 @@ def fitting(subjects: Iterable[Subject], wanted: Wanted) -> list[Subject]:
 
     found = [s for s in known if fits(s)]
     if not found:
-        raise plan.NothingMatches("the filters together leave nothing that was timed")
+        raise plan.NothingMatches("the filters together select nothing that was timed")
     return found
 
 
@@ -178,9 +178,9 @@ def _cells(hello: Hello, wanted: Wanted) -> Iterator[tuple[Cell, NativeSpec | No
 
 def _refusal(hello: Hello, native: NativeSpec | None, at: Shape, task: Task, cell: Cell) -> str:
     if native is not None and at.ignored and not native.ignore_index:
-        return f"{native.spelling} cannot leave rows out"
+        return f"{native.spelling} cannot ignore rows"
     if cell.device not in hello.measured:
-        return f"{hello.name} does not say how {cell.device} is timed"
+        return f"{hello.name} does not declare how to time {cell.device}"
     if task == "train" and {"*", "logits"} & set(hello.no_gradient.get(cell.mode, ())):
         return f"{hello.name} has no gradient"
     return ""

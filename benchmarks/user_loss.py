@@ -1,4 +1,4 @@
-"""A loss of the user's own as `--loss` names it: where it is found in both checkouts, and what it is said to be."""
+"""A user loss as `--loss` names it: where it is found in both checkouts, and what it is stated to be."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def parsed(text: str) -> UserLoss:
     variant, reduction = (*said, "", "")[:2]
     if said and variant not in variants.names():
         hint = near(variant, variants.names(), 20)
-        raise ValueError(f"--loss {text}: there is no variant called {variant!r}{hint}; what it is need not be said")
+        raise ValueError(f"--loss {text}: no such variant: {variant!r}{hint}; without a variant the loss is identified")
     return UserLoss(source, variant, _reduction(text, variant, reduction))
 
 

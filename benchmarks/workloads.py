@@ -1,7 +1,7 @@
-"""What is timed: inputs that look like life, made from a shape and a variant alone, the same in every process.
+"""What is timed: realistic inputs, made from only a shape and a variant, the same in every process.
 
-Classes and positives are imbalanced (the k-th has weight 1 / k), logits are those of a model half trained, and rows may
-be left out. Labels of the dense family are one-hot, as users make them from integers.
+Classes and positives are imbalanced (the k-th has weight 1 / k), logits are like those of a half-trained model, and
+rows may be ignored. Labels of the dense family are one-hot, as users make them from integers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def shape(text: str) -> Shape:
     """The shape that "512x1000" or "512x1000-ignored" names. Raises ValueError for anything else."""
     found = re.fullmatch(r"([1-9][0-9]*)x([1-9][0-9]*)(-ignored)?", text)
     if found is None:
-        raise ValueError(f"{text!r} is no shape; expected NxC, as in 512x1000, or 512x1000-ignored")
+        raise ValueError(f"{text!r} is not a shape; expected NxC, as in 512x1000, or 512x1000-ignored")
     return Shape(int(found[1]), int(found[2]), found[3] is not None)
 
 
@@ -89,7 +89,7 @@ def feasible(variant: Variant, at: Shape) -> str:
     if "cost_matrix" in _names(variant) and at.c > 4096:
         return f"a cost matrix of {at.c} classes takes {8 * at.c * at.c / 2**30:.1f} GiB"
     if at.ignored and variant.family != "sparse":
-        return "only sparse labels can leave rows out"
+        return "only integer labels can mark rows as ignored"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Variants that are taken for one another: what each one is, in a line, and a row on which they part."""
+"""Variants that are taken for one another: what each one is, in a line, and a row on which they differ."""
 
 from __future__ import annotations
 

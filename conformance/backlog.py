@@ -1,7 +1,7 @@
 """The work of a run that no worker has begun: by framework, in units that one worker does alone.
 
-What is compiled once is one unit: the cases of a cell, or all cells of a mode that compiles operations one by one, for
-these share what was compiled. So no function is compiled by two workers.
+A unit is all that shares compiled code: the cases of a cell, or all cells of a mode that compiles operations one by
+one. So no function is compiled by two workers.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Backlog:
         return sum(unit.seconds for unit in tuple(self._units))
 
     def give_up(self) -> None:
-        """Leave undone what nobody has begun."""
+        """Drop the units that no worker has begun."""
         self._units.clear()
 
 

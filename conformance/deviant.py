@@ -1,7 +1,7 @@
-"""What known deviations compute instead: a wrong answer that is explained is known to the last bit that matters.
+"""What known deviations compute instead: a wrong result that is explained is known to the last bit that matters.
 
 A model takes a case and the name of an output and gives the wrong values, float64 in the shape of the output. Only the
-elements that a ledger entry names are held to it.
+elements that a ledger entry names are compared with it.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def read(path: Path = DEFAULT) -> tuple[Deviation, ...]:
         raise LedgerError(f"{path}: {error}") from None
     for d in deviations:
         if not (d.observed and d.where and d.versions) or any(w.elements not in ELEMENTS for w in d.where):
-            what = f"observed values, versions, and places with elements among {', '.join(ELEMENTS)}"
+            what = f"observed values, versions, and `where` with elements among {', '.join(ELEMENTS)}"
             raise LedgerError(f"{path}: {d.id} needs {what}")
         if d.shows not in (shown := (*deviant.MODELS, deviant.NAN, deviant.WHOLE)):
             raise LedgerError(f"{path}: {d.id} shows {d.shows!r}; expected one of {', '.join(shown)}")

@@ -1,4 +1,4 @@
-"""What frameworks document where mathematics leaves a result undefined, and a reference has nothing to say."""
+"""What frameworks document where mathematics leaves a result undefined, and the reference has none."""
 
 from __future__ import annotations
 
@@ -70,5 +70,7 @@ def read(file: Path = DEFAULT) -> Documented:
     kinds = {str(kind): kind for kind in get_args(Undefined) if kind}
     found = msgspec.convert(tomllib.loads(file.read_text()), dict[str, tuple[Row, ...]])
     if unknown := found.keys() - kinds:
-        raise msgspec.ValidationError(f"{file}: {', '.join(sorted(unknown))}: expected {', '.join(kinds)}")
+        raise msgspec.ValidationError(
+            f"{file}: no such kind: {', '.join(sorted(unknown))}; expected {', '.join(kinds)}"
+        )
     return Documented({kinds[kind]: rows for kind, rows in found.items()})

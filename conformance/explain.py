@@ -26,21 +26,21 @@ from lossvet.reference.types import Variant
 VERDICTS = (types.Agrees, types.Differs, types.Deviates, types.Absent, types.Errored, types.Crashed, types.TimedOut)
 
 REDUCTIONS = tomllib.loads(Path(__file__).with_name("explain_reductions.toml").read_text())
-"""What each reduction is, and where a framework has it: by name, as text."""
+"""A description of each reduction, and the frameworks that have it: by name, as text."""
 
 CLASSES = {
-    "relative": "The error is small compared to the result, however small that is. Tails of the loss keep digits.",
+    "relative": "The error is small compared to the result, however small it is. Tails of the loss keep their digits.",
     "shift-invariant": "The error is small compared to the spread of the logits, whatever is added to all of them.",
     "absolute": "The error is small compared to the logits themselves. Every sound kernel is at least as good as this.",
 }
 
 ACCOUNTS = {
-    "uninformative": "A check that agrees and could not have failed: its result is empty; or undefined throughout, and "
-    "any answer would do; or its bound is so wide that a wrong answer of 0 would agree. It is not counted among those "
-    "that agree.",
-    "lost": "An element within its bound without one right bit: its error is at least half of the exact value, as "
-    "where 0 stands for a loss of 1e-8. The bound allows it, since the terms that were added are large. It counts only "
-    "where nothing cancels by nature, so that another way of computing keeps the digits, and nothing underflows.",
+    "uninformative": "A check that agrees but could not have failed: its result is empty; or undefined throughout, so "
+    "any value would do; or its bound is so wide that a wrong value of 0 would agree. It is not counted among the "
+    "checks that agree.",
+    "lost": "An element within its bound without one correct bit: its error is at least half of the exact value, such "
+    "as 0 for a loss of 1e-8. The bound allows it, since the terms that were added are large. It counts only where "
+    "nothing cancels by nature, so that another way of computing preserves the digits, and nothing underflows.",
 }
 
 EXAMPLE_PARAMS = {

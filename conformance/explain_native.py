@@ -1,4 +1,4 @@
-"""What a function of a framework computes, called in each of its ways: the variants, and which of them is whose."""
+"""What a framework's function computes in each of its calls: which variant belongs to which call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def text(name: str, found: Sequence[Spelled]) -> str:
         lines += _framework([one for one in own if one.framework == framework])
     hand = [one for one in found if not one.own]
     if hand and own[0].own:
-        lines += ["Code around it, as it circulates:", ""]
+        lines += ["Code around it, as usually written:", ""]
         lines += [line for one in hand for line in _one(one, ())]
     for group in apart.groups(one.variant for one in own):
         lines += ["Which is mine:", "", *(f"  {line}".rstrip() for line in apart.text(group, WIDTH - 2)), ""]
@@ -60,7 +60,7 @@ def _one(one: Spelled, shared: Sequence[str]) -> Iterator[str]:
 
 
 def _facts(one: Spelled) -> Iterator[str]:
-    """By what its mean divides, unasked and when asked to; gradients that are not there; edges."""
+    """What its mean divides by, by default and otherwise; missing gradients; edge cases."""
     asked = {r: how for r, how in one.native.reductions.items() if r in DIVISORS}
     unasked = [DIVISORS[r] for r, how in asked.items() if not how]
     yield f"its mean divides by {unasked[0]}" if unasked else "it does not reduce"
@@ -72,11 +72,11 @@ def _facts(one: Spelled) -> Iterator[str]:
         gives = {"zero": "0, with gradients of 0", "nan": "NaN, with gradients of NaN"}
         yield f"where it would divide by 0, it gives {gives[edges['zero_denominator']]}"
     if "invalid_label" in edges:
-        yield f"labels that are no class: {edges['invalid_label']}"
+        yield f"labels out of range: {edges['invalid_label']}"
 
 
 def dividing(reduction: str) -> Iterator[str]:
-    """The functions that reduce so, those that do it unasked first: a line for each."""
+    """The functions with this reduction, those that have it by default first: a line for each."""
     found: dict[tuple[str, str, str], None] = {}
     for one in functions.spelled():
         how = {str(r): asked for r, asked in one.native.reductions.items()}
@@ -84,7 +84,7 @@ def dividing(reduction: str) -> Iterator[str]:
             function = one.native.spelling.partition("(")[0]
             found[how[reduction], title(one.framework), function] = None
     for asked, framework, function in sorted(found):
-        yield f"{framework}: {function}{f' with {asked}' if asked else ', unasked'}"
+        yield f"{framework}: {function}{f' with {asked}' if asked else ' by default'}"
 
 
 def _indented(words: str, indent: str) -> Iterable[str]:

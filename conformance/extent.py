@@ -1,7 +1,7 @@
-"""How far each level of a run goes in a mode: a policy over what the mode costs.
+"""How far each level of a run goes in a mode: a policy over the cost of the mode.
 
-Calls are nearly free, and what is built before the first of them is the budget. So a mode that builds nothing runs
-every case; one that does runs the cases of a few shapes, and is asked for fewer outputs the more they cost.
+Calls are nearly free; the cost is what a mode builds before the first call. So a mode that builds nothing runs every
+case; a mode that does runs the cases of a few shapes, and fewer outputs the more they cost.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def imported(name: str, importing: Callable[[str], None]) -> list[Spelled]:
 
 
 def matching(name: str, among: Iterable[Spelled]) -> list[Spelled]:
-    """Those whose function is called so: by its full name or the end of it, with or without arguments; the frameworks'
+    """Those whose function has this name: its full name or the end of it, with or without arguments; the frameworks'
     own first."""
     bare = name.strip().partition("(")[0].strip()
     found = [one for one in among if any(_ends(known, full(one.framework, bare)) for known in _names(one))]

@@ -1,8 +1,8 @@
 """The journal of a run: a line for each record, with its checksum, written before the record is counted.
 
 A line is `{"crc":"xxxxxxxx","record":{...}}`. It reaches the file in one write, so that a run killed at any moment
-leaves whole lines and at most one torn end, which is dropped when the run is resumed. Anything else that is wrong is
-damage, and is refused by line number. Power failure is not met: nothing is synced to the disk.
+leaves whole lines and at most one torn line at the end, which is dropped when the run is resumed. Anything else is
+damage, and is rejected by line number. A power failure is not covered: nothing is synced to the disk.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def read(path: Path) -> Contents | None:
     judged: dict[tuple[str, str], Judged] = {}
     for number, record in enumerate(rest[:-1] if finished else rest, 2):
         if not isinstance(record, Judged):
-            raise JournalError(f"{path}:{number}: a {record.__class__.__name__} in the middle of a run")
+            raise JournalError(f"{path}:{number}: expected a judged case, found a {record.__class__.__name__}")
         if judged.setdefault((record.cell, record.case), record) is not record:
-            raise JournalError(f"{path}:{number}: {record.case} in {record.cell} is judged for the second time")
+            raise JournalError(f"{path}:{number}: {record.case} in {record.cell} is judged twice")
     return Contents(header, tuple(judged.values()), finished, _whole(_data(path)))
 
 
@@ -81,7 +81,7 @@ def records(path: Path, kind: Any, schema: int = SCHEMA) -> Iterator[Any]:
         body, end = text[_BODY:-1], text[-1:]
         if text[:_BODY] != b"%s%08x%s" % (_BEFORE, zlib.crc32(body), _BETWEEN) or end != b"}":
             raise JournalError(
-                f"{path}:{number}: the line is not as it was written (its checksum does not fit); "
+                f"{path}:{number}: the line is damaged (its checksum does not match); "
                 "restore the file, or remove it and run again"
             )
         try:
@@ -91,7 +91,7 @@ def records(path: Path, kind: Any, schema: int = SCHEMA) -> Iterator[Any]:
 
 
 def _other_schema(path: Path, body: bytes, schema: int) -> str:
-    """What is wrong with a header that another version wrote, and that may lack what this one looks for; else empty."""
+    """The error for a header that another version wrote, and that may lack fields of this one; else empty."""
     try:
         found = msgspec.json.decode(body, type=_Any).schema
     except msgspec.DecodeError:
@@ -160,7 +160,7 @@ class Journal:
         try:
             contents = read(path)
             if contents is None:
-                raise JournalError(f"{path} was not even begun: it has no header; remove it and run again")
+                raise JournalError(f"{path} has no header: its run never started; remove the file and run again")
             os.ftruncate(journal._fd, contents.size)
         except BaseException:
             journal.close()
@@ -174,11 +174,11 @@ class Journal:
             written = os.write(self._fd, data)
         except OSError as error:
             raise JournalError(
-                f"{self.path} cannot be written: {error.strerror}; mend that, then: {self._again}"
+                f"{self.path} cannot be written: {error.strerror}; fix that, then: {self._again}"
             ) from None
         if written != len(data):
             raise JournalError(
-                f"{self.path} took {written} of {len(data)} bytes; is the disk full? Then: {self._again}"
+                f"{self.path}: only {written} of {len(data)} bytes were written; free disk space, then: {self._again}"
             )
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""The judge: the one function that compares an answer with golden. Nothing else in the project does.
+"""The judge: the only function that compares a result with golden.
 
-It knows no tolerance of its own: how far an answer may be from golden is `reference.bounds`.
+It has no tolerance of its own: `reference.bounds` says how far a result may be from golden.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def judge(
         case Raised(error, message):
             undefined = np.isnan(golden)
             if expected in ("raises", "refused", "anything") and undefined.any():
-                any_answer = "any answer would do" if expected == "anything" else ""
+                any_answer = "any result would do" if expected == "anything" else ""
                 return Agrees(0.0, 0.0, 0.0, "relative", 0.0, (f"raises {error}",), uninformative=any_answer)
             return Errored(error, message)
         case Measured(value):
@@ -61,7 +61,9 @@ def _judge_value(
 def _compare(got: Array, golden: Array, bound: Bound, dtype: str, expected: Documented, uncancelled: Any) -> Verdict:
     finite = np.isfinite(golden)
     if not (np.isfinite(bound.W) | ~finite).all():
-        return Absent("the bound is infinite, as where the error of a denominator reaches it: nothing can be said")
+        return Absent(
+            "the bound is infinite, since the error of a denominator reaches the denominator: nothing can be judged"
+        )
     error = np.abs(got - golden)
     overflows = _overflows(got, golden, bound.W, dtype)
     # Right however large the bound: infinite where golden is, as documented where it is undefined, or overflowed.
@@ -94,9 +96,9 @@ def _uninformative(golden: Array, bound: Bound, expected: Documented) -> str:
         return "the result is empty"
     undefined, lenient = np.isnan(golden), expected in ("any", "anything")
     if undefined.all() and lenient:
-        return "the result is undefined, and any answer would do"
+        return "the result is undefined, and any value would do"
     zero = (np.abs(golden) <= bound.W) | (undefined & (lenient or expected == "zero"))
-    return "an answer of 0 would agree" if zero.all() and np.nan_to_num(golden).any() else ""
+    return "a result of 0 would agree" if zero.all() and np.nan_to_num(golden).any() else ""
 
 
 def _lost(got: Array, golden: Array, bound: Bound, dtype: str, known: Any) -> Lost | None:

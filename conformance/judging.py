@@ -1,4 +1,4 @@
-"""Where answers are judged: golden, bounds, judge and ledger brought together, one case of one cell at a time."""
+"""Results judged: golden, bounds, judge and ledger brought together, one case of one cell at a time."""
 
 from __future__ import annotations
 

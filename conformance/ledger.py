@@ -1,8 +1,8 @@
 """The ledger of known deviations: what differs, where, by which value, and why. Strict both ways, check by check.
 
-An entry covers only the elements that it names, and holds those to what it says they are; every other element is
-judged as ever. Each check that it names has to show it: one that agrees instead fails the run, and so does one that
-shows another value than was observed.
+An entry covers only the elements that it names, which must have the values that it states; every other element is
+judged as usual. Each check that it names has to show the deviation: a check that agrees instead fails the run, and so
+does one with another value than was observed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from lossvet.reference.types import Case
 from lossvet.reference.vectors import Golden
 from lossvet.workers.messages import Greeting, Hello
 
-HEALED = "does not show any more"
+HEALED = "no longer shows"
 
 
 class Ledger:
@@ -69,7 +69,7 @@ class Ledger:
         outside = d.outside(self._packages.get(cell.framework, {}))
         if len({d.id for d, _ in naming}) > 1:
             names = " and ".join(sorted({d.id for d, _ in naming}))
-            return Deviates(d.id, _differs(verdict), f"{names} both name this check: narrow one of them")
+            return Deviates(d.id, _differs(verdict), f"{names} both cover this check: narrow one of them")
         if isinstance(verdict, Agrees):
             if outside:
                 return replace(verdict, notes=(*verdict.notes, f"{d.id}, in {outside}, {HEALED}"))
@@ -92,7 +92,7 @@ def read(greetings: Iterable[Greeting] = ()) -> Ledger:
 
 
 def stale(seen: Iterable[tuple[Cell, str, str, Verdict]]) -> list[str]:
-    """In a sentence each, the entries that are not as they say, going by all that was judged."""
+    """One sentence for each entry that does not match what was judged."""
     return list(
         dict.fromkeys(
             f"{verdict.deviation}: {verdict.stray} ({cell}, {case}, {output})"
@@ -103,12 +103,12 @@ def stale(seen: Iterable[tuple[Cell, str, str, Verdict]]) -> list[str]:
 
 
 def unconfirmed(seen: Iterable[tuple[Cell, str, str, Verdict]]) -> list[str]:
-    """In a sentence each, the entries that show, or no longer do, in versions in which nobody has confirmed them."""
+    """One sentence for each entry that shows, or no longer does, in versions where it was not confirmed."""
     found: Counter[tuple[str, str]] = Counter()
     for _, _, _, verdict in seen:
         match verdict:
             case Deviates(deviation=name, unconfirmed=where) if where:
-                found[f"{name} is unconfirmed in {where}", "confirm it, and widen its versions"] += 1
+                found[f"{name} is unconfirmed in {where}", "confirm the entry, and widen its versions"] += 1
             case Agrees(notes=notes):
                 found.update((note, "narrow its versions, or remove it") for note in notes if note.endswith(HEALED))
     return [f"{what} ({count:,} checks): {remedy}" for (what, remedy), count in sorted(found.items())]
@@ -187,12 +187,12 @@ def _stray(d: Deviation, cell: Cell, golden: Golden, bound: Bound, output: str, 
             continue
         if not isinstance(outcome, Measured) or outcome.value.shape != golden.outputs[output].shape:
             if o.value != _whole(outcome):
-                return f"{_whole(outcome)}, and the ledger has {o.value!r}"
+                return f"{_whole(outcome)}, but the ledger has {o.value!r}"
             continue
         if o.value.startswith(("raises ", "shape ")):
-            return f"is an answer, and the ledger has {o.value!r}"
+            return f"is a result, but the ledger has {o.value!r}"
         got, value = outcome.value[o.index], float.fromhex(o.value)
         here = Bound(**{f.name: np.asarray(getattr(bound, f.name)[o.index]) for f in fields(Bound)})
         if not isinstance(judge(Measured(np.asarray(got)), np.asarray(value), here, cell.dtype), Agrees):
-            return f"element {list(o.index)} is {float(got):.9g}, and the ledger has {value:.9g}"
+            return f"element {list(o.index)} is {float(got):.9g}, but the ledger has {value:.9g}"
     return ""

@@ -1,4 +1,4 @@
-"""What a run was asked for, and as its journal keeps it."""
+"""The options of a run, and their form in its journal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Options:
     cold: bool = False
     resume: bool = False
     confirmed: bool = False
-    """Whether a known deviation in a version in which nobody confirmed it is a problem."""
+    """Whether a known deviation in a version where it was not confirmed is a problem."""
     journal: Path | None = None
     jobs: int | None = None
     """How many workers are at work at a time; None for as many as the machine has cores and memory for."""

@@ -1,4 +1,4 @@
-"""What is asked: which cases in which cells, for which outputs, and what is left out for which reason."""
+"""The plan of a run: which cases in which cells, for which outputs, and what is left out for which reason."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """Of all that is asked of each framework, in what order, and of what golden says of it."""
+        """Of all that each framework computes, in what order, and of the golden results."""
         found = hashlib.sha256()
         for item in (item for framework in sorted(self.items) for item in self.items[framework]):
             found.update(f"{item.cell}\0{item.case}\0{','.join(item.outputs)}\0{item.absent}\n".encode())
@@ -106,7 +106,7 @@ def choose(load: Callable[[str], Sequence[Golden]], only: Sequence[str]) -> dict
 
 
 def known(what: str, names: Iterable[str], there_are: Sequence[str]) -> None:
-    """Raises NothingMatches, with the nearest names, where a name is none of those there are."""
+    """Raises NothingMatches, with the nearest names, if a name is not among `there_are`."""
     if unknown := [name for name in names if name not in there_are]:
         raise NothingMatches("; ".join(_unknown(what, name, there_are) for name in unknown))
 
@@ -118,9 +118,9 @@ def _unknown(what: str, name: str, there_are: Sequence[str]) -> str:
 
 
 def make(greetings: Mapping[str, Greeting], goldens: Mapping[str, Mapping[str, Golden]], selection: Selection) -> Plan:
-    """Everything that is to be asked, and everything that could be asked besides: every output of every case and cell.
+    """Everything that the run computes, and everything that it leaves out: every output of every case and cell.
 
-    Raises NothingMatches where nothing is left to ask of frameworks that are there.
+    Raises NothingMatches if nothing is left to compute in the installed frameworks.
     """
     items: dict[str, tuple[Item, ...]] = {}
     left_out: Counter[tuple[str, str]] = Counter()
@@ -136,7 +136,7 @@ def make(greetings: Mapping[str, Greeting], goldens: Mapping[str, Mapping[str, G
                 reason = "is not installed" if missing else "does not start"
                 left_out[framework, reason] += _least(goldens, selection)
     if not any(items.values()) and any(isinstance(greeting, Hello) for greeting in greetings.values()):
-        raise NothingMatches("the filters together leave nothing to ask; give fewer of them, or --full")
+        raise NothingMatches("the filters together select no checks; give fewer filters, or --full")
     return Plan(items, dict(left_out), goldens, selection.level)
 
 

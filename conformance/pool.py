@@ -1,4 +1,4 @@
-"""The workers of a run: a thread for each, which asks for one case after another, and waits.
+"""The workers of a run: a thread for each, which requests one case after another, and waits.
 
 What happens is put in a queue of events, for the one thread that judges. A thread lives as long as its workers do,
 since Linux ends a worker with the thread that started it.
@@ -26,7 +26,7 @@ DEATHS_IN_A_ROW = 5
 """After so many cases without one answer, the rest of the cell is left alone, and counted as not run."""
 
 TRIES = 3
-"""How often a case is asked whose worker is killed from outside, which says nothing of the case."""
+"""How often a case is tried whose worker is killed from outside, which says nothing about the case."""
 
 CASES_A_REQUEST = 100
 
@@ -122,7 +122,7 @@ class Lane(threading.Thread):
                 if self.like in (None, greeting):
                     self._work(worker, backlog)
                 else:
-                    self._remark("a further worker is not like the first, and is left out")
+                    self._remark("a further worker differs from the first, and is not used")
             self.events.put(Ended(self.framework))
         except Stopped:
             pass
@@ -137,7 +137,7 @@ class Lane(threading.Thread):
                         break
         except NotReplaced as error:
             backlog.give_up()
-            self._remark(f"{error}; the rest of it is not run")
+            self._remark(f"{error}; its remaining cases are not run")
 
     def _ask(self, worker: Worker, cell: Cell, left: list[Question]) -> bool:
         """All of these cases, whatever it costs; False where the cell is given up. Raises NotReplaced."""
@@ -149,7 +149,7 @@ class Lane(threading.Thread):
             found, case = worker.receive(self.limit), left[0].case
             if isinstance(found, Answer) and (found.serial, found.case) != (self._serial, case):
                 worker.end()
-                found = Unreadable(f"it answers {found.case} where {case} was asked")
+                found = Unreadable(f"it answered {found.case}, expected {case}")
             sent = isinstance(found, Answer)
             match found:
                 case Answer():
@@ -160,12 +160,14 @@ class Lane(threading.Thread):
                 case Gone():
                     raise NotReplaced(str(found))
                 case Died(how, outside=True) if (tries := tries + 1) < TRIES:
-                    self._remark(f"its worker was killed from outside ({how}) at {case}, which is asked again")
+                    self._remark(f"its worker was killed from outside ({how}) during {case}; the case is tried again")
                     continue
             self.events.put(NoAnswer(cell, left.pop(0), _verdict(found)))
             tries, in_a_row = 0, in_a_row + 1
             if in_a_row == DEATHS_IN_A_ROW and left:
-                self._remark(f"{in_a_row} cases in a row had no answer; the other {len(left)} of {cell} are not run")
+                self._remark(
+                    f"{in_a_row} cases in a row failed without a result; the other {len(left)} of {cell} are not run"
+                )
                 return False
         return True
 

@@ -1,4 +1,4 @@
-"""What is written of a run, and nothing else decides its totals: one record for each case of each cell.
+"""The records of a run, from which alone its totals follow: one for each case of each cell.
 
 Verdicts are written as their name and their fields. JSON has no infinity and no NaN, and both occur: as "inf", "-inf"
 and "nan".
@@ -56,7 +56,7 @@ class Judged(msgspec.Struct, frozen=True, tag="judged", tag_field="kind"):
 
 
 class Finished(msgspec.Struct, frozen=True, tag="finished", tag_field="kind"):
-    """The last line of a run that came to its end."""
+    """The last line of a finished run."""
 
     ended: str
 
@@ -65,7 +65,7 @@ Record = Header | Judged | Finished
 
 
 def compact(verdict: Verdict) -> Compact:
-    """What is exact stays so; how large an error is, nobody needs to more than six digits."""
+    """Exact numbers stay exact; the size of an error needs no more than six digits."""
     declared = _FIELDS[type(verdict)]
     values = [(f.name, getattr(verdict, f.name)) for f in declared]
     for f in reversed(declared):  # what is as it mostly is need not be written a hundred thousand times
@@ -85,7 +85,7 @@ def verdict(found: Compact) -> Verdict:
             raise ValueError(f"{name} has {len(names)} fields")
         return _make(kind, dict(zip(names, values, strict=False)))
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{found!r} is no verdict: {error}") from None
+        raise ValueError(f"{found!r} is not a verdict: {error}") from None
 
 
 def _make(kind: type[Verdict], values: dict[str, Any]) -> Verdict:

@@ -1,4 +1,4 @@
-"""What a run asks of a worker, and what it answers: one message for each case."""
+"""The requests of a run to a worker, and the answers: one message for each case."""
 
 from __future__ import annotations
 

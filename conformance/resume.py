@@ -1,4 +1,4 @@
-"""The journal of a run: begun, or gone on with where it is of the same run; else what is not the same is named."""
+"""The journal of a run: started, or continued if it belongs to the same run; otherwise the difference is named."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def opened(options: Options, made: Plan, greetings: Mapping[str, Greeting]) -> t
     book, contents = Journal.resume(resumable(options.journal))
     then = contents.header
     changed = [
-        f"{name} is {header.versions.get(name, 'not there')} now and was {then.versions.get(name, 'not there')}"
+        f"{name} is {header.versions.get(name, 'missing')} now and was {then.versions.get(name, 'missing')}"
         for name in sorted({*then.versions, *header.versions})
         if then.versions.get(name) != header.versions.get(name)
     ]
@@ -54,7 +54,7 @@ def opened(options: Options, made: Plan, greetings: Mapping[str, Greeting]) -> t
     if changed or then.digest != header.digest:
         book.close()
         why = "; ".join(changed) or "the cases, the adapters or the options have changed since"
-        raise CannotResume(f"{book.path} is of another run: {why}; begin anew with: lossvet run")
+        raise CannotResume(f"{book.path} belongs to another run: {why}; start a new run with: lossvet run")
     return book, contents.judged, contents.finished
 
 
@@ -63,13 +63,13 @@ def resumable(path: Path | None) -> Path:
     found = path or journal.unfinished()
     if found is None or not found.exists():
         where = f"in {journal.FOLDER}/" if path is None else f"at {path}"
-        raise CannotResume(f"there is no unfinished run {where}; begin one with: lossvet run")
+        raise CannotResume(f"there is no unfinished run {where}; start one with: lossvet run")
     return found
 
 
 def standard(made: Plan) -> str:
-    """Of what is judged and what it is held to: the checks, golden results with their inputs, the ledger, what is
-    documented."""
+    """Of what is judged, and by which standard: the checks, golden results with their inputs, the ledger, documented
+    behaviour."""
     found = hashlib.sha256(made.digest.encode())
     for path in (vectors.FOLDER / "manifest.json", deviations.DEFAULT, documented.DEFAULT):
         found.update(path.read_bytes())
@@ -77,7 +77,7 @@ def standard(made: Plan) -> str:
 
 
 def digest(made: Plan, greetings: Mapping[str, Greeting]) -> str:
-    """Of all that verdicts depend on: the standard, our own source with its tables, the frameworks."""
+    """Of all that verdicts depend on: the standard, lossvet's own source with its tables, the frameworks."""
     found = hashlib.sha256(standard(made).encode())
     for package in (adapters, reference, workers, conformance):
         folder = Path(package.__path__[0])

@@ -1,4 +1,4 @@
-"""A run, from what was asked for to its result, and the result again from the journal alone."""
+"""A run, from its options to its result, and the result again from only the journal."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Interrupted(Exception):
     """Ctrl-C or SIGTERM; `path` holds all that was counted."""
 
     def __init__(self, path: Path, done: int, checks: int) -> None:
-        super().__init__(f"interrupted after {done:,} of {checks:,} checks; they are kept in {path}")
+        super().__init__(f"interrupted after {done:,} of {checks:,} checks; they are stored in {path}")
         self.path = path
 
 
 @dataclass(frozen=True)
 class Result:
-    """A run that came to its end. `problems` are the ledger's; `made` (checks) and `seconds` are of this process."""
+    """A finished run. `problems` are the ledger's; `made` (checks) and `seconds` are those of this process."""
 
     summary: Summary
     plan: Plan
@@ -66,16 +66,16 @@ class Result:
             for name, said in (("differs", "differ"), ("errored", "raise, crash or hang"))
             if totals[name]
         ]
-        bad += [f"{len(self.problems)} ledger entries do not hold"] if self.problems else []
+        bad += [f"{len(self.problems)} ledger entries do not match"] if self.problems else []
         if bad:
-            return 1, f"not as it should be: {', '.join(bad)}"
+            return 1, f"failing: {', '.join(bad)}"
         if broken := [g for g in self.greetings.values() if isinstance(g, Unavailable) and not g.missing]:
             return 3, "cannot judge: " + "; ".join(f"{g.name} does not start ({g.reason})" for g in broken)
         if self.incomplete:
-            return 3, f"cannot judge: {self.incomplete:,} checks were given up; again: lossvet run --resume"
+            return 3, f"cannot judge: {self.incomplete:,} checks were given up; try again with: lossvet run --resume"
         if totals["checks"] == totals["uninformative"]:
             made = "could have failed" if totals["checks"] else "was made"
-            return 3, f"cannot judge: not one check {made}"
+            return 3, f"cannot judge: no check {made}"
         return 0, f"no check fails: {totals['agrees']:,} agree, {totals['deviates']:,} show known deviations"
 
 
@@ -127,13 +127,13 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
 def loaded(path: Path, load: Callable[[str], Sequence[Golden]] = vectors.load) -> tuple[Result, Contents]:
     """What was said of a run, again, from its journal alone, and that journal.
 
-    Raises JournalError for a file that is damaged, of another version of lossvet, or not even begun.
+    Raises JournalError for a file that is damaged, of another version of lossvet, or without a header.
     """
     contents = journal.read(path)
     if contents is None:
-        raise JournalError(f"{path} was not even begun: it has no header")
+        raise JournalError(f"{path} has no header: its run never started")
     header = contents.header
-    other = f"{path} was judged by other golden results or another ledger than those of this version; run it again"
+    other = f"{path} was judged by golden results or a ledger of another version; make the run again"
     try:
         selection = restored(header.options).selection
         made = plan.make(header.greetings, plan.choose(load, selection.only), selection)
@@ -147,13 +147,13 @@ def loaded(path: Path, load: Callable[[str], Sequence[Golden]] = vectors.load) -
 
 
 def _problems(folded: Summary, confirmed: bool) -> tuple[str, ...]:
-    """What is not as the ledger says; where all has to be `confirmed`, what nobody has confirmed is not."""
+    """How the results contradict the ledger; if all has to be `confirmed`, with what was not confirmed."""
     unconfirmed = ledger.unconfirmed(folded.seen) if confirmed else ()
     return (*ledger.stale(folded.seen), *unconfirmed)
 
 
 def _present(greetings: Mapping[str, Greeting], needed: Iterable[str], device: str) -> None:
-    """Raises CannotJudge where a framework that was named is not there, or nobody is, or nobody has the device."""
+    """Raises CannotJudge if a named framework is missing, if all are, or if none has the device."""
     lacking = [g for g in greetings.values() if isinstance(g, Unavailable)]
     if named := [g for g in lacking if g.name in set(needed)]:
         why = (f"{g.name} {'is not installed' if g.missing else 'does not start'} ({g.reason})" for g in named)

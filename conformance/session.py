@@ -1,4 +1,4 @@
-"""The work of a run: frameworks begun, answers judged, written and counted."""
+"""The work of a run: frameworks started, results judged, written and counted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lossvet.workers.messages import Greeting, Hello
 
 
 class Observer(Protocol):
-    """Who watches a run."""
+    """An observer of a run."""
 
     def starting(self, frameworks: Sequence[str]) -> None: ...
     def begin(self, greetings: Mapping[str, Greeting], plan: Plan, done: int) -> None: ...

@@ -1,4 +1,4 @@
-"""The totals and the cells of a run: a fold over its records, and of nothing else.
+"""The totals and the cells of a run: a fold over its records, and over nothing else.
 
 So a run that was interrupted and resumed has the totals of one that was not.
 """

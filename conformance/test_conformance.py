@@ -107,7 +107,7 @@ def _in_ledger() -> set[Cell]:
 def test_the_run_comes_to_its_end() -> None:
     result = suite().result()
     print("\n".join(f"{name}: {count:,}" for name, count in result.summary.totals.items()))
-    assert result.summary.totals["checks"] > 0, "not one check was made"
+    assert result.summary.totals["checks"] > 0, "no check was made"
     assert result.incomplete == 0, f"{result.incomplete} checks were given up"
 
 
@@ -131,7 +131,7 @@ def test_the_full_plan_asks_every_framework_for_every_reduction() -> None:
 def test_framework_is_there(framework: str) -> None:
     greeting = suite().greetings[framework]
     if isinstance(greeting, Unavailable) and greeting.missing and framework not in REQUIRED:
-        pytest.skip(f"{framework} is not there ({greeting.reason}); see: lossvet doctor")
+        pytest.skip(f"{framework} is missing ({greeting.reason}); see: lossvet doctor")
     assert isinstance(greeting, Hello), f"{framework} does not start, or is required and missing: {greeting.reason}"
 
 

@@ -1,4 +1,4 @@
-"""What is judged and what is said of it: cells and verdicts."""
+"""What is judged, and the result: cells and verdicts."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Lost:
-    """Elements whose error is at least half of the exact value although nothing cancels in it by nature: how many, and
-    of the largest of them its index, the answer and the exact value."""
+    """Elements whose error is at least half of the exact value although nothing cancels in it by nature: their number,
+    and the index, the result and the exact value of the largest."""
 
     count: int
     index: tuple[int, ...]
@@ -41,9 +41,9 @@ class Agrees:
 
     `ratio` is the largest error over the bound; `ulp` the largest error in ulp of the exact value, and `ulp_flushed`
     the same where subnormals count as one step to zero; `accuracy` the class. `resolution` is the median bound over
-    |golden|: what this check could tell apart. `index` is of the element with the largest `ulp_flushed`.
-    `uninformative` says why no answer, or no answer of 0, could have failed; such a check counts apart. `lost` elements
-    are within the bound without one right bit.
+    |golden|: the smallest difference that this check can detect. `index` is that of the element with the largest
+    `ulp_flushed`. `uninformative` says why no result, or no result of 0, could have failed; such a check is counted
+    separately. `lost` elements are within the bound without one correct bit.
     """
 
     ratio: float
@@ -59,7 +59,7 @@ class Agrees:
 
 @dataclass(frozen=True)
 class Differs:
-    """Outside the bound, or of another shape, dtype or kind. `index`, `got` and `golden` are of the worst element."""
+    """Outside the bound, or of another shape, dtype or kind. `index`, `got`, `golden`: of the worst element."""
 
     why: str
     index: tuple[int, ...] = ()
@@ -71,9 +71,9 @@ class Differs:
 
 @dataclass(frozen=True)
 class Deviates:
-    """Differs as the ledger says it does; `stray` says what is not as the ledger says, where something is not.
+    """Differs as the ledger says; `stray` says how the result contradicts the ledger, if it does.
 
-    `unconfirmed` names the package, and its version, in which nobody has confirmed the deviation yet.
+    `unconfirmed` names the package, and its version, in which the deviation has not been confirmed.
     """
 
     deviation: str
@@ -84,14 +84,14 @@ class Deviates:
 
 @dataclass(frozen=True)
 class Absent:
-    """There is nothing to judge, and that is no fault: the reason says why."""
+    """There is nothing to judge, and this is not a fault: the reason says why."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Errored:
-    """The framework raised where an answer was expected."""
+    """The framework raised where a result was expected."""
 
     error: str
     message: str
@@ -99,14 +99,14 @@ class Errored:
 
 @dataclass(frozen=True)
 class Crashed:
-    """The worker died; `how` names the signal or the exit code, and what it left on stderr."""
+    """The worker died; `how` names the signal or the exit code, and the last output on stderr."""
 
     how: str
 
 
 @dataclass(frozen=True)
 class TimedOut:
-    """No answer within the limit, in seconds."""
+    """No result within the limit, in seconds."""
 
     limit: float
 

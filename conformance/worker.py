@@ -1,4 +1,4 @@
-"""What a worker of a run does: it answers cases of one cell, one by one."""
+"""The worker of a run: it computes cases of one cell, one by one."""
 
 from __future__ import annotations
 
@@ -47,11 +47,13 @@ def _answer(adapter: Adapter, request: Request, message: CaseMessage, outputs: t
     for output, outcome in outcomes.items():
         # An upgrade that loses a gradient must not look like a function that never had one.
         if isinstance(outcome, Missing) and steps.unexpected(adapter, recipe, case, request.mode, output):
-            outcomes[output] = Raised("NoAnswer", f"{outcome.reason}, and the adapter does not say that there is none")
+            outcomes[output] = Raised(
+                "NoAnswer", f"{outcome.reason}, and the adapter does not declare that there is none"
+            )
     encoded: dict[str, messages.OutcomeMessage] = {}
     for output in outputs:
         got = outcomes.get(
-            output, Raised("NoAnswer", f"the adapter {adapter.name} left out {output}, which was asked for")
+            output, Raised("NoAnswer", f"the adapter {adapter.name} did not return {output}, which was requested")
         )
         try:
             encoded[output] = messages.outcome_message(got)

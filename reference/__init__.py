@@ -1,4 +1,4 @@
-"""What is true: the float64 reference and the proven golden results. NumPy only; knows no framework."""
+"""The right results: the float64 reference and the proven golden results. NumPy only; knows no framework."""
 
 from lossvet.reference.evaluate import Evaluation, evaluate
 

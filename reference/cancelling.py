@@ -1,7 +1,7 @@
-"""Where terms of opposite signs meet by nature, and where they do not: there, an answer without a right bit is lost.
+"""Where terms of opposite signs cancel by nature, and where they do not: there, a result without a correct bit is lost.
 
-A bound is as wide as the terms that are added, so that it may allow 0 for a small result. Where nothing cancels, sound
-code can have that result to some digits all the same.
+A bound is as wide as the terms that are added, so it may allow 0 for a small result. Where nothing cancels, sound code
+can still compute that result to some digits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The reference for everybody: one variant, one input, one reduction."""
+"""The public reference: one variant, one input, one reduction."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from lossvet.reference.values import exact_values, values
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A loss, float64 of shape [], [N] or [N, C], and the gradients of its sum by what they are with respect to.
+    """A loss, float64 of shape [], [N] or [N, C], and the gradients of its sum, by the input differentiated in.
 
-    `loss_error` and `gradient_errors`, of the same shapes, are bounds on how far each number may be from the truth.
+    `loss_error` and `gradient_errors`, of the same shapes, bound the error of each number.
     """
 
     loss: Array
@@ -35,15 +35,15 @@ def evaluate(
     integers for a variant of the sparse family. `params` are the fields of the variant's own parameters: pos_weight,
     class_weight, cost_matrix, sample_weight, label_smoothing, ignore_index. All are read as float64. u is 2^-53.
 
-    With `exact` the loss and its gradients are correct to the last bit or nearly so, as a proof needs them: in
-    double-double arithmetic, which takes some hundred times as long, and N x C x C numbers for cost_complement. Inputs
-    that are infinite, or not between 2^-100 and 2^100, are worked out in this way in any case.
+    With `exact` the loss and its gradients are correct to the last bit or nearly so, as a proof needs them: they are
+    computed in double-double arithmetic, which takes some hundred times as long, and N x C x C numbers for
+    cost_complement. Inputs that are infinite, or not between 2^-100 and 2^100, are always evaluated in this way.
 
-    0/0 gives NaN: a mean of nothing is undefined. Infinite logits follow the limits, with 0 * inf = 0; a softmax takes
-    -inf only, and NaN gives NaN.
+    0/0 gives NaN: a mean over no rows is undefined. Infinite logits are treated as limits, with 0 * inf = 0; a softmax
+    takes -inf only, and NaN gives NaN.
 
-    Raises KeyError for an unknown variant, TypeError for parameters it does not have or lacks, ValueError for shapes
-    that do not fit, labels out of range, or a reduction that the variant does not have.
+    Raises KeyError for an unknown variant, TypeError for unknown or missing parameters, ValueError for shapes that do
+    not fit, labels out of range, or a reduction that the variant does not have.
 
     >>> evaluate("sparse", [[0.0, 0.0]], [1], reduction="sum").loss
     array(0.69314718)
@@ -53,7 +53,9 @@ def evaluate(
         raise ValueError(f"{variant} has no reduction {reduction!r}; it has: {', '.join(chosen.reductions)}")
     known = {f.name: f for f in fields(chosen.params)}
     if strange := sorted(params.keys() - known.keys()):
-        raise TypeError(f"{variant} takes no {', '.join(strange)}; its parameters: {', '.join(known) or 'none'}")
+        raise TypeError(
+            f"{variant} has no parameter {', '.join(strange)}; its parameters: {', '.join(known) or 'none'}"
+        )
     required = [f.name for f in known.values() if f.default is MISSING]
     if lacking := [name for name in required if params.get(name) is None]:
         raise TypeError(f"{variant} needs {', '.join(lacking)}")
@@ -103,7 +105,7 @@ def check_shapes(family: Family, case: Case) -> None:
         raise ValueError(f"labels have shape {list(y.shape)}; expected that of the logits, [{n}, {c}]")
     if family != "binary" and np.isposinf(np.fmax.reduce(x[kept(family, case)], axis=None, initial=-np.inf)):
         raise ValueError(
-            "a logit is +inf, where a softmax has no limit that does not depend on the others; -inf masks a class"
+            "a logit is +inf, for which a softmax has no limit independent of the other logits; -inf masks a class"
         )
     if not 0 <= (alpha := getattr(params, "label_smoothing", 0.0)) <= 1:
         raise ValueError(f"label_smoothing is {alpha}; expected a share in [0, 1]")

@@ -76,4 +76,4 @@ def _stale(files: dict[str, bytes], folder: Path) -> Iterator[str]:
             found, expected = path.read_bytes().splitlines(), content.splitlines()
             line = next((i for i, pair in enumerate(zip(found, expected, strict=False)) if pair[0] != pair[1]), -1)
             where = line + 1 if line >= 0 else min(len(found), len(expected)) + 1
-            yield f"{path}:{where} is not what the proof gives; see what changed, then: lossvet golden"
+            yield f"{path}:{where} differs from the proof; check what has changed, then run: lossvet golden"

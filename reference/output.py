@@ -62,6 +62,6 @@ def parse(name: str) -> Output:
         case ["hvp"]:
             return HVP
     raise ValueError(
-        f"{name!r} is no output: it has to be loss/REDUCTION, gradient/REDUCTION/LEAF or hvp, "
+        f"{name!r} is not an output; expected loss/REDUCTION, gradient/REDUCTION/LEAF or hvp, "
         f"with a REDUCTION of {', '.join(reductions)}"
     )

@@ -50,7 +50,7 @@ class Rows:
 
     `loss` has shape [N] or [N, C]; `weight`, the sample weight, [N] or is None where the variant has none.
     `pullback(g)` is the gradient of sum(g * loss) and `weight_pullback(g)` that of sum(g * weight), by leaf: a number,
-    or a function that gives it, where it takes far more than the others and nobody may ask for it;
+    or a zero-argument callable where it is expensive and may not be needed;
     `hessian(g, u)` is the Hessian of sum(g * loss) in the logits, times u.
     """
 

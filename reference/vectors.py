@@ -47,7 +47,9 @@ def load(name: str, folder: Path = FOLDER) -> tuple[Golden, ...]:
     digests = manifest(folder)
     content = _read(file)
     if digests.get(file.name) != digest(content):
-        raise GoldenError(f"{file} is not the file in manifest.json; restore it, or make it anew with: lossvet golden")
+        raise GoldenError(
+            f"{file} is not the file listed in manifest.json; restore it, or make it anew with: lossvet golden"
+        )
     return decode(variants.load(name), content)
 
 

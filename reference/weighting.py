@@ -1,8 +1,8 @@
-"""Class weights from how often each class occurs.
+"""Class weights from the frequencies of the classes.
 
-Weights are made once, of the whole training set. Made of a batch they change from batch to batch, and a class that is
-missing from one is an error here. A common factor of all weights has no effect under the reduction `weighted_mean`;
-under `mean` it is a factor on the learning rate.
+Compute weights once, from the whole training set. Weights computed from a batch change from batch to batch, and a class
+that is missing from the batch is an error here. A common factor of all weights has no effect under the reduction
+`weighted_mean`; under `mean` it is a factor on the learning rate.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def inverse_frequency(
 
     w_c = N / n_c, or N / (C n_c) where `balanced`: then the weights of all N examples sum to N, as with
     class_weight="balanced" of scikit-learn, after G. King and L. Zeng, Logistic Regression in Rare Events Data, 2001.
-    `normalise` divides the weights by their sum ("one") or by their mean ("classes": they sum to C); `balanced` or not
-    is then the same.
+    `normalise` divides the weights by their sum ("one") or by their mean ("classes": they sum to C); then `balanced`
+    makes no difference.
 
     Raises ValueError for counts that are not [C] or are negative, and, naming it, for a class that never occurs, unless
-    a `floor` is given: then n_c is at least the floor. N is of the counts as they are.
+    a `floor` is given: then n_c is at least the floor. N is the sum of the original counts.
 
     >>> inverse_frequency([6, 3, 1])
     array([ 1.66666667,  3.33333333, 10.        ])
@@ -38,7 +38,7 @@ def inverse_frequency(
     >>> inverse_frequency([6, 3, 0])
     Traceback (most recent call last):
     ...
-    ValueError: class 2 never occurs, so no weight follows; leave it out, or count it otherwise
+    ValueError: class 2 never occurs, so it has no weight; leave the class out, or give it a count above 0
     >>> inverse_frequency([6, 3, 0], floor=0.5)
     array([ 1.5,  3. , 18. ])
     """
@@ -52,11 +52,11 @@ def inverse_frequency(
 
 
 def effective_number(counts: Any, beta: float, *, normalise: Normalise | None = None) -> Array:
-    """Weights w [C] inverse to the effective number of examples of each class, from `counts` n [C].
+    """Weights w [C] inversely proportional to the effective number of examples of each class, from `counts` n [C].
 
     w_c = (1 - beta) / (1 - beta ** n_c), 0 <= beta <= 1: equal weights at beta = 0, and 1 / n_c in the limit beta = 1.
     From Y. Cui and others, Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, who normalise to
-    "classes". Accurate near beta = 1, where both differences cancel as they stand.
+    "classes". Accurate near beta = 1, where both differences would cancel if computed as written.
 
     Raises ValueError for counts that are not [C] or are negative, for a beta outside [0, 1] and, naming it, for a class
     that never occurs.
@@ -97,7 +97,9 @@ def _checked(counts: Any) -> Array:
 def _all_occur(n: Array) -> None:
     """Raises ValueError, naming it, for the first class that never occurs."""
     for c in np.flatnonzero(n == 0):
-        raise ValueError(f"class {c} never occurs, so no weight follows; leave it out, or count it otherwise")
+        raise ValueError(
+            f"class {c} never occurs, so it has no weight; leave the class out, or give it a count above 0"
+        )
 
 
 def _normalised(weights: Array, normalise: Normalise | None) -> Array:

@@ -71,7 +71,7 @@ def _differences(out: Page, found: Checked) -> None:
             out.say(line, indent=3, hanging=5)
     if len(described) > MOST:
         out.gap()
-        out.say(f"and {len(described) - MOST} more kinds of difference: --format json has them all")
+        out.say(f"and {len(described) - MOST} more kinds of difference: --format json lists them all")
 
 
 def _instead(out: Page, found: Checked) -> None:
@@ -80,19 +80,19 @@ def _instead(out: Page, found: Checked) -> None:
         return
     out.gap()
     if instead.contract is None or instead.status not in ("confirmed", "ambiguous"):
-        nearest = "" if instead.contract is None else "; the nearest that is known:"
+        nearest = "" if instead.contract is None else "; the nearest known meaning:"
         reason = f" ({instead.reason.rstrip('.')})" if instead.reason else ""
         out.say(f"What it is instead is not known{reason}{nearest}", style="bold")
     else:
-        unsure = "" if instead.status == "confirmed" else ", or something that cannot be told from it"
+        unsure = "" if instead.status == "confirmed" else ", or something indistinguishable from it"
         out.say(f"What it is instead{unsure}", style="bold")
     if instead.contract is not None:
         claimed = words.contract(found)
         wanted = {} if claimed is None else dict(values(claimed))
         for facet, value in values(instead.contract):
             other = wanted.pop(facet, facets()[facet].default)
-            told = value if value == other or facets()[facet].edge else f"{value}, and not {other}"
+            told = value if value == other or facets()[facet].edge else f"{value}, not {other}"
             out.labelled(facet, told, column=20)
         for facet, value in wanted.items():
-            out.labelled(facet, f"{facets()[facet].default}, and not {value}", column=20)
+            out.labelled(facet, f"{facets()[facet].default}, not {value}", column=20)
         out.say(f"everything else as by default, {DEFAULT}", indent=3)

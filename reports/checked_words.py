@@ -31,14 +31,14 @@ def headline(found: Checked) -> str:
 
 def _reason(found: Checked) -> str:
     if found.not_run:
-        return f"{counted(found.not_run, 'check')} given up, as it hung or ended its process"
-    return found.reason.rstrip(".") or "not one check was made"
+        return f"{counted(found.not_run, 'check')} given up, because the loss hung or ended its process"
+    return found.reason.rstrip(".") or "no check was made"
 
 
 def counts(found: Checked) -> str:
     parts = [f"{found.agrees:,} of {counted(found.checks, 'check')} agree"]
     parts += [f"{found.uninformative:,} could not have failed"] if found.uninformative else []
-    parts += [f"{found.deviates:,} deviate as is known of {found.framework}"] if found.deviates else []
+    parts += [f"{found.deviates:,} show known deviations of {found.framework}"] if found.deviates else []
     parts += [f"{found.differs:,} {'differs' if found.differs == 1 else 'differ'}"]
     parts += [f"{found.not_run:,} not run"] if found.not_run else []
     return ", ".join(parts)
@@ -81,7 +81,7 @@ def again(finding: Finding, found: Checked) -> str:
 
 
 def contract(found: Checked) -> Contract | None:
-    """What it was to be; None where its variant has no contract."""
+    """What the loss should be; None if its variant has no contract."""
     if variants.load(found.variant).means is None:
         return None
     (reduction,) = (one for one in REDUCTIONS if one == found.reduction)
@@ -91,7 +91,7 @@ def contract(found: Checked) -> Contract | None:
 
 
 def not_checked(found: Checked) -> list[str]:
-    """What was not judged and why, in a sentence each."""
+    """What was not judged and why, one sentence each."""
     where: dict[str, list[str]] = {}
     for row in found.outputs:
         for reason in row.reasons:
@@ -102,5 +102,5 @@ def not_checked(found: Checked) -> list[str]:
         said.append(f"{which}: {reason}")
     if found.undefined:
         have = "check has" if found.undefined == 1 else "checks have"
-        said.append(f"{found.undefined:,} {have} elements whose result is undefined: those are held to nothing")
+        said.append(f"{found.undefined:,} {have} elements whose result is undefined: those are not judged")
     return [*said, *found.not_checked]

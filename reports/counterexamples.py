@@ -1,4 +1,4 @@
-"""A counterexample as a small table: the input by row and class, and what both losses make of it."""
+"""A counterexample as a small table: the input by row and class, and the results of both losses."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _left_out(size: tuple[int, ...], shown: int) -> list[str]:
     rows, classes = size[0] - MOST_ROWS, size[1] - shown
     more = [f"{rows:,} more rows"] if rows > 0 else []
     more += [f"{classes:,} more classes"] if classes > 0 else []
-    return [f"({' and '.join(more)}: --format json has all)"] if more else []
+    return [f"({' and '.join(more)}: --format json lists all)"] if more else []
 
 
 def _results(found: Counterexample, width: int, grid: tuple[tuple[int, ...], int, int] | None) -> list[str]:

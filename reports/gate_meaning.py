@@ -1,4 +1,4 @@
-"""What a gate says of the meaning of a loss, in every format: first of all that it says."""
+"""The part of a gate's report about the meaning of a loss, in every format: the first part."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def text(meaning: Meaning, width: int) -> list[str]:
             out.say(line, indent=5)
     if found.counterexample is not None:
         out.gap()
-        out.say("The smallest input found on which they part", indent=3)
+        out.say("The smallest input found on which they differ", indent=3)
         out.raw(table(found.counterexample, width - 5), indent=5)
     out.gap()
     for name, side in (("base", found.source), ("head", found.target)):

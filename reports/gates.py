@@ -98,11 +98,11 @@ def _paragraphs(report: Report) -> Iterator[str]:
     known = sum(d.known for d in report.differences)
     wrong = [d for d in report.differences if not d.known]
     for difference in wrong[:MOST]:
-        yield f"wrong in head, and not in base: {difference.cell}: {difference.words}"
+        yield f"wrong in head, but not in base: {difference.cell}: {difference.words}"
     if len(wrong) > MOST:
-        yield f"and {len(wrong) - MOST:,} more checks are wrong in head alone: --format json has them all"
+        yield f"and {len(wrong) - MOST:,} more checks are wrong in head only: --format json lists them all"
     if known:
-        yield f"{known:,} checks are wrong on both sides: --format json has them"
+        yield f"{known:,} checks are wrong on both sides: --format json lists them"
     for worse in report.worse:
         yield f"accuracy {worse.kind}: {worse.cell}: {worse.words}"
     if report.void:
@@ -178,7 +178,7 @@ def junit(report: Report) -> str:
             ET.SubElement(case, "error", message=words)
     wrong = [(d.cell, d.words, "failure") for d in report.differences if not d.known]
     wrong += [(w.cell, w.words, "error" if w.kind == "new" else "failure") for w in report.worse]
-    none = [] if report.findings or report.stopped else ["not one comparison was made"]
+    none = [] if report.findings or report.stopped else ["no comparison was made"]
     wrong += [("gate", words, "error") for words in (*report.unjudged, *filter(None, [report.void]), *none)]
     accuracy = ET.SubElement(root, "testsuite", name="accuracy", tests=str(1 + len(wrong)))
     ET.SubElement(accuracy, "testcase", classname="accuracy", name=f"{report.judged} checks of head")

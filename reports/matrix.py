@@ -1,4 +1,4 @@
-"""The matrix, variant by framework: what the text of a square is, whatever it is then painted with."""
+"""The matrix, variant by framework: the text of each square, independent of how it is drawn."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Watcher:
         self._total, self._done, self._before = plan.checks, done, done
         self._start = self._last = time.monotonic()
         if done:
-            self._err.print(Text(f"resumed: {done:,} of {plan.checks:,} checks were made before"))
+            self._err.print(Text(f"resumed: {done:,} of {plan.checks:,} checks were made earlier"))
         if self._bar is not None:
             self._bar.add_task("checks", total=plan.checks, completed=done)
             self._bar.start()

@@ -32,7 +32,7 @@ def page(key: str, found: Replayed, width: int) -> Page:
 
 def ending(found: Replayed) -> str:
     if found.as_recorded:
-        return "both answer as recorded"
+        return "both results are as recorded"
     if not (found.source_as_recorded or found.target_as_recorded):
-        return "neither answers as recorded"
-    return f"the {'new' if found.source_as_recorded else 'old'} one answers otherwise than recorded"
+        return "neither result is as recorded"
+    return f"the {'new' if found.source_as_recorded else 'old'} result differs from the recorded one"

@@ -127,7 +127,7 @@ def _line(name: str, line: dict[str, Row]) -> str:
 
 
 def conclusions(rows: Sequence[Row]) -> Iterator[str]:
-    """Who is fastest, how times grow, and what was not measured."""
+    """Which recipe is fastest, how times grow, and what was not measured."""
     shapes = sorted({row.subject.shape for row in rows}, key=lambda s: (s.n * s.c, s))
     best = fastest(rows, shapes[-1], "train") if shapes else {}
     if best:

@@ -66,7 +66,9 @@ def report(out: Console, result: Result, verbose: bool = False) -> None:
         for number, line in enumerate(one.lines):
             out.print(Text(plain(line if number == 0 else f"  {line}"), "bold" if number == 0 else ""), soft_wrap=True)
     if len(described) > MOST_FINDINGS:
-        out.print(Text(f"\nand {len(described) - MOST_FINDINGS} more kinds of difference: --format json has them all"))
+        out.print(
+            Text(f"\nand {len(described) - MOST_FINDINGS} more kinds of difference: --format json lists them all")
+        )
     for problem in result.problems:
         out.print(Text(plain(f"\nconformance/deviations.toml: {problem}"), "bold red"), soft_wrap=True)
     out.print()
@@ -91,7 +93,7 @@ def totals(result: Result, verbose: bool = False) -> list[str]:
     lines += [f"  {words}" for words in ledger.unconfirmed(result.summary.seen)]
     known = Counter(v.deviation for _, _, _, v in result.summary.seen if isinstance(v, Deviates) and not v.stray)
     lines += [f"  {count:,} {name}" for name, count in sorted(known.items())]
-    lines += [f"  lossvet explain {next(iter(sorted(known)))} says why, and likewise the others"] if known else []
+    lines += [f"  lossvet explain {next(iter(sorted(known)))} explains the first; the others likewise"] if known else []
     lines += _not_run(result, verbose)
     if result.incomplete:
         lines.append(f"  not run: {result.incomplete:,} given up; lossvet run --resume tries them again")
@@ -111,7 +113,7 @@ def _not_run(result: Result, verbose: bool) -> Iterator[str]:
     elif by_framework:
         yield f"  not run: {sum(result.summary.left_out.values()):,}; --verbose lists the reasons"
     if result.plan.level == "quick" and any(isinstance(result.greetings[name], Hello) for name in by_framework):
-        yield "  lossvet run --full runs most of that"
+        yield "  lossvet run --full runs most of these"
 
 
 def _uninformative(result: Result) -> Iterator[str]:
@@ -121,7 +123,7 @@ def _uninformative(result: Result) -> Iterator[str]:
     )
     if reasons:
         listed = "; ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-        yield f"  uninformative, for no answer could have failed, or a wrong answer of 0 would agree: {listed}"
+        yield f"  uninformative, since nothing could have failed, or a wrong result of 0 would agree: {listed}"
 
 
 def _lost(result: Result) -> Iterator[str]:

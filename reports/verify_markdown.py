@@ -21,7 +21,7 @@ def render(found: Comparison) -> str:
     for number, difference in enumerate(found.differences, 1):
         lines += _paragraphs(number, difference)
     if found.counterexample is not None and not any(d.counterexample for d in found.differences):
-        lines += ["The smallest input found on which they part:", "", *_block(table(found.counterexample, WIDTH)), ""]
+        lines += ["The smallest input found on which they differ:", "", *_block(table(found.counterexample, WIDTH)), ""]
     lines += [f"{escape(found.parts_at)}", ""] if found.parts_at else []
     lines += [f"On the given batch: {escape('; '.join(effect_lines(found.effect)))}", ""] if found.effect else []
     listed = rows(found.source.contract, found.target.contract)

@@ -115,9 +115,9 @@ def _difference(out: Page, number: int, difference: Difference, found: Compariso
     first = next(i for i, d in enumerate(found.differences, 1) if not d.accepted)
     out.labelled("evidence", evidence_of_both(found) if number == first else f"as for {first}")
     if not difference.confirmed:
-        out.labelled("not confirmed", "a side has more than one reading; this is the difference of the simplest ones")
+        out.labelled("not confirmed", "a side has more than one reading; this is the difference between the simplest")
     if difference.edge:
-        out.labelled("edge case", "reported, and no difference in meaning unless --strict-edges is given")
+        out.labelled("edge case", "reported, but not a difference in meaning unless --strict-edges is given")
 
 
 def _without_facet(out: Page, found: Comparison) -> None:
@@ -125,7 +125,7 @@ def _without_facet(out: Page, found: Comparison) -> None:
     shown = [d.counterexample for d in found.differences]
     if found.counterexample is not None and (not any(shown) or found.verdict == "unexplained"):
         out.gap()
-        out.say("The smallest input found on which they part", style="bold")
+        out.say("The smallest input found on which they differ", style="bold")
         out.gap()
         out.raw(table(found.counterexample, out.width - 3), indent=3)
     if found.parts_at:

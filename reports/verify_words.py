@@ -19,29 +19,29 @@ def headline(found: Comparison) -> str:
     both = f"{found.source.spec} and {found.target.spec}"
     match found.verdict:
         case "same":
-            edges = f", but for {counted(len(found.differences), 'edge case')}" if found.differences else ""
-            return f"same: {both} mean the same on all that was tried{edges}."
+            edges = f", except for {counted(len(found.differences), 'edge case')}" if found.differences else ""
+            return f"same: {both} mean the same on everything that was tried{edges}."
         case "different":
             names = [d.facet for d in found.differences if not d.edge] or [d.facet for d in found.differences]
-            what = f": they differ in {joined(names)}" if names else ", though no known facet tells them apart"
+            what = f": they differ in {joined(names)}" if names else ", although no known facet distinguishes them"
             return f"different: {both} do not mean the same{what}."
         case "same_gradient":
-            return f"same gradient: {both} have different values, and the same gradient in the logits."
+            return f"same gradient: {both} have different values, but the same gradient in the logits."
         case "equal_on_probes":
             return (
-                f"equal on probes: {both} give the same answers on {counted(found.tried, 'probe')}, but no contract "
-                "explains them: what they do on other inputs is not known."
+                f"equal on probes: {both} give the same results on {counted(found.tried, 'probe')}, but no contract "
+                "explains them: their behaviour on other inputs is not known."
             )
         case "unexplained" if found.counterexample is not None:
-            return f"unexplained: {both} give different answers, and no known difference in meaning says why."
+            return f"unexplained: {both} give different results, and no known difference in meaning explains why."
         case "unexplained":
-            return f"unexplained: no difference between {both} was found, and what they mean is not known."
+            return f"unexplained: no difference between {both} was found, but their meaning is not known."
         case "cannot_judge":
             return f"cannot judge {both}: {found.reason.rstrip('.') or 'no reason is known'}."
 
 
 def ending(found: Comparison) -> str:
-    """The sentence that a command ends with, beside the exit code."""
+    """The last sentence of a command, before the exit code."""
     verdict = found.verdict.replace("_", " ")
     left = [d for d in found.differences if not d.accepted and not d.edge]
     accepted = sum(d.accepted for d in found.differences)
@@ -49,11 +49,11 @@ def ending(found: Comparison) -> str:
         return f"{verdict}, which is accepted"
     if found.verdict in ("different", "same_gradient") and found.differences:
         if not left:
-            return f"{verdict}, and all that differs is accepted" if accepted else f"{verdict}, at edges alone"
+            return f"{verdict}, and every difference is accepted" if accepted else f"{verdict}, at edges only"
         beside = f"; {accepted} more accepted" if accepted else ""
         return f"{verdict} in {joined(d.facet for d in left)}{beside}"
     if found.verdict == "unexplained":
-        return "unexplained, with different answers" if found.counterexample else "unexplained; no difference was found"
+        return "unexplained, with different results" if found.counterexample else "unexplained; no difference was found"
     if found.verdict == "same":
         return f"the same on {counted(found.tried, 'probe')} and {found.fresh:,} fresh ones"
     return verdict
@@ -84,11 +84,11 @@ def evidence_of_both(found: Comparison) -> str:
 
 
 def direct(found: Comparison) -> str:
-    """On how many probes the two sides were set against each other."""
+    """On how many probes the two sides were compared."""
     if not found.tried:
         return "the two sides were not compared directly"
     fresh = f" and {found.fresh:,} fresh ones" if found.fresh else ""
-    void = f"; {found.uninformative:,} more say nothing: both sides refuse them or give NaN"
+    void = f"; {found.uninformative:,} more are uninformative: both sides raise or give NaN"
     words = f"compared directly on {counted(found.tried, 'probe')}{fresh}"
     return f"{words}; largest difference {share(found.largest)} the bound{void if found.uninformative else ''}"
 
@@ -135,7 +135,7 @@ def accept(difference: Difference) -> str:
 def effect_lines(effect: Effect) -> list[str]:
     part = f" ({100 * effect.rows_touched / effect.rows:.3g} %)" if effect.rows else ""
     lines = [
-        f"The difference touches {effect.rows_touched:,} of {counted(effect.rows, 'row')}{part}",
+        f"The difference affects {effect.rows_touched:,} of {counted(effect.rows, 'row')}{part}",
         f"The loss goes from {effect.loss[0]:.6g} to {effect.loss[1]:.6g}, a change of {_percent(effect.loss_change)}",
     ]
     if math.isnan(effect.gradient_length):

@@ -78,10 +78,10 @@ def test_init_text_is_read_and_never_evaluated() -> None:
     }  # fmt: skip
     for text, words in [
         ("a=open('x')", "open('x') in"),
-        ("a=b", "b in 'a=b' is no literal, and names are not evaluated"),
-        ("a=@logit", "there is no role called 'logit' (did you mean logits?)"),
+        ("a=b", "b in 'a=b' is not a literal, and names are not evaluated"),
+        ("a=@logit", "no such role: 'logit' (did you mean logits?)"),
         ("a=", "cannot be read"),
-        ("**a", "has a **"),
+        ("**a", "contains **"),
     ]:
         with pytest.raises(SourceError) as caught:
             parse_init(text)
@@ -92,9 +92,9 @@ def test_init_text_is_read_and_never_evaluated() -> None:
 @pytest.mark.parametrize(
     ("function", "options", "kind", "words"),
     [
-        (lambda x: 0, {}, "binding", "Its parameters, and what their names suggest: x (logits)"),
+        (lambda x: 0, {}, "binding", "Its parameters, with the roles that their names suggest: x (logits)"),
         (lambda x, y: 0, {"bind": {"logits": "z"}}, "binding", "has no parameter 'z' (there are: x, y)"),
-        (lambda x, y: 0, {"bind": {"logit": "x"}}, "init", "there is no role called 'logit' (did you mean logits?)"),
+        (lambda x, y: 0, {"bind": {"logit": "x"}}, "init", "no such role: 'logit' (did you mean logits?)"),
         (lambda x, y: 0, {"init": "gama=1"}, "init", "has no parameter 'gama' (there are: x, y)"),
         (lambda x, y: 0, {"init": "1, 2, 3"}, "init", "has 3 arguments"),
     ],
@@ -247,13 +247,13 @@ def test_an_argument_without_influence_is_named_and_comes_last() -> None:
     assert probed.bound[0].binding.unused == ("weight",)
     assert all(set(b.binding.roles) - set(b.idle) == {"logits", "labels"} for b in probed.bound)
     assert ("class_weight",) in [b.idle for b in probed.bound]
-    assert probed.notes == ("takes weight and does not use it",)
+    assert probed.notes == ("accepts weight but does not use it",)
 
 
 def test_weights_of_classes_that_land_on_rows_are_named() -> None:
     notes = loss.subjects(adapters.primitives("numpy"), class_weights_on_rows).notes
     assert notes == (
-        "class_weights weighs rows: weights per class are taken for those of rows where there are as many of either",
+        "class_weights weights rows: given weights of classes, it uses them for the rows if there are as many of both",
     )
     assert loss.subjects(adapters.primitives("numpy"), sparse_with_row_weight).notes == ()
 
@@ -262,7 +262,7 @@ def test_what_none_of_the_ways_can_call_tells_the_first_error() -> None:
     def loss_(z: Any, y: Any) -> Any:
         raise KeyError("logit_scale")
 
-    with pytest.raises(SourceError, match="it raised at first: KeyError: 'logit_scale'"):
+    with pytest.raises(SourceError, match="the first raised KeyError: 'logit_scale'"):
         best(loss_)
 
 
@@ -277,7 +277,7 @@ def test_a_side_takes_questions_in_the_form_of_its_roles() -> None:
     assert column.value is not None
     np.testing.assert_allclose(column.value, np.mean([np.log1p(np.exp(-0.5)), np.log1p(np.exp(-1.0))]))
     assert row.value == column.value
-    assert wide.error.startswith("Unfit: it takes logits of a binary loss; the question has 3 classes")
+    assert wide.error.startswith("Unfit: it takes logits of a binary loss; this batch has 3 classes")
     sparse = loss.subjects(adapters.primitives("numpy"), swapped_places).bound[0].subject
     (soft,) = sparse.ask([Question({"logits": np.ones((2, 3)), "labels": np.ones((2, 3)) / 3})])
     assert soft.error.startswith("Unfit: it takes integer labels [N]")

@@ -158,8 +158,8 @@ def test_a_loss_that_was_changed_since_is_shown_as_it_is_now(project: Path) -> N
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"spec": "weighted_ce.contract.toml"}, "it is no code but a contract"),
-        ({"spec": "variant:sparse_class_weight?denominator=weights"}, "it is no code but a contract"),
+        ({"spec": "weighted_ce.contract.toml"}, "it is a contract, not code"),
+        ({"spec": "variant:sparse_class_weight?denominator=weights"}, "it is a contract, not code"),
         ({"spec": "mlx:lib/old.py::f"}, "mlx has no template; there are: jax, numpy, tensorflow, tensorflow_v1, torch"),
         ({"binding": None}, "how it is called cannot be written"),
         ({"binding": Binding("WeightedCE(pred=secret)", {}, {}, "sparse")}, "how it is called cannot be written"),

@@ -296,7 +296,7 @@ def test_what_it_is_instead_is_said(losses: Path) -> None:
     found = check(f"torch:{losses}::batch", "sparse_class_weight", "weighted_mean")
     assert found.exit_code == 1
     page = checked_text.text(found, 80)
-    assert "denominator         batch, and not weights" in page
+    assert "denominator         batch, not weights" in page
     assert max(map(len, page.splitlines())) <= 80 or all(str(losses) in x for x in page.splitlines() if len(x) > 80)
 
 
@@ -384,7 +384,7 @@ def test_a_case_that_does_not_exist() -> None:
 
 
 def test_a_variant_is_no_function() -> None:
-    with pytest.raises(SourceError, match="is no function of a framework: `lossvet run` judges those"):
+    with pytest.raises(SourceError, match="is not a function of a framework; `lossvet run` judges recipes"):
         check("variant:sparse", "sparse")
 
 
@@ -403,7 +403,7 @@ def test_a_loss_that_cannot_be_bound(losses: Path) -> None:
 
 @needs_torch
 def test_a_loss_that_takes_other_inputs_than_the_variant(losses: Path) -> None:
-    with pytest.raises(SourceError, match="cannot be asked as sigmoid, which takes logits") as refused:
+    with pytest.raises(SourceError, match="cannot be checked as sigmoid, which takes logits") as refused:
         check(f"torch:{losses}::weighted", "sigmoid")
     assert refused.value.exit_code == 2
 

@@ -103,9 +103,9 @@ def test_whoever_waits_can_be_stopped(client: Parrot) -> None:
     ("what", "words"),
     [
         ("crash", "SIGSEGV; Fatal Python error: Segmentation fault"),
-        ("exit", "exit code 0 in the middle of its work"),
-        ("raise", "exit code 1 in the middle of its work; ValueError: an exception that nobody caught"),
-        ("fork and die", "exit code 7 in the middle of its work"),
+        ("exit", "exit code 0 before it answered"),
+        ("raise", "exit code 1 before it answered; ValueError: an exception that nobody caught"),
+        ("fork and die", "exit code 7 before it answered"),
     ],
 )
 def test_a_death_costs_one_answer(client: Parrot, what: str, words: str) -> None:

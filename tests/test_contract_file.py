@@ -143,7 +143,7 @@ smoothing = 0.1
         (2, "a contract file has no 'schem'; did you mean schema?"),
         (4, "spec is 3; expected a string"),
         (5, "[identified] has no 'versio'; did you mean version?"),
-        (7, "there is no facet called 'denominater'; did you mean denominator?"),
+        (7, "no such facet: 'denominater'; did you mean denominator?"),
         (8, "denominator has no value 'weigths'; did you mean weights?"),
         (9, "weighting has no value 'class_weigt'; did you mean class_weight?"),
         (9, "weighting is 3; expected one of: none"),
@@ -159,12 +159,12 @@ smoothing = 0.1
     ("text", "words"),
     [
         ('schema = 1\n[contract]\ndenominator = "weights', ":3:"),
-        ("[contract]\n", "there is no schema"),
+        ("[contract]\n", "schema is missing"),
         ("schema = 2\n[contract]\n", "schema is 2; this lossvet"),
-        ("schema = 1\n", r"there is no table \[contract\]"),
+        ("schema = 1\n", r"the table \[contract\] is missing"),
         ("schema = 1\ncontract = 3\n", "contract is 3; expected a table"),
         ("schema = true\n[contract]\n", "schema is True; expected int"),
-        (b"schema = 1\n# \xff\n[contract]\n", "not text in UTF-8"),
+        (b"schema = 1\n# \xff\n[contract]\n", "not UTF-8 text"),
     ],
 )
 def test_one_mistake(text: str | bytes, words: str, tmp_path: Path) -> None:

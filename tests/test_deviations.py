@@ -186,7 +186,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"observed": ()}, "one needs observed values, versions, and places with elements among all, logit_zero"),
+        ({"observed": ()}, "one needs observed values, versions, and `where` with elements among all, logit_zero"),
         ({"where": ()}, "one needs observed values"),
         ({"versions": {}}, "one needs observed values"),
         ({"where": (PLACE, msgspec.structs.replace(PLACE, elements="some"))}, "one needs observed values"),

@@ -131,4 +131,4 @@ def test_a_mistyped_function_is_met_with_the_nearest() -> None:
 
 
 def test_a_reduction_lists_the_functions_that_reduce_so() -> None:
-    assert "PyTorch: F.cross_entropy, unasked" in explained("weighted_mean")
+    assert "PyTorch: F.cross_entropy by default" in explained("weighted_mean")

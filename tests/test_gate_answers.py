@@ -88,13 +88,13 @@ def test_without_an_answer_of_base_head_is_judged(monkeypatch: pytest.MonkeyPatc
 def test_no_answer_of_head_is_told_where_it_has_times(monkeypatch: pytest.MonkeyPatch) -> None:
     found = compared(monkeypatch, true(), "out of memory")
     assert found == Compared((), 0, {SMALL: "out of memory"})
-    assert gating._unanswered(found, [Finding(SMALL, "unchanged")]) == [f"no answer of {SMALL}: out of memory"]
+    assert gating._unanswered(found, [Finding(SMALL, "unchanged")]) == [f"no result of {SMALL}: out of memory"]
     assert gating._unanswered(found, [Finding(SMALL, "missing", blame="head")]) == []
 
 
 @pytest.mark.sweep
 def test_what_is_too_large_to_be_judged_has_to_stay_finite(monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = compared(monkeypatch, 3.0, float("nan"), LARGE).differences
-    assert (found.words, found.known) == ("loss/mean: is not finite, and was in base", False)
+    assert (found.words, found.known) == ("loss/mean: is not finite, but was in base", False)
     assert compared(monkeypatch, float("nan"), float("inf"), LARGE) == Compared((), 0)
     assert compared(monkeypatch, 3.0, 3.5, LARGE) == Compared((), 0), "nothing was judged, and nothing counts as judged"

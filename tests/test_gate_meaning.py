@@ -79,8 +79,8 @@ def test_equal_meanings_are_green_and_named() -> None:
 @pytest.mark.parametrize(
     ("claimed", "words"),
     [
-        ("sparse_class_weight/mean", "(denominator: batch claimed, weights found)"),
-        ("sparse", "it is not sparse, which was claimed: it is sparse_class_weight/weighted_mean ("),
+        ("sparse_class_weight/mean", "(denominator: batch stated, weights found)"),
+        ("sparse", "it is not sparse, as was stated: it is sparse_class_weight/weighted_mean ("),
     ],
 )
 def test_equal_meanings_that_are_not_what_was_claimed_are_named(claimed: str, words: str) -> None:
@@ -160,7 +160,7 @@ def test_a_contract_file_that_head_does_not_keep_is_named(tmp_path: Path) -> Non
     written(tmp_path, BY_WEIGHTS)
     contracts = Contracts.read("loss.contract.toml", dict.fromkeys(NAMES, tmp_path))
     assert contracts.unmet(known(BY_WEIGHTS)) == ""
-    assert contracts.unmet(known(BY_BATCH)).endswith("of head says: denominator: weights there, batch found")
+    assert contracts.unmet(known(BY_BATCH)).endswith("in head: denominator: weights there, batch found")
     with pytest.raises(ValueError, match="head has no such file"):
         Contracts.read("other.contract.toml", dict.fromkeys(NAMES, tmp_path))
 
@@ -235,9 +235,9 @@ def test_a_loss_is_named_with_a_claim_or_without(text: str, claimed: str, reduct
     ("text", "words"),
     [
         ("torch", "expected FRAMEWORK=MODULE:FUNCTION"),
-        ("torch=mylib", "names no function"),
+        ("torch=mylib", "does not name a function"),
         ("torhc=mylib:f", "did you mean torch"),
-        ("torch/spars=mylib:f", "there is no variant called 'spars'"),
+        ("torch/spars=mylib:f", "no such variant: 'spars'"),
         ("torch/sparse/total=mylib:f", "sparse has no reduction 'total'; it has: none"),
         ("torch/sparse/sum/more=mylib:f", "expected FRAMEWORK=MODULE:FUNCTION"),
     ],

@@ -50,14 +50,14 @@ ALL = Report(
     ),
     worse=(
         Worse(CELL, "worse", "its accuracy falls from relative to shift-invariant"),
-        Worse("x/native/torch/eager/float64/cpu", "gone", "was relative 1, and is judged no longer"),
+        Worse("x/native/torch/eager/float64/cpu", "gone", "was relative 1, but is no longer judged"),
         Worse("y/native/torch/eager/float64/cpu", "new", "is relative 1, and has no baseline"),
     ),
     void="the fixed workload took +1.5 % on the side of head: the machine favoured one side",
     judged=2324,
     path=Path(".lossvet/gate-1.jsonl"),
     proposed=Path(".lossvet/accuracy.txt"),
-    unjudged=("jax is not there in base (No module named 'jax')",),
+    unjudged=("jax is missing in base (No module named 'jax')",),
 )
 """One of everything."""
 GREEN = Report({}, FINDINGS[1:3], (), (), judged=2)
@@ -84,18 +84,18 @@ faster         -20.0%   -21.2 .. -16.6%   1.01 ms   808 us     20
 unchanged       +0.1%     -1.1 .. +3.5%   1.01 ms  1.01 ms     20
   smooth_terms/composed/jax/jit/float32/cpu/512x1000/train
 
-wrong in head, and not in base: sparse/native/torch/eager/float32/cpu:
+wrong in head, but not in base: sparse/native/torch/eager/float32/cpu:
   sparse/at_zero loss/mean: is outside the bound in 1 of 1
-1 checks are wrong on both sides: --format json has them
+1 checks are wrong on both sides: --format json lists them
 accuracy worse: sparse/native/torch/eager/float32/cpu: its accuracy falls from
   relative to shift-invariant
-accuracy gone: x/native/torch/eager/float64/cpu: was relative 1, and is judged
-  no longer
+accuracy gone: x/native/torch/eager/float64/cpu: was relative 1, but is no
+  longer judged
 accuracy new: y/native/torch/eager/float64/cpu: is relative 1, and has no
   baseline
 void: the fixed workload took +1.5 % on the side of head: the machine favoured
   one side; run it again on a quieter machine
-jax is not there in base (No module named 'jax')
+jax is missing in base (No module named 'jax')
 samples: .lossvet/gate-1.jsonl
 accuracy as it is now: .lossvet/accuracy.txt
 """
@@ -110,10 +110,10 @@ def test_text() -> None:
 def test_a_loss_that_is_wrong_everywhere_does_not_bury_the_rest() -> None:
     many = tuple(Difference(CELL, f"sparse/{i} loss/mean: is NaN", known=False) for i in range(500))
     report = replace(ALL, differences=many)
-    assert "and 480 more checks are wrong in head alone" in gates.text(report)
+    assert "and 480 more checks are wrong in head only" in gates.text(report)
     assert len(gates.text(report).splitlines()) < 100
     assert gates.github(report).count("title=lossvet%3A wrong::") == 20
-    assert "500 wrong in head alone" in gates.github(report)
+    assert "500 wrong in head only" in gates.github(report)
     assert len(ET.fromstring(gates.junit(report)).findall("testsuite[@name='accuracy']/testcase/failure")) == 502
     assert len(json.loads(gates.document(report))["differences"]) == 500
 
@@ -197,7 +197,7 @@ def test_junit() -> None:
     [
         Report({}, (), (), (), judged=1),
         Report({}, GREEN.findings, (), (), void="drift", judged=1),
-        Report({}, GREEN.findings, (), (), unjudged=("not one check was made",)),
+        Report({}, GREEN.findings, (), (), unjudged=("no check was made",)),
         *(Report({}, (f,), (), (), judged=1) for f in FINDINGS if f.verdict not in ("faster", "unchanged", "void")),
         *(Report({}, GREEN.findings, (), (w,), judged=1) for w in ALL.worse),
         Report({}, GREEN.findings, ALL.differences, (), judged=1),

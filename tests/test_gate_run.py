@@ -198,7 +198,7 @@ def test_the_accuracy_that_is_proposed_can_be_used(others: Mapping[str, Done]) -
 def test_a_loss_that_is_broken_is_red_for_each_reason(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
     assert broken.code == 1, broken
-    reasons = rf"red: {MEANING}, 1 gone or failing in head, \d+ wrong in head alone, 1 less accurate \(exit 1\)"
+    reasons = rf"red: {MEANING}, 1 gone or failing in head, \d+ wrong in head only, 1 less accurate \(exit 1\)"
     assert re.fullmatch(reasons, broken.last), broken
 
 
@@ -222,7 +222,7 @@ def test_a_loss_that_raises_is_named_with_what_it_raised(others: Mapping[str, Do
 @pytest.mark.sweep
 def test_a_loss_that_is_wrong_is_named_with_the_case(others: Mapping[str, Done]) -> None:
     broken = others["broken"]
-    assert "wrong in head, and not in base: sparse/own/numpy/eager/float" in broken.out, broken
+    assert "wrong in head, but not in base: sparse/own/numpy/eager/float" in broken.out, broken
     assert "sparse/ignored_first loss/mean: is outside the bound" in broken.out
 
 
@@ -240,7 +240,7 @@ def test_a_loss_that_is_wrong_only_where_it_is_timed_is_red(tmp_path: Path, monk
     sides: dict[Name, Side] = {name: gating.side(tmp_path / name) for name in NAMES}
     folders: dict[Name, Path] = {name: tmp_path / name for name in NAMES}
     report = gating.run_gate(Options(sides, wanted, loss, folders=folders), Silent())
-    assert report.red == ["1 wrong in head alone"]
+    assert report.red == ["1 wrong in head only"]
     (found,) = report.differences
     assert found.cell == f"{CELL}/{SMALL}/forward"
     assert found.words.startswith("loss/mean: ")
@@ -254,7 +254,7 @@ def test_a_check_that_head_no_longer_answers_is_named() -> None:
         return Summary((), {}, (), {}, 0, tuple((cell, case, "loss/mean", verdict) for case, verdict in found))
 
     base = seen(("a", good), ("b", good), ("c", Absent("")), ("d", good))
-    head = seen(("a", good), ("b", Absent("cannot leave rows out")), ("c", Absent("")))
+    head = seen(("a", good), ("b", Absent("cannot ignore rows")), ("c", Absent("")))
     assert [d.words.partition(":")[0] for d in gate_accuracy.vanished(base, head)] == ["b loss/mean", "d loss/mean"]
     assert not any(d.known for d in gate_accuracy.vanished(base, head))
 
@@ -292,16 +292,14 @@ def test_a_base_that_lacks_the_loss_cannot_be_judged(tmp_path: Path) -> None:
     for number, base in enumerate(("def other(): ...", "")):
         done = gate(tmp_path / str(number), base, GOOD)
         assert done.code == 3, done
-        missing = (
-            "mylib has no 'loss' (there is: other), in base" if base else "there is no module called mylib in base"
-        )
-        assert done.last == f"cannot judge: there is nothing to compare with: {missing} (base) (exit 3)"
+        missing = "mylib has no 'loss' (there is: other), in base" if base else "there is no module mylib in base"
+        assert done.last == f"cannot judge: nothing to compare with: {missing} (base) (exit 3)"
 
 
 @pytest.mark.parametrize(
     ("loss", "words"),
     [
-        ("mylub:loss", "there is no module called mylub (did you mean mylib?) in base"),
+        ("mylub:loss", "there is no module mylub (did you mean mylib?) in base"),
         ("mylib:lost", "mylib has no 'lost'"),
     ],
 )
@@ -341,7 +339,7 @@ def test_a_folder_is_compared_by_a_loss(tmp_path: Path) -> None:
         [sys.executable, "-P", "-c", MAIN, "gate", "--base", "."], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert ". is a folder; say which loss of it to compare: --loss" in done.stderr
+    assert ". is a folder; name the loss in it to compare: --loss" in done.stderr
 
 
 @pytest.mark.clock
@@ -349,7 +347,7 @@ def test_a_head_that_lacks_the_loss_is_red(tmp_path: Path) -> None:
     done = gate(tmp_path, GOOD, "")
     assert done.code == 1, done
     assert done.last == "red: 1 gone or failing in head (exit 1)"
-    assert "missing      there is no module called mylib in head (head)\n  numpy\n" in done.out
+    assert "missing      there is no module mylib in head (head)\n  numpy\n" in done.out
 
 
 @pytest.mark.clock

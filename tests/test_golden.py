@@ -222,7 +222,7 @@ def test_missing_files_are_golden_errors(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_bytes(b'{"sha256": {}}')
     with pytest.raises(GoldenError, match=r"softmax.json cannot be read .* lossvet golden"):
         read("softmax", tmp_path)
-    with pytest.raises(GoldenError, match=r"sparse.json is not the file in manifest.json.* lossvet golden"):
+    with pytest.raises(GoldenError, match=r"sparse.json is not the file listed in manifest.json.* lossvet golden"):
         read("sparse", tmp_path)
 
 
@@ -347,7 +347,7 @@ def test_any_flipped_bit_is_found(proven: dict[str, bytes], folder: Path) -> Non
         where = f"seed {SEED}, flip {i}: bit {bit} of {path.name}"
         assert freeze.differences(proven, folder), f"{where} goes unseen"
         if path.name not in ("schema.json", "manifest.json"):
-            with pytest.raises(GoldenError, match=r"is not the file in manifest\.json"):
+            with pytest.raises(GoldenError, match=r"is not the file listed in manifest\.json"):
                 vectors.load.__wrapped__(path.stem, folder)
             caught += 1
         path.write_bytes(content)

@@ -100,9 +100,9 @@ def saved(path: Path, **arrays: Any) -> Path:
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"logits": LOGITS}, r"there is no labels. Found: logits \[6, 3\]. Expected: logits \[N, C\] and labels"),
-        ({"logits": LOGITS, "labels": LABELS, "wieghts": WEIGHTS}, "'wieghts' is no role"),
-        ({"logits": LOGITS, "x": LOGITS, "labels": LABELS}, "'logits' and 'x' are both logits"),
+        ({"logits": LOGITS}, r"labels is missing. Found: logits \[6, 3\]. Expected: logits \[N, C\] and labels"),
+        ({"logits": LOGITS, "labels": LABELS, "wieghts": WEIGHTS}, "'wieghts' is not a role"),
+        ({"logits": LOGITS, "x": LOGITS, "labels": LABELS}, "'logits' and 'x' both mean logits"),
         ({"logits": LOGITS, "labels": LABELS[:4]}, r"labels has shape \[4\]; expected \[N\] or \[N, C\] with N = 6"),
         ({"logits": LOGITS, "labels": LABELS, "weight": WEIGHTS[:2]}, r"class_weight has shape \[2\]; expected \[C\]"),
         ({"logits": LOGITS[0], "labels": LABELS}, r"expected \[N, C\]"),
@@ -205,7 +205,7 @@ def test_a_side_that_does_not_answer_has_no_effect() -> None:
         def ask(self, questions: Sequence[Question]) -> list[Answer]:
             return [Answer(error="IndexError: 7")] * len(questions)
 
-    with pytest.raises(effect.NoEffect, match="the new loss does not answer on the given batch: IndexError: 7"):
+    with pytest.raises(effect.NoEffect, match="the new loss has no result on the given batch: IndexError: 7"):
         effect.effect(Weighted("batch"), Raises(), BATCH)
 
 

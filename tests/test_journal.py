@@ -62,7 +62,7 @@ def test_a_verdict_comes_back(verdict: Verdict) -> None:
 
 @pytest.mark.parametrize("found", [[], ["Agrees"], ["Nobody", 1], ["Absent", "a", "b"], "Absent", 3])
 def test_what_is_no_verdict_is_refused(found: object) -> None:
-    with pytest.raises(ValueError, match="is no verdict"):
+    with pytest.raises(ValueError, match="is not a verdict"):
         records.verdict(found)  # type: ignore[arg-type]  # no verdict, on purpose
 
 

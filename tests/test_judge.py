@@ -268,13 +268,13 @@ def test_accuracy_classes_of_cross_entropies(name: str) -> None:
     ("golden", "width", "wanted", "why"),
     [
         ([], [], "nan", "the result is empty"),
-        ([NAN, NAN], [0.0, 0.0], "any", "the result is undefined, and any answer would do"),
-        ([NAN, NAN], [0.0, 0.0], "anything", "the result is undefined, and any answer would do"),
+        ([NAN, NAN], [0.0, 0.0], "any", "the result is undefined, and any value would do"),
+        ([NAN, NAN], [0.0, 0.0], "anything", "the result is undefined, and any value would do"),
         ([NAN, NAN], [0.0, 0.0], "nan", ""),
         ([NAN, 2.0], [0.0, 0.5], "any", ""),
-        ([NAN, 0.25], [0.0, 0.5], "any", "an answer of 0 would agree"),
+        ([NAN, 0.25], [0.0, 0.5], "any", "a result of 0 would agree"),
         ([NAN, 0.25], [0.0, 0.5], "nan", ""),
-        ([0.25, -0.5], [0.5, 0.5], "nan", "an answer of 0 would agree"),
+        ([0.25, -0.5], [0.5, 0.5], "nan", "a result of 0 would agree"),
         ([0.25, -0.75], [0.5, 0.5], "nan", ""),
         ([0.0, 0.0], [0.5, 0.0], "nan", ""),  # where 0 is right, anything else may be wrong
         ([0.25, INF], [0.5, 0.0], "nan", ""),
@@ -290,7 +290,7 @@ def test_a_check_that_could_not_have_failed_is_uninformative(
 
 
 def test_where_0_is_documented_an_answer_of_0_may_agree_throughout() -> None:
-    for golden, why in ((0.25, "an answer of 0 would agree"), (2.0, "")):
+    for golden, why in ((0.25, "a result of 0 would agree"), (2.0, "")):
         found = verdict([0.0, golden], [NAN, golden], [0.0, 0.5], wanted="zero")
         assert isinstance(found, Agrees)
         assert found.uninformative == why
@@ -300,7 +300,7 @@ def test_where_nothing_is_documented_raising_could_not_have_failed() -> None:
     raised, undefined = Raised("ValueError", "label"), np.array([NAN, 1.0])
     found = judge(raised, undefined, bound([0.0, 0.0]), "float32", "anything")
     assert isinstance(found, Agrees)
-    assert found.uninformative == "any answer would do"
+    assert found.uninformative == "any result would do"
 
 
 def lost(got: list[float], golden: list[float], uncancelled: list[bool], underflow: float = 0.0) -> Any:

@@ -28,8 +28,8 @@ except RuntimeError as error:
 print(before == os.environ)
 """
 REFUSED = (
-    "Keras computes with jax in this process, expected torch: set KERAS_BACKEND=torch before Keras is imported, or use "
-    "a process of its own True"
+    "Keras's backend in this process is jax, expected torch: set KERAS_BACKEND=torch before Keras is imported, or use "
+    "a separate process True"
 )
 
 

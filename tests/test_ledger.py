@@ -94,7 +94,7 @@ def test_another_value_than_the_observed_is_stray() -> None:
     )
     verdict = weigh(put(((1, 1), 0.0)), entry=pinned)
     assert isinstance(verdict, Deviates)
-    assert "is 0, and the ledger has 1" in verdict.stray
+    assert "is 0, but the ledger has 1" in verdict.stray
     assert ledger.stale([(CELL, CASE, OUTPUT, verdict)])
 
 
@@ -185,14 +185,14 @@ def test_in_another_version_what_shows_is_unconfirmed_and_what_agrees_has_healed
     assert kind(other) == "differs", "what is neither right nor as the entry says fails in every version"
     seen = [(CELL, CASE, OUTPUT, verdict) for verdict in (shown, healed)]
     assert ledger.unconfirmed(seen) == [
-        "at_zero is unconfirmed in tensorflow 2.22.1 (1 checks): confirm it, and widen its versions",
-        "at_zero, in tensorflow 2.22.1, does not show any more (1 checks): narrow its versions, or remove it",
+        "at_zero is unconfirmed in tensorflow 2.22.1 (1 checks): confirm the entry, and widen its versions",
+        "at_zero, in tensorflow 2.22.1, no longer shows (1 checks): narrow its versions, or remove it",
     ]
     assert not ledger.stale(seen)
     assert not ledger.unconfirmed([(CELL, CASE, OUTPUT, weigh(put(((1, 1), 0.0)), version="2.21.3+local"))])
 
 
-def test_an_exception_is_excused_by_its_name_only() -> None:
+def test_an_exception_is_known_by_its_name_only() -> None:
     seen = (Observed(case=CASE, output=OUTPUT, value="raises ValueError"),)
     raises = msgspec.structs.replace(ENTRY, shows="whole", observed=seen)
     (golden,) = (g for g in vectors.load("pos_weight") if g.case.id == CASE)
@@ -232,13 +232,13 @@ def test_a_shape_deviates_where_it_was_observed() -> None:
 def test_what_was_observed_elsewhere_is_stray_here() -> None:
     verdict = weighed_whole(whole(THERE, HERE), EMPTY)
     assert isinstance(verdict, Deviates)
-    assert verdict.stray == "shape [0], and the ledger has 'raises ValueError'"
+    assert verdict.stray == "shape [0], but the ledger has 'raises ValueError'"
 
 
 def test_every_value_that_was_observed_here_has_to_be_there() -> None:
     verdict = weighed_whole(whole(HERE, *ENTRY.observed), Raised("ValueError", "no rows"))
     assert isinstance(verdict, Deviates)
-    assert verdict.stray == "raises ValueError, and the ledger has '0x0.0p+0'"
+    assert verdict.stray == "raises ValueError, but the ledger has '0x0.0p+0'"
 
 
 def test_an_answer_of_the_right_shape_is_not_explained_by_an_entry_about_the_whole() -> None:
@@ -253,7 +253,7 @@ def test_an_answer_of_the_right_shape_is_not_explained_by_an_entry_about_the_who
 def test_an_answer_where_an_exception_was_observed_is_stray() -> None:
     verdict = weigh(put(((1, 1), 0.0)), entry=msgspec.structs.replace(ENTRY, observed=(HERE,)))
     assert isinstance(verdict, Deviates)
-    assert verdict.stray == "is an answer, and the ledger has 'raises ValueError'"
+    assert verdict.stray == "is a result, but the ledger has 'raises ValueError'"
 
 
 def test_an_exception_tells_how_it_differs() -> None:
@@ -275,7 +275,7 @@ def test_a_nan_that_is_pinned_has_to_be_there() -> None:
     shows_nan = msgspec.structs.replace(ENTRY, shows="nan", observed=seen)
     assert weigh(put(((1, 1), float("nan"))), entry=shows_nan).stray == ""  # type: ignore[union-attr]  # it deviates
     verdict = weigh(put(((1, 1), 0.0)), entry=msgspec.structs.replace(ENTRY, observed=seen))
-    assert verdict.stray == "element [1, 1] is 0, and the ledger has nan"  # type: ignore[union-attr]  # it deviates
+    assert verdict.stray == "element [1, 1] is 0, but the ledger has nan"  # type: ignore[union-attr]  # it deviates
 
 
 def test_two_places_of_one_entry_may_name_one_check() -> None:
@@ -309,7 +309,7 @@ def test_the_ledger_of_the_project_knows_what_frameworks_greeted_with() -> None:
     healed = Agrees(0.0, 0.0, 0.0, "relative", 0.0)
     verdict = own.weigh(CELL, golden, bound, OUTPUT, Measured(golden.outputs[OUTPUT]), healed, "nan")
     assert isinstance(verdict, Agrees)
-    assert verdict.notes == ("tensorflow_pos_weight_at_zero, in tensorflow 9.9, does not show any more",)
+    assert verdict.notes == ("tensorflow_pos_weight_at_zero, in tensorflow 9.9, no longer shows",)
 
 
 def test_a_problem_is_told_once_and_only_what_was_judged_has_one() -> None:

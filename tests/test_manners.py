@@ -69,7 +69,7 @@ def answer(side: worker.Side, one: Question) -> Any:
         ("seeds", ("calling it changes the seed of torch",)),
         ("returns_a_number", ("returns a Python number, which has no gradient",)),
         ("returns_a_tuple", ("returns a tuple: its part 1 is taken",)),
-        ("returns_a_mapping", ("returns a mapping: its 'loss' is taken",)),
+        ("returns_a_mapping", ("returns a mapping, of which 'loss' is used",)),
     ],
 )
 def test_harmless_manners_are_named_and_break_nothing(
@@ -89,7 +89,7 @@ def test_harmless_manners_are_named_and_break_nothing(
     ("name", "kind", "words"),
     [
         ("exits", "exit", "calling exits exits the interpreter (exit code 3)"),
-        ("raises", "binding", "it raised at first: ValueError: expected a tensor of rank 7."),
+        ("raises", "binding", "the first raised ValueError: expected a tensor of rank 7."),
         ("returns_none", "binding", "NoLoss: returns None; expected a tensor or a number"),
         ("not_a_function", "not_callable", "not_a_function in torch_losses.py is a Tensor"),
         ("hangs", "hang", "hangs did not return within 0.5 s when it was called on a few rows"),
@@ -186,8 +186,8 @@ def test_one_question_that_kills_or_hangs_costs_no_other(remote: Callable[..., R
         "",
         "ValueError: nine rows",
         "Late: no answer within 1 s",
-        f"NotAsked: {FAILURES} questions before ended the worker or took longer than 1 s",
-        f"NotAsked: {FAILURES} questions before ended the worker or took longer than 1 s",
+        f"NotAsked: {FAILURES} earlier requests ended the worker or took longer than 1 s",
+        f"NotAsked: {FAILURES} earlier requests ended the worker or took longer than 1 s",
     ]
     np.testing.assert_array_equal(answers[0].value, answers[2].value)  # type: ignore[arg-type]  # both are there
 
@@ -212,7 +212,7 @@ def test_a_fork_has_one_answer_each(remote: Callable[..., Remote]) -> None:
 def test_ten_gib_are_too_many(remote: Callable[..., Remote]) -> None:
     refused = refusal(remote("torch:torch_losses.py::allocates"))
     assert refused.kind == "memory"
-    assert "calling allocates on a few rows asks for more memory than it may have" in str(refused)
+    assert "calling allocates on a few rows needs more memory than it is allowed" in str(refused)
 
 
 def test_an_import_that_hangs_is_ended(remote: Callable[..., Remote]) -> None:

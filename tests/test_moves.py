@@ -55,11 +55,11 @@ def test_a_move_says_what_happens_at_the_edges() -> None:
     nan = "NaN, with gradients of NaN"
     zero = "0, with gradients of 0"
     there = changes["tensorflow_v1", "jax"]
-    assert f"where it would divide by 0, a plain mean gives {nan}, and no longer {zero}" in there
-    assert "of an empty batch, a plain mean gives NaN, and no longer 0" in there
+    assert f"where it would divide by 0, a plain mean gives {nan} instead of {zero}" in there
+    assert "of an empty batch, a plain mean gives NaN instead of 0" in there
     back = changes["torch", "tensorflow_v1"]
-    assert f"where it would divide by 0, it gives {zero}, and no longer {nan}" in back
-    assert "a label of -100 raises, and no longer is left out" in back
+    assert f"where it would divide by 0, it gives {zero} instead of {nan}" in back
+    assert "a label of -100 raises, and no longer is ignored" in back
 
 
 def test_labels_that_are_no_class_are_told_together() -> None:

@@ -57,7 +57,7 @@ def test_outputs_are_values() -> None:
     "name", ["", "loss", "loss/median", "loss/mean/logits", "gradient/mean", "gradient/mean/", "Hvp"]
 )
 def test_what_is_no_output_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"is no output: it has to be loss/REDUCTION, gradient/REDUCTION/LEAF or hvp"):
+    with pytest.raises(ValueError, match=r"is not an output; expected loss/REDUCTION, gradient/REDUCTION/LEAF or hvp"):
         parse(name)
 
 

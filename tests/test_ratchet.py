@@ -115,7 +115,7 @@ def test_the_profile_is_one_word() -> None:
         (
             Reached("shift-invariant", 1.0),
             Reached("shift-invariant", None),
-            "not one of its unreduced losses is of relative accuracy any more",
+            "none of its unreduced losses is of relative accuracy any more",
         ),
         (Reached("shift-invariant", None), Reached("shift-invariant", 1.0), ""),
         (Reached("relative", 1.0), Reached("relative", float("inf")), "to inf ulp"),

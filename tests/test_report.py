@@ -164,7 +164,7 @@ def test_the_tables_have_a_line_for_each_cell_and_benchmark(folder: Path) -> Non
 @pytest.mark.sweep
 def test_a_site_that_was_not_touched_passes(folder: Path) -> None:
     done = lossvet("report", "--check", "site", cwd=folder)
-    assert done.stderr.splitlines()[-1] == "site: every byte is what the data give (exit 0)"
+    assert done.stderr.splitlines()[-1] == "site: every byte equals that made from its data (exit 0)"
 
 
 @pytest.mark.sweep
@@ -175,7 +175,7 @@ def test_a_number_on_a_page_that_was_changed_is_found(site: Path) -> None:
     assert number
     page.write_text(text.replace(number[0], f"1{number[0]}", 1))
     line = text[: number.start()].count("\n") + 1
-    assert build.check(site) == [f"index.html:{line} is not what the data give"]
+    assert build.check(site) == [f"index.html:{line} differs from what the data give"]
 
 
 @pytest.mark.sweep
@@ -196,7 +196,7 @@ def test_a_record_that_was_changed_is_found(site: Path) -> None:
     number = next(n for n, line in enumerate(lines) if b'"Agrees"' in line)
     changed = lines[number].replace(b'["Agrees",', b'["Agrees",1', 1)
     path.write_bytes(lzma.compress(b"".join([*lines[:number], changed, *lines[number + 1 :]])))
-    with pytest.raises(JournalError, match=rf":{number + 1}: the line is not as it was written"):
+    with pytest.raises(JournalError, match=rf":{number + 1}: the line is damaged"):
         build.check(site)
     body = changed[len(b'{"crc":"xxxxxxxx","record":') : -2]
     mended = b'{"crc":"%08x","record":%s}\n' % (zlib.crc32(body), body)
@@ -207,7 +207,7 @@ def test_a_record_that_was_changed_is_found(site: Path) -> None:
 @pytest.mark.sweep
 def test_other_versions_of_what_draws_are_said(site: Path) -> None:
     (site / "data/made-with.txt").write_text("jinja2 1.0\nmatplotlib 1.0\n")
-    with pytest.raises(sources.CannotReport, match=r"made with jinja2 1.0, matplotlib 1.0, and here are lossvet "):
+    with pytest.raises(sources.CannotReport, match=r"made with jinja2 1.0, matplotlib 1.0, but here are lossvet "):
         build.check(site)
 
 
@@ -217,13 +217,13 @@ def test_other_versions_of_what_draws_are_said(site: Path) -> None:
 @pytest.mark.sweep
 def test_what_is_not_complete_is_refused_and_stamped_if_wanted(folder: Path) -> None:
     done = lossvet("report", "--run", "run.jsonl", "--out", "refused", cwd=folder, expect=3)  # and no bench-*.jsonl
-    assert "not complete: the run is not of everything" in done.stderr
+    assert "not complete: the run does not cover everything" in done.stderr
     assert "there is no benchmark" in done.stderr
     assert not (folder / "refused").exists()
-    assert "the benchmark is of other frameworks or versions than the run" in (folder / "site/index.html").read_text()
+    assert "the benchmark has other frameworks or versions than the run" in (folder / "site/index.html").read_text()
     assert "the benchmark has 2 processes of each framework" in (folder / "site/index.html").read_text()
     for page in (folder / "site").rglob("*.html"):
-        assert "<strong>Partial report.</strong> the run is not of everything" in page.read_text(), page
+        assert "<strong>Partial report.</strong> the run does not cover everything" in page.read_text(), page
 
 
 @pytest.mark.sweep
@@ -231,7 +231,7 @@ def test_a_run_that_was_cut_short_is_told(folder: Path, tmp_path: Path) -> None:
     lines = (folder / "run.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "run.jsonl").write_bytes(b"".join(lines[: len(lines) // 2]))
     done = lossvet("report", "--run", "run.jsonl", "--out", "site", cwd=tmp_path, expect=3)
-    assert re.search(r"did not come to its end: [\d,]+ of [\d,]+ checks are missing", done.stderr)
+    assert re.search(r"the run is unfinished: [\d,]+ of [\d,]+ checks are missing", done.stderr)
 
 
 LIMITED = """
@@ -295,7 +295,7 @@ def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.sweep
 def test_a_site_beside_other_things_is_not_replaced(site: Path) -> None:
     (site / ".git").mkdir()
-    with pytest.raises(sources.CannotReport, match="holds no site, or more than one"):
+    with pytest.raises(sources.CannotReport, match="does not hold exactly one site"):
         build.write({"index.html": b""}, site)
     assert (site / ".git").exists()
 
@@ -387,7 +387,7 @@ def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
     there = changed["tensorflow_v1", "torch"]
     assert "no gradient into class_weight any more" in there
     assert "sample weights are not taken" in there
-    assert "rows can be left out" in there
+    assert "rows can be ignored" in there
     before = "the number of weights that are not 0"
     assert f"its mean divides by the sum of the weights, and no longer by {before}{YOURSELF}" in there
     assert "no mean divides by the number of losses that count any more" in there
@@ -396,7 +396,7 @@ def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
     assert bce.deviations.keys() == {"infinite_binary_logit_is_nan"}
 
 
-YOURSELF = "; to keep that, divide the sum yourself"
+YOURSELF = "; to preserve that, divide the sum yourself"
 KERAS = {"the rows": "", "the weights": "reduction='mean_with_sample_weight'"}
 
 
@@ -414,7 +414,7 @@ KERAS = {"the rows": "", "the weights": "reduction='mean_with_sample_weight'"}
             [f"its mean divides by the weights, and no longer by the rows{YOURSELF}"],
         ),
         (KERAS, {"the rows": ""}, ["no mean divides by the weights any more"]),
-        (KERAS, {}, ["the reduction is yours to write; the mean divided by the rows"]),
+        (KERAS, {}, ["you write the reduction yourself; the mean divided by the rows"]),
         ({}, KERAS, ["its mean divides by the rows"]),
         ({}, {}, []),
         (KERAS, KERAS, []),

@@ -116,7 +116,10 @@ def test_the_selftest_counts_void_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_the_selftest_says_where_the_gate_cannot_be_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
     blind = judged(monkeypatch, {0: 0.0, 2: 0.0, 5: 0.0, 10: 0.10}, noise=0.005, drift=0.0)
-    assert blind.verdict == (1, "not on this machine: 0 false alarms in 40; power at 5 %: 0.0 %; 0 of 40 runs void")
+    assert blind.verdict == (
+        1,
+        "the gate cannot be trusted on this machine: 0 false alarms in 40; power at 5 %: 0.0 %; 0 of 40 runs void",
+    )
     assert blind.uniform == 0
 
 

@@ -185,7 +185,7 @@ def test_code_that_means_another_thing_is_told() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spell, "written", wrong)
         found = spell.spelled_and_verified(TF1, domain, "numpy")
-    assert "it parts from the contract" in found.failed
+    assert "it differs from the contract" in found.failed
 
 
 def dense(*roles: str) -> Domain:

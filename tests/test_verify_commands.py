@@ -92,7 +92,7 @@ def test_every_command_is_there_and_says_what_it_executes() -> None:
         assert name in COMMANDS
         found = CliRunner().invoke(group, [name, "--help"])
         assert found.exit_code == 0
-        assert "executed with your rights, and in no sandbox" in " ".join(found.output.split())
+        assert "with your rights and without a sandbox" in " ".join(found.output.split())
 
 
 def test_verify_prints_the_answer_and_ends_with_its_code(engine: Engine) -> None:
@@ -133,7 +133,7 @@ def test_options_reach_the_engine(engine: Engine) -> None:
 
 def test_what_is_accepted_changes_the_code(engine: Engine) -> None:
     found = ran(verify.command, OLD, NEW, "--accept", "denominator=weights->batch", "--accept", "clip")
-    assert (found.exit_code, last(found)) == (0, "different, and all that differs is accepted (exit 0)")
+    assert (found.exit_code, last(found)) == (0, "different, and every difference is accepted (exit 0)")
     engine.comparison = answers.SAME_AT_EDGES
     assert ran(verify.command, OLD, NEW).exit_code == 0
     assert ran(verify.command, OLD, NEW, "--strict-edges").exit_code == 1
@@ -147,17 +147,17 @@ def test_what_is_accepted_changes_the_code(engine: Engine) -> None:
         ((OLD, NEW, "--base", "main"), "NEW and --base were both given"),
         ((OLD, NEW, "--fail-above", "0.1"), "--fail-above needs --inputs"),
         ((OLD, NEW, "--accept", "denominater"), "did you mean denominator?"),
-        ((OLD, NEW, "--source-bind", "logit=x"), "there is no role called 'logit'; did you mean logits?"),
+        ((OLD, NEW, "--source-bind", "logit=x"), "no such role: 'logit'; did you mean logits?"),
         ((OLD, NEW, "--source-bind", "logits"), "is not ROLE=PARAMETER"),
         ((OLD, NEW, "--source-bind", "logits=x,logits=y"), "binds logits twice"),
         ((OLD, NEW, "--target-bind", "logits=x", "--target-bind", "labels=x"), "to two roles"),
-        ((OLD, NEW, "--target-python", "/nowhere/python"), "--target-python /nowhere/python: not a program"),
+        ((OLD, NEW, "--target-python", "/nowhere/python"), "python /nowhere/python: not an executable program"),
         ((OLD, "--base", "main"), "does not exist"),
         ((OLD, "torhc:a.py::f"), "did you mean torch?"),
-        ((OLD, "a.py"), "is no loss: expected FRAMEWORK:path/file.py::name"),
+        ((OLD, "a.py"), "is not a loss; expected FRAMEWORK:path/file.py::name"),
         (("variant:sparse", "--base", "main"), "'variant:sparse' is neither"),
-        ((OLD, NEW, "--selftest"), "--selftest takes no losses"),
-        (("--selftest", "--only", "no_such_file*"), "no loss of the corpus is selected by no_such_file*"),
+        ((OLD, NEW, "--selftest"), "--selftest takes no OLD and NEW"),
+        (("--selftest", "--only", "no_such_file*"), "no loss of the corpus matches no_such_file*"),
         (("--selftest", "--framework", "theano"), "the corpus has no losses in theano"),
         ((OLD, NEW, "--only", "torch*"), "--only and --framework select losses of --selftest"),
     ],
@@ -175,7 +175,7 @@ def test_usage_errors_are_sentences_with_code_2(words: tuple[str, ...], said: st
     [
         (SourceError("file", "there is no file old/losses.py"), 2, "there is no file old/losses.py (exit 2)"),
         (SourceError("import", "it raises"), 3, "cannot judge: it raises (exit 3)"),
-        (TimeoutError("no answer within 5 s"), 3, "--timeout gives more time (exit 3)"),
+        (TimeoutError("no answer within 5 s"), 3, "allow more time with --timeout (exit 3)"),
         (FileNotFoundError(2, "No such file or directory", "x.toml"), 2, "x.toml: No such file or directory (exit 2)"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
@@ -273,7 +273,7 @@ def test_a_module_at_another_revision(repository: Path, monkeypatch: pytest.Monk
         ("torch:lib/pkg/losses.py::f", "nowhere", "no revision 'nowhere'"),
         ("torch:lib/pkg/losses.py::f", "--output=x", "no revision '--output=x'"),
         ("torch:lib/new.py::f", "main", "lib/new.py does not exist at main"),
-        ("torch:no_such_package.losses:f", "main", "there is no module called 'no_such_package'"),
+        ("torch:no_such_package.losses:f", "main", "there is no module 'no_such_package'"),
         ("it.contract.toml", "main", "is neither"),
     ],
 )
@@ -305,7 +305,7 @@ def test_identify_writes_nothing_that_is_not_known(engine: Engine) -> None:
     engine.identified = answers.AMBIGUOUS
     found = ran(identify.command, OLD, "--write", "it.contract.toml")
     assert found.exit_code == 3
-    assert last(found) == "2 contracts explain every probe; --write did nothing (exit 3)"
+    assert last(found) == "2 contracts explain every probe; --write had no effect (exit 3)"
     assert not Path("it.contract.toml").exists()
     assert ran(identify.command, OLD, "--write", "it.toml").exit_code == 2
 
@@ -341,7 +341,7 @@ def test_check_says_what_it_is_instead(engine: Engine) -> None:
     found = ran(check.command, OLD, "--as", "sparse_class_weight", "--reduction", "weighted_mean")
     assert (found.exit_code, last(found)) == (1, "890 of 900 checks agree, 10 differ (exit 1)")
     assert "loss/weighted_mean is 1, golden 2 (off by 7 times the bound)" in " ".join(found.stdout.split())
-    assert "clip added 1e-07, and not none" in " ".join(found.stdout.split())
+    assert "clip added 1e-07, not none" in " ".join(found.stdout.split())
     assert json.loads(ran(check.command, OLD, "--as", "sparse_class_weight", "--format", "json").stdout)["exit"] == 1
     engine.checked = msgspec.structs.replace(
         CHECKED, outputs=(CheckedOutput("loss", "float32", checks=900, agrees=900),), findings=(), identified=None
@@ -392,10 +392,10 @@ def losses(engine: Engine, tmp_path: Path) -> tuple[str, str]:
 def test_replay_asks_both_in_their_workers_again(losses: tuple[str, str]) -> None:
     key = ran(verify.command, *losses).stdout.split()[-1]
     found = ran(replay.command, key)
-    assert (found.exit_code, last(found)) == (0, "both answer as recorded (exit 0)")
+    assert (found.exit_code, last(found)) == (0, "both results are as recorded (exit 0)")
     Path("new.py").write_text(Path("old.py").read_text())
     found = ran(replay.command, key)
-    assert (found.exit_code, last(found)) == (1, "the new one answers otherwise than recorded (exit 1)")
+    assert (found.exit_code, last(found)) == (1, "the new result differs from the recorded one (exit 1)")
     assert "As recorded" in found.stdout
     assert key in ran(replay.command).stdout
     assert ran(replay.command, "zzzzzz").exit_code == 2
@@ -414,7 +414,7 @@ def test_a_replay_of_a_base_takes_the_base_again(losses: tuple[str, str], engine
     side = msgspec.structs.replace(engine.comparison.target, spec=losses[0])
     engine.comparison = msgspec.structs.replace(engine.comparison, target=side)
     key = ran(verify.command, losses[0], "--base", "main").stdout.split()[-1]
-    assert last(ran(replay.command, key)) == "both answer as recorded (exit 0)"
+    assert last(ran(replay.command, key)) == "both results are as recorded (exit 0)"
 
 
 def test_the_effect_on_a_batch_is_measured_and_can_be_accepted(losses: tuple[str, str]) -> None:
@@ -424,13 +424,13 @@ def test_the_effect_on_a_batch_is_measured_and_can_be_accepted(losses: tuple[str
     for above, code in ((2 * change, 0), (change / 2, 1)):
         found = ran(verify.command, *losses, "--inputs", "batch.npz", "--fail-above", str(above))
         assert found.exit_code == code, found.stderr
-        assert "The difference touches 2 of 2 rows (100 %)." in found.stdout
+        assert "The difference affects 2 of 2 rows (100 %)." in found.stdout
         assert "a change of 0.5 %." in found.stdout
         assert ("effect below" in found.stdout) is (code == 0)
     np.savez("batch.npz", logits=np.eye(2), labels=np.array([0, 7]), class_weight=weight)
     found = ran(verify.command, *losses, "--inputs", "batch.npz", "--fail-above", "9")
     assert found.exit_code == 1
-    assert "the old loss does not answer on the given batch: IndexError" in " ".join(found.stdout.split())
+    assert "the old loss has no result on the given batch: IndexError" in " ".join(found.stdout.split())
 
 
 def test_contracts_and_variants_are_sides_too(engine: Engine) -> None:
@@ -459,10 +459,10 @@ def test_where_the_old_loss_is_refused_nobody_waits_for_the_new_one(tmp_path: Pa
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("variant:sparse?denominater=weights", "there is no facet called 'denominater'"),
+        ("variant:sparse?denominater=weights", "no such facet: 'denominater'"),
         ("variant:sparse?denominator=rows", "denominator has no value 'rows'"),
         ("variant:sparse?clip=added&clip_epsilon=tiny", "clip_epsilon=tiny: expected a number"),
-        ("recipe:numpy/sparse/native", "there is no framework called .numpy."),
+        ("recipe:numpy/sparse/native", "no such framework: .numpy."),
     ],
 )
 def test_sides_that_cannot_be_had(spec: str, words: str) -> None:

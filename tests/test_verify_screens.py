@@ -166,7 +166,7 @@ def test_errors_and_missing_answers_are_said() -> None:
 def test_what_is_too_wide_is_cut_and_says_so() -> None:
     lines = table(answers.WIDE, 77)
     assert max(map(len, lines)) <= 77
-    assert any(re.fullmatch(r"\(12 more rows and \d+ more classes: --format json has all\)", line) for line in lines)
+    assert any(re.fullmatch(r"\(12 more rows and \d+ more classes: --format json lists all\)", line) for line in lines)
     long = msgspec.structs.replace(answers.EXAMPLE, source=None, source_error="RuntimeError: " + "x" * 500)
     assert max(map(len, table(long, 77))) <= 77
 
@@ -366,11 +366,11 @@ def test_identify_in_every_format(found: Identified) -> None:
         ("same_at_edges", (), 0, "the same on 490 probes and 200 fresh ones"),
         ("different", (), 1, "different in denominator and clip"),
         ("different", ("denominator",), 1, "different in clip; 1 more accepted"),
-        ("different", ("denominator=weights->batch", "clip=none->added 1e-7"), 0, "all that differs is accepted"),
+        ("different", ("denominator=weights->batch", "clip=none->added 1e-7"), 0, "every difference is accepted"),
         ("different", ("denominator=batch->weights", "clip"), 1, "different in denominator; 1 more accepted"),
         ("same_gradient", (), 1, "same gradient in offset"),
         ("same_gradient", ("same_gradient",), 0, "which is accepted"),
-        ("unexplained", (), 1, "with different answers"),
+        ("unexplained", (), 1, "with different results"),
         ("unexplained_alike", (), 3, "no difference was found"),
         ("equal_on_probes", (), 3, "equal on probes"),
         ("equal_on_probes", ("equal_on_probes",), 0, "which is accepted"),
@@ -394,7 +394,7 @@ def test_an_accept_that_meets_nothing_is_a_warning() -> None:
     found = accepting.settled(answers.DIFFERENT, [accepting.parsed(a) for a in ("sign", "clip=none->capped")])
     assert found.warnings[-2:] == (
         "--accept sign accepts nothing: there is no such difference",
-        "--accept clip=none->capped accepts nothing: what differs is clip=none->added 1e-07",
+        "--accept clip=none->capped accepts nothing: the differences are clip=none->added 1e-07",
     )
 
 
@@ -402,7 +402,7 @@ def test_an_accept_that_meets_nothing_is_a_warning() -> None:
     ("text", "words"),
     [
         ("denominater", "did you mean denominator?"),
-        ("denominator=weights-", "the shell takes > for itself"),
+        ("denominator=weights-", "the shell treats > as a redirection"),
         ("denominator=weights", "expected FACET=OLD->NEW"),
         ("denominator=weights->rows", "denominator has no value 'rows'"),
         ("denominator=wieghts->batch", "did you mean weights?"),

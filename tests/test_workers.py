@@ -76,7 +76,7 @@ def vet(
     [
         ("segfault", "SIGSEGV"),
         ("kill_itself", "SIGKILL"),
-        ("exit_zero", "exit code 0 in the middle of its work; good-bye"),
+        ("exit_zero", "exit code 0 before it answered; good-bye"),
         ("exit_politely", "exit code 0"),
         ("fork_and_die", "exit code 7"),
     ],
@@ -100,7 +100,7 @@ def test_a_crash_says_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_a_killed_worker_is_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _, watcher, _ = vet(monkeypatch, tmp_path, "kill_itself")
-    assert sum("asked again" in remark for remark in watcher.remarks) == 2
+    assert sum("tried again" in remark for remark in watcher.remarks) == 2
 
 
 def test_a_hang_costs_the_limit_and_one_case(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

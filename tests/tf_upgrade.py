@@ -86,7 +86,7 @@ def _loss(folder: Path, name: str) -> tuple[str, str]:
     try:
         found = verify.compare(f"tensorflow_v1:{old}::loss", f"tensorflow:{new}::loss", Options())
     except SourceError as error:
-        raised = re.search(r"it raised at first: (.*?)\. Its parameters", str(error))
+        raised = re.search(r"the first raised (.*?)\. Its parameters", str(error))
         return "does not run", raised[1] if raised else str(error).replace(f"{folder}/", "")
     if found.verdict == "equal_on_probes":
         return found.verdict, f"no contract describes it; equal on {found.tried + found.fresh} probes"

@@ -177,7 +177,7 @@ _STRANGE = Identified(
     tried=512,
     largest=3.4e7,
     learnt=("adding a constant to a row changes the loss", "permuting the rows changes nothing"),
-    reason="It parts from the nearest contract on the first probe with a label that is neither 0 nor 1.",
+    reason="It differs from the nearest contract on the first probe with a label that is neither 0 nor 1.",
     warnings=("prints to stdout", "changes y_true in place"),
 )
 UNEXPLAINED = Comparison(

@@ -47,12 +47,12 @@ def parsed(text: str) -> Accept:
         choices = [*facets(), *VERDICTS]
         near = difflib.get_close_matches(name, choices, 1)
         hint = f"did you mean {near[0]}?" if near else f"the facets are: {', '.join(facets())}"
-        raise ValueError(f"--accept {text}: there is no facet called {name!r}; {hint}")
+        raise ValueError(f"--accept {text}: no such facet: {name!r}; {hint}")
     if not equals:
         return Accept(text, name)
     source, arrow, target = (part.strip() for part in change.partition("->"))
     if not (arrow and source and target):
-        shell = " (the shell takes > for itself: put quotes around it)" if change.endswith("-") else ""
+        shell = " (the shell treats > as a redirection: put quotes around it)" if change.endswith("-") else ""
         raise ValueError(f"--accept {text}: expected FACET=OLD->NEW, as in 'denominator=weights->batch'{shell}")
     for value in (source, target):
         _known(text, name, value)
@@ -107,7 +107,7 @@ def settled(
 
 def _unmet(accept: Accept, comparison: Comparison) -> str:
     here = [f"{d.facet}={d.source}->{d.target}" for d in comparison.differences if d.facet == accept.name]
-    found = f"what differs is {' and '.join(here)}" if here else "there is no such difference"
+    found = f"the differences are {' and '.join(here)}" if here else "there is no such difference"
     return f"--accept {accept.text} accepts nothing: {found}"
 
 

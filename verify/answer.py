@@ -1,4 +1,4 @@
-"""What verify says: the verdict on two sides, what it rests on, and what it does not cover. Plain data for screens."""
+"""The result of verify: the verdict on two sides, the evidence, and what it does not cover. Plain data for screens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What check asks of a loss, wherever that runs: in a worker (`check_remote`) or in the caller's own process."""
+"""The questions of check to a loss, wherever it runs: in a worker (`check_remote`) or in the caller's own process."""
 
 from __future__ import annotations
 

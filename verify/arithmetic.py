@@ -2,7 +2,7 @@
 
 Both offer the same few operations on their arrays; + - * / are the arrays' own. A `Number` of running error analysis
 (`reference.running_error`) carries how far sound rounding may have moved it, so the bound of a loss follows from the
-stages that it passes through, and is chosen by nobody.
+stages that it passes through, and is not chosen.
 """
 
 from __future__ import annotations

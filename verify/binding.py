@@ -1,4 +1,4 @@
-"""How a loss that nobody here wrote might be called: its parameters, bound to roles by name, else by position.
+"""How a user loss might be called: its parameters, bound to roles by name, otherwise by position.
 
 A signature gives a list of plausible bindings, the likeliest first; `probing` finds out which of them can be called. A
 role is handed over in a layout: logits as [N, C] ("nc"), or of a binary loss as [N, 1] ("n1") or [N] ("n"), where C is

@@ -72,7 +72,7 @@ def identify_bound(
         key=lambda i: (STATUSES.index(found[i].status), _swapped(found[i])),
     )
     if found[best].status == "unexplained" and _guessed(found[best]):
-        reason = f"{found[best].reason}; the roles of its arguments were guessed: --bind ROLE=PARAMETER sets them"
+        reason = f"{found[best].reason}; the roles of its arguments were guessed; set them with --bind ROLE=PARAMETER"
         found[best] = msgspec.structs.replace(found[best], reason=reason)
     fuller = next((i for i in range(best) if _leaves_out(found[best], found[i])), None)
     if fuller is None:

@@ -42,7 +42,7 @@ def frameworks() -> list[str]:
 def write(found: Comparison, record: Recorded, folder: Path) -> None:
     """Write the folder. Files of an earlier bundle are replaced. Raises BundleError, OSError."""
     if folder.exists() and any(p.name not in (SCRIPT, INPUTS, README) for p in folder.iterdir()):
-        raise BundleError(f"--bundle {folder}: the folder holds other files; give a new or an empty one")
+        raise BundleError(f"--bundle {folder}: the folder holds other files; give a new or an empty folder")
     parts = {
         "old": _side("old", found.source, record.source, record.options.source, record, record.options.base),
         "new": _side("new", found.target, record.target, record.options.target, record, ""),
@@ -72,7 +72,7 @@ def _side(name: str, side: Identified, spec: str, options: SideOptions, record: 
     if base:
         return _Side(name, f"{spec} at {base}", f"it is the loss at revision {base}; `git show` has it")
     if place is None:
-        return _Side(name, spec, "it is no code but a contract; its answer was computed by lossvet")
+        return _Side(name, spec, "it is a contract, not code; its result was computed by lossvet")
     if place.framework not in frameworks():
         return _Side(name, spec, f"{place.framework} has no template; there are: {', '.join(frameworks())}")
     call = _call(side, place)
@@ -178,8 +178,8 @@ def _readme(record: Recorded, sides: dict[str, _Side]) -> str:
 
 
 def _readme_lines(record: Recorded, sides: dict[str, _Side]) -> Iterator[str]:
-    yield f"An input on which two losses part, in {record.output}."
+    yield f"An input on which two losses differ, in {record.output}."
     for name, side in sides.items():
         yield f"{name}: {_inert(side.spec)}{f' ({side.why})' if side.why else ''}"
     yield f"Run it: python {SCRIPT}   (needs the frameworks of both losses, and their files where they are now)"
-    yield f"{INPUTS} holds the input and what both gave when this was written, floats as hex strings."
+    yield f"{INPUTS} holds the input and the results of both losses when this was written, floats as hex strings."

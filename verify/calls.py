@@ -55,7 +55,7 @@ def loss_of(result: Any) -> tuple[Any, str]:
     if isinstance(result, Mapping):
         for key in LOSS_KEYS:
             if _numeric(result.get(key)):
-                return result[key], f"returns a mapping: its {key!r} is taken"
+                return result[key], f"returns a mapping, of which {key!r} is used"
         result = tuple(result.values())
         found = "a mapping"
     else:

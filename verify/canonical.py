@@ -1,8 +1,8 @@
-"""Whether two contracts mean the same: told by evaluating both, and not by a list of identities.
+"""Whether two contracts mean the same: decided by evaluating both, not by a list of identities.
 
-Facets overlap: under a mean by weights no common scale of the weights shows, sum_to_one over the batch is
-sum_to_classes over the elements. Two contracts are one meaning where no probe parts them, those included which the side
-at hand could not be asked; of one meaning, the contract with the fewest departures is the one to name.
+Facets overlap: under a mean by weights no common scale of the weights shows, and sum_to_one over the batch is
+sum_to_classes over the elements. Two contracts mean the same if no probe distinguishes them, including probes that the
+side at hand cannot run; of equal contracts, the one with the fewest departures is named.
 """
 
 from __future__ import annotations

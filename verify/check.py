@@ -1,8 +1,7 @@
-"""One loss held to the golden results of a variant: bound, asked case by case, judged as a run judges frameworks.
+"""One loss compared with the golden results of a variant: bound, run case by case, judged as a run judges frameworks.
 
-The result is of one reduction and has its outputs alone. What a variant leaves undefined is nothing that a loss of the
-user's documents: there it may answer what it will. A function that is the framework's own is held to what the framework
-documents, and its known deviations are known.
+Only one reduction and its outputs are judged. Where a variant is undefined, a user loss documents nothing, so any
+result agrees. A framework's own function is judged by what the framework documents, with its known deviations.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def check(
     source = parse(spec)
     if not isinstance(source, FileSource | ModuleSource):
         raise SourceError(
-            "spec", f"{spec} is no function of a framework: `lossvet run` judges those, and the reference"
+            "spec", f"{spec} is not a function of a framework; `lossvet run` judges recipes and the reference"
         )
     side = options.source
     said = BindingOptions(side.bind, options.labels, options.classes, side.init, side.mode)
@@ -94,7 +93,7 @@ def judged(
     checked = session.checked(settled, tuple(warnings), again(remote.spec, variant.name, settled, options))
     if checked.exit_code == 1:
         if {row.dtype for row in checked.outputs if row.differs} == {"float64"} and len(dtypes) > 1:
-            words = "it differs in float64 alone: it may compute in float32 whatever it is given"
+            words = "it differs only in float64: it may compute in float32 whatever its input"
             checked = msgspec.structs.replace(checked, warnings=(*checked.warnings, words))
         found = _instead(remote)
         checked = msgspec.structs.replace(checked, identified=found)
@@ -108,7 +107,7 @@ def _asked_for(hello: Hello, options: Options) -> tuple[str, tuple[str, ...]]:
         raise ValueError(f"--mode {side.mode}: {hello.name} has {', '.join(hello.modes)}")
     dtypes = tuple(dtype for dtype in WIDE if dtype in hello.dtypes)
     if side.dtype and side.dtype not in dtypes:
-        raise ValueError(f"--dtype {side.dtype}: golden results are held against {' and '.join(dtypes)}")
+        raise ValueError(f"--dtype {side.dtype}: golden results are compared in {' and '.join(dtypes)} only")
     return side.mode, (side.dtype,) if side.dtype else dtypes
 
 

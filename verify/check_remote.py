@@ -1,4 +1,4 @@
-"""A loss in a worker of its own that answers the cases of a variant, one after another, whatever that costs."""
+"""A loss in a worker of its own that computes the cases of a variant, one after another, even if the worker dies."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class CheckRemote(Remote):
         reply = self._client.receive(self.limit + GRACE)
         match reply:
             case requests.Answer(outcomes=outcomes):
-                assert reply.case == case, f"it answers {reply.case} where {case} was asked"
+                assert reply.case == case, f"it answered {reply.case}, expected {case}"
                 told = {name: messages.outcome(message) for name, message in outcomes.items()}
                 late = all(isinstance(o, Raised) and o.error == "Late" for o in told.values())
                 return TimedOut(self.limit) if late else told

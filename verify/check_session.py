@@ -1,4 +1,4 @@
-"""A loss under judgement: its cases asked in one dtype after another, judged, and counted by output."""
+"""The judging of a loss: its cases run in one dtype after another, judged, and counted by output."""
 
 from __future__ import annotations
 
@@ -87,7 +87,10 @@ class Session:
         best = max(scores, key=lambda one: scores[one])
         if scores[best]:
             return best, ""
-        return "mean", "no reduction was given, and none fits: it is checked as mean; --reduction says which it is"
+        return (
+            "mean",
+            "no reduction was given, and none fits: the loss is checked as mean; name its reduction with --reduction",
+        )
 
     def work(self, reduction: Reduction, dtype: str) -> None:
         """Ask and judge every case that this dtype can hold."""
@@ -132,7 +135,7 @@ class Session:
         for case, names in asked.items():
             why = self.fitted.unserved(self.variant, self.chosen[case].case)
             if not self.fitted.native and UNDEFINED in self.chosen[case].case.hazards:
-                why = why or "rows that are left out and hold NaN or infinities"
+                why = why or "ignored rows that hold NaN or infinities"
             why = why or (f"it computes in {only} only" if only != dtype else "")
             if why:
                 yield case, Absent(why)

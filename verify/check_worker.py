@@ -1,4 +1,4 @@
-"""The worker of check: it does what a worker of verify does, and answers cases of a variant as one of a run does."""
+"""The worker of check: it does what a worker of verify does, and computes cases of a variant like a worker of a run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class Checked(Side):
     """The loss of this worker, as a recipe of its adapter once it was fitted."""
 
     def __init__(self, adapter: Adapter) -> None:
-        assert adapter.primitives is not None, f"the adapter {adapter.name} has no primitives to bind a loss with"
+        assert adapter.primitives is not None, (
+            f"the adapter {adapter.name} has no primitives, which binding a loss needs"
+        )
         super().__init__(adapter.primitives)
         self.adapter = adapter
         self.adapters: dict[Reduction, Adapter] = {}

@@ -1,4 +1,4 @@
-"""What check says: one loss held to the golden results of a variant. Plain data."""
+"""The result of check: one loss compared with the golden results of a variant. Plain data."""
 
 from __future__ import annotations
 

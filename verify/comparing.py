@@ -1,4 +1,4 @@
-"""Two losses, identified and held against each other: the verdict, and what it rests on."""
+"""Two losses, identified and compared with each other: the verdict, and the evidence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compare(source: Known, target: Known) -> Comparison:
                               reason=f"the {name} loss cannot be judged: {one.identified.reason}")  # fmt: skip
     if all(without_gradient(one) for one in (source, target)):
         return Comparison("cannot_judge", source.identified, target.identified,
-                          reason="neither has a gradient in anything: two dead losses are not the same")  # fmt: skip
+                          reason="neither loss has a gradient in any input, so they cannot be compared")  # fmt: skip
     shared = canonical.common(source.domain, target.domain)
     if all(set(one.domain.weights()) - set(shared.roles) for one in (source, target)):
         source, target = (replace(one, side=WithUnits(one.side, one.domain)) for one in (source, target))
@@ -49,9 +49,7 @@ def compare(source: Known, target: Known) -> Comparison:
         warnings=_warnings(source, target),
     )
     if len(told) < 5:
-        why = (
-            f"both sides answer only {len(told)} of {len(partings)} probes; the others raise or give NaN on both sides"
-        )
+        why = f"only {len(told)} of {len(partings)} probes give a result; on the others both sides raise or give NaN"
         return msgspec.structs.replace(found, verdict="cannot_judge", reason=why)
     return _judged(found, source, target, shared, told)
 
@@ -183,14 +181,14 @@ def _refused(p: Parting) -> bool:
 def _parts_at(unequal: list[Parting]) -> str:
     """The first stage at which two sides part, as far as their answers show it."""
     if not any(p.output == "loss" for p in unequal):
-        return "the gradient: their results agree everywhere"
+        return "the gradient: the results agree everywhere"
     names = {p.probe.name for p in unequal}
     if {"plain rows", "other plain rows", "plain logits"} & names:
-        return "the loss of a row, or what it is divided by: they part with weights of 1 already"
+        return "the loss of a row, or the denominator: they differ even with weights of 1"
     if any("weight" in name for name in names):
-        return "the weights: they part only where weights differ from 1"
+        return "the weights: they differ only where weights are not 1"
     if any("soft" in name or "sum to 1" in name for name in names):
-        return "the labels: they part only where labels are no classes"
+        return "the labels: they differ only where labels are not classes"
     return f"inputs {unequal[0].probe.shows}" if unequal[0].probe.shows else "some inputs"
 
 

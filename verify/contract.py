@@ -147,7 +147,7 @@ def default(name: str) -> Setting:
         return facets()[name].default
     if name in numbers():
         return 0.0
-    raise KeyError(f"there is no facet called {name!r}; there are: {', '.join(facets())}")
+    raise KeyError(f"no such facet: {name!r}; the facets are: {', '.join(facets())}")
 
 
 def _checked(name: str, setting: Setting | list[str]) -> Setting:
@@ -158,7 +158,7 @@ def _checked(name: str, setting: Setting | list[str]) -> Setting:
             raise KeyError(f"{name} is {setting!r}; expected a number")
         return float(setting)
     if name not in facets():
-        raise KeyError(f"there is no facet called {name!r}; there are: {', '.join(facets())}")
+        raise KeyError(f"no such facet: {name!r}; the facets are: {', '.join(facets())}")
     facet = facets()[name]
     if name == "weighting":
         names = [setting] if isinstance(setting, str) else list(setting)  # type: ignore[arg-type]  # no number gets here

@@ -1,4 +1,4 @@
-"""NAME.contract.toml: the contract of a loss as a file that a project keeps beside the loss, and reviews."""
+"""NAME.contract.toml: the contract of a loss as a file that a project stores with the loss, and reviews."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def of(identified: Identified) -> ContractFile:
 def write(found: ContractFile, path: Path) -> None:
     """Raises ContractFileError where the name does not end in .contract.toml; OSError."""
     if not path.name.endswith(SUFFIX):
-        raise ContractFileError(f"{path}: the name of a contract file ends in {SUFFIX}, as in weighted_ce{SUFFIX}")
+        raise ContractFileError(f"{path}: the name of a contract file must end in {SUFFIX}, as in weighted_ce{SUFFIX}")
     path.write_text(text(found), encoding="utf-8")
 
 
@@ -95,7 +95,7 @@ def read(path: Path) -> ContractFile:
         source = path.read_text(encoding="utf-8")
         document = tomllib.loads(source)
     except UnicodeDecodeError as error:
-        raise ContractFileError(f"{path}: not text in UTF-8: {error}") from error
+        raise ContractFileError(f"{path}: not UTF-8 text: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise ContractFileError(_located(path, source, str(error))) from error
     wrong = list(_mistakes(document))
@@ -115,11 +115,11 @@ def _mistakes(document: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         elif type(value) is not _TOP[name]:
             yield "", name, f"{name} is {value!r}; expected {'a table' if _TOP[name] is dict else _TOP[name].__name__}"
     if document.get("schema") != SCHEMA and type(document.get("schema", 0)) is int:
-        found = f"schema is {document['schema']}" if "schema" in document else "there is no schema"
+        found = f"schema is {document['schema']}" if "schema" in document else "schema is missing"
         yield "", "schema", f"{found}; this lossvet {lossvet.__version__} reads schema = {SCHEMA}"
     if not isinstance(document.get("contract"), dict):
         if "contract" not in document:
-            yield "", "contract", "there is no table [contract]"
+            yield "", "contract", "the table [contract] is missing"
         return
     for name, value in document["identified"].items() if isinstance(document.get("identified"), dict) else ():
         if name not in _IDENTIFIED:
@@ -139,7 +139,7 @@ def _setting_mistakes(name: str, value: Any) -> Iterator[str]:
             yield f"{name} is {value!r}; expected a number"
         return
     if name not in facets():
-        yield f"there is no facet called {name!r}{_near(name, [*facets(), *numbers()])}"
+        yield f"no such facet: {name!r}{_near(name, [*facets(), *numbers()])}"
         return
     values = [v.name for v in facets()[name].values]
     several = name == "weighting" and isinstance(value, list)

@@ -1,8 +1,8 @@
 """The first search: what a loss is with weights of 1, up to what it is divided by.
 
-A candidate's rows are evaluated once and held against every denominator at the same time, since with weights of 1 a
-denominator is a function of the number of rows and classes alone. Numbers that a departure has are found by solving
-for the first probe, and tried on the others.
+A candidate's rows are evaluated once and compared under every denominator at the same time, since with weights of 1 a
+denominator depends only on the numbers of rows and classes. The numbers of a departure are found by solving for the
+first probe, and tried on the others.
 """
 
 from __future__ import annotations

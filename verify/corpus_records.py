@@ -71,11 +71,11 @@ class Selection:
         every = records()
         if unknown := set(self.frameworks) - {record.framework for record in every.values()}:
             known = ", ".join(sorted({record.framework for record in every.values()}))
-            raise ValueError(f"the corpus has no losses in {', '.join(sorted(unknown))}; it has some in: {known}")
+            raise ValueError(f"the corpus has no losses in {', '.join(sorted(unknown))}; it has losses in: {known}")
         kept = {key: record for key, record in every.items() if self._has(record)}
         if not kept:
             raise ValueError(
-                f"no loss of the corpus is selected by {', '.join(self.only)}; expected a glob such as 'FILE_*.py::*'"
+                f"no loss of the corpus matches {', '.join(self.only)}; expected a glob such as 'FILE_*.py::*'"
             )
         return kept
 

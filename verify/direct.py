@@ -1,4 +1,4 @@
-"""Two sides held against each other: the same questions, and how far two sound answers to them may be apart.
+"""Two sides compared directly: the same inputs, and how far two sound results may be apart.
 
 Equal where |a - b| <= 16 (Da + Db) + 64 u M: Da and Db are the change of each side when every float input moves by one
 ulp (labels of 0 and 1 stay), M the largest magnitude in the answers to the probe, u the unit roundoff of the coarser

@@ -1,4 +1,4 @@
-"""What a side does where mathematics is silent: nothing to average, labels that are no class, no rows at all."""
+"""What a side does where mathematics gives no result: nothing to average, labels out of range, no rows at all."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def dead(session: Session, first: Sequence[Asked]) -> str:
         return f"it raises on every probe: {errors[0]}"
     results = [a.value for a in answers if a.value is not None]
     if all(np.isnan(r).all() for r in results):
-        return "it answers NaN on every probe"
+        return "it gives NaN on every probe"
     totals = [float(np.nan_to_num(r).sum()) for r in results]
     if len(set(totals)) == 1 and len(totals) > 1:
-        return f"it answers {totals[0]:g} whatever it is given: a constant"
+        return f"it returns {totals[0]:g} on every probe: a constant"
     return ""
 
 
@@ -167,8 +167,8 @@ def _empty(session: Session) -> str:
 
 
 NEVER_CHECKED = (
-    f"batches of more than {ROWS} rows, weights beyond {WEIGHTS[1]:.0f}, NaN and infinity in rows that are left out",
-    f"labels to leave out other than {', '.join(map(str, (*STRANGE, 0)))} and those that its code names",
+    f"batches of more than {ROWS} rows, weights beyond {WEIGHTS[1]:.0f}, NaN and infinity in ignored rows",
+    f"ignored labels other than {', '.join(map(str, (*STRANGE, 0)))} and those named in its code",
 )
 """What no loss is asked with, in words."""
 

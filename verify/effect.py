@@ -33,7 +33,7 @@ def effect(source: Side, target: Side, batch: Mapping[str, Any], dtype: str = "f
     answers = [side.ask([whole])[0] for side in (source, target)]
     for name, answer in zip(("old", "new"), answers, strict=True):
         if answer.value is None or not np.isfinite(answer.value).all():
-            raise NoEffect(f"the {name} loss does not answer on the given batch: {answer.error or 'it is not finite'}")
+            raise NoEffect(f"the {name} loss has no result on the given batch: {answer.error or 'it is not finite'}")
     rows = len(batch["logits"])
     touched = _touched(source, target, batch, dtype, answers)
     losses = [float(np.sum(a.value)) for a in answers if a.value is not None]

@@ -87,7 +87,7 @@ def _list() -> Iterator[str]:
     for edge in (False, True):
         yield ""
         if edge:
-            yield from _filled("Edge facets, which are reported, and alone never make two losses different:")
+            yield from _filled("Edge facets, which are reported but do not by themselves make two losses different:")
             yield ""
         for facet in (f for f in facets().values() if f.edge == edge):
             yield f"{facet.name:<21}{facet.asks}"

@@ -1,4 +1,4 @@
-"""Binding a loss so that it can be asked as a variant: the best of its bindings, with the settings of the variant."""
+"""Binding a loss so that it can be called as a variant: the best of its bindings, with the settings of the variant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lossvet.verify.sources import SourceError
 from lossvet.verify.user_recipe import Calling
 
 UNLIMITED: Guard = contextlib.nullcontext
-"""For calls that nobody limits."""
+"""For calls without a limit."""
 
 
 @dataclass(frozen=True)

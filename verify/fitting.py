@@ -1,7 +1,7 @@
-"""How a loss that was bound is asked for a variant: which of its bindings suit the variant, and what they leave out.
+"""How a bound loss is called as a variant: which of its bindings suit the variant, and what they leave out.
 
-The roles of a variant are the names of its params. A loss need not take all of them: it is then called without, and the
-judge says what comes of it.
+The roles of a variant are the names of its params. A loss need not take all of them: it is then called without them,
+and judged as it is.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Fitted(msgspec.Struct, frozen=True, tag=True):
         """Why this case cannot be asked; empty where it can."""
         classes, bound = case.logits.shape[1], self.binding
         if bound.layout != "nc" and classes != 1:
-            return f"it takes one logit a row, this case has {classes}"
+            return f"it takes one logit per row, but this case has {classes}"
         if bound.classes not in (0, classes):
-            return f"it takes {bound.classes} classes, this case has {classes}"
+            return f"it takes {bound.classes} classes, but this case has {classes}"
         count = np.size(getattr(case.params, "pos_weight", 1.0))
         if self.layouts.get("pos_weight") == "scalar" and count != 1:
-            return f"its pos_weight is one number, this case has {count}"
+            return f"its pos_weight is one number, but this case has {count}"
         return ""
 
 
@@ -93,7 +93,7 @@ def unsuited(call: str, variant: Variant) -> SourceError:
     needed = ["logits [N, C]", labels, *(name for name in params(variant) if name != "sample_weight")]
     return SourceError(
         "binding",
-        f"{call} cannot be asked as {variant.name}, which takes {', '.join(needed)}; check it as a variant with the "
+        f"{call} cannot be checked as {variant.name}, which takes {', '.join(needed)}; check it as a variant with the "
         "inputs that it takes, or say what its parameters are by --bind ROLE=PARAMETER",
     )
 

@@ -1,4 +1,4 @@
-"""How right an answer of verify is about a loss, or about a pair, of which the meaning is known."""
+"""How right a result of verify is for a loss, or for a pair, whose meaning is known."""
 
 from __future__ import annotations
 
@@ -142,12 +142,12 @@ def _told_apart(a: Contract, b: Contract, domain: Domain) -> bool:
 PairOutcome = Literal["right", "facets", "unexplained", "equal_on_probes", "cannot_judge", "false_alarm", "missed"]
 PAIR_OUTCOMES: dict[PairOutcome, str] = {
     "right": "the verdict and the facets are right",
-    "facets": "the verdict is right, the facets are not",
+    "facets": "the verdict is right, but the facets are not",
     "unexplained": "unexplained",
     "equal_on_probes": "equal on all that was tried",
     "cannot_judge": "cannot be judged",
-    "false_alarm": "equal, and called different",
-    "missed": "different, and called the same",
+    "false_alarm": "equal, but called different",
+    "missed": "different, but called the same",
 }
 
 

@@ -1,7 +1,7 @@
-"""What a loss means: cheap questions first, then its core, then one stage after the other, and a proof on fresh probes.
+"""What a loss means: cheap probes first, then its core, then one stage after the other, and a proof on fresh probes.
 
-The search proposes and never decides. A contract is confirmed when it explains every answer, value and gradients, in
-the derived bound, fresh probes among them; when another one does so too that means something else, both are named.
+The search proposes and never decides. A contract is confirmed if it explains every result, value and gradients, within
+the derived bound, fresh probes included; if another contract with a different meaning does so as well, both are named.
 """
 
 from __future__ import annotations

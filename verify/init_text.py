@@ -40,7 +40,7 @@ def parse_init(text: str) -> dict[str, Any]:
     found: dict[str, Any] = {str(i): _literal(node, text) for i, node in enumerate(call.args)}
     for keyword in call.keywords:
         if keyword.arg is None:
-            raise SourceError("init", f"{text!r} has a **; {EXPECTED}")
+            raise SourceError("init", f"{text!r} contains **; {EXPECTED}")
         found[keyword.arg] = _literal(keyword.value, text)
     return found
 
@@ -53,14 +53,12 @@ def _literal(node: ast.expr, text: str) -> Any:
     except ValueError:
         words = ast.unparse(node).replace("_role_.", "@")
         raise SourceError(
-            "init", f"{words} in {text!r} is no literal, and names are not evaluated; {EXPECTED}"
+            "init", f"{words} in {text!r} is not a literal, and names are not evaluated; {EXPECTED}"
         ) from None
 
 
 def role_named(name: str) -> str:
     """The name, where it is that of a role, ANY_WEIGHT or IGNORE_INDEX. Raises SourceError (kind "init")."""
     if name not in (*ROLES, ANY_WEIGHT, IGNORE_INDEX):
-        raise SourceError(
-            "init", f"there is no role called {name!r}{near(name, (*ROLES, ANY_WEIGHT, IGNORE_INDEX), 20)}"
-        )
+        raise SourceError("init", f"no such role: {name!r}{near(name, (*ROLES, ANY_WEIGHT, IGNORE_INDEX), 20)}")
     return name

@@ -65,7 +65,9 @@ def _npz(path: Path) -> dict[str, Any]:
             total = 0
             for info in archive.infolist():
                 if not info.filename.endswith(".npy"):
-                    raise InputsError(f"{path}: {info.filename!r} is no array; an .npz holds .npy members alone")
+                    raise InputsError(
+                        f"{path}: {info.filename!r} is not an array; an .npz file may hold only .npy members"
+                    )
                 with archive.open(info) as member:
                     total += _size(path, info.filename, member, info.file_size)
                 if total > MOST_BYTES:
@@ -86,7 +88,7 @@ def _size(path: Path, name: str, member: Any, held: int) -> int:
         raise InputsError(f"{path}: {name} holds Python objects; only arrays of numbers are read")
     size = math.prod(shape) * dtype.itemsize
     if size > held:
-        raise InputsError(f"{path}: {name} claims {size:,} bytes and holds {held:,}; the file is damaged")
+        raise InputsError(f"{path}: {name} claims {size:,} bytes but holds {held:,}; the file is damaged")
     return size
 
 
@@ -97,15 +99,15 @@ def _by_role(path: Path, found: Mapping[str, Any]) -> dict[str, Any]:
     for name, array in found.items():
         role = next((r for r in ROLES if name in ALIASES.get(r, (r,))), None)
         if role is None:
-            wrong.append(f"{name!r} is no role")
+            wrong.append(f"{name!r} is not a role")
         elif role in roles:
-            wrong.append(f"{named[role]!r} and {name!r} are both {role}")
+            wrong.append(f"{named[role]!r} and {name!r} both mean {role}")
         elif array.dtype.kind not in "fiub":
             wrong.append(f"{name!r} has dtype {array.dtype}; expected floats or integers")
         else:
             named[role] = name
             roles[role] = array.astype(np.int64 if array.dtype.kind in "iub" and role == "labels" else np.float64)
-    wrong += [f"there is no {role}" for role in ("logits", "labels") if role not in roles]
+    wrong += [f"{role} is missing" for role in ("logits", "labels") if role not in roles]
     wrong = wrong or _shapes(roles)
     if wrong:
         names = ", ".join(f"{name} {list(array.shape)}" for name, array in found.items()) or "nothing"
@@ -129,7 +131,7 @@ def _shapes(roles: Mapping[str, Any]) -> list[str]:
 
 
 def _sizes(sizes: Mapping[str, int]) -> str:
-    return f"N = {sizes['N']} and C = {sizes['C']} as the logits have them"
+    return f"N = {sizes['N']} and C = {sizes['C']} as in the logits"
 
 
 def _either(role: str) -> str:
@@ -138,4 +140,4 @@ def _either(role: str) -> str:
 
 def _expected() -> str:
     needed = [f"{role} {_either(role)}" for role in ("logits", "labels")]
-    return f"{' and '.join(needed)}, and where the loss takes them {', '.join(ROLES[2:])}"
+    return f"{' and '.join(needed)}, and, if the loss takes them, {', '.join(ROLES[2:])}"

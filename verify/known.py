@@ -1,4 +1,4 @@
-"""A side of a comparison: a loss that was identified, or a contract, with what it can be asked."""
+"""A side of a comparison: a loss that was identified, or a contract, with the inputs that it accepts."""
 
 from __future__ import annotations
 

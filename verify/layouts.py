@@ -49,7 +49,7 @@ def _labels(plan: Plan, labels: Laid, classes: int) -> Laid:
     integers = labels.ndim == 1
     if plan.labels == "sparse":
         if not integers:
-            raise Unfit(f"it takes integer labels [N]; the question has labels of shape {labels.shape}")
+            raise Unfit(f"it takes integer labels [N]; these labels have shape {labels.shape}")
         return labels.astype(np.int64)
     if not integers:
         return labels.astype(np.float64)
@@ -62,7 +62,7 @@ def _labels(plan: Plan, labels: Laid, classes: int) -> Laid:
 def _lay(role: str, layout: str, array: Laid, shape: tuple[int, int]) -> Laid:
     if role in ("logits", "labels"):
         if layout in ("n", "n1") and array.ndim == 2 and array.shape[1] != 1:
-            raise Unfit(f"it takes {role} of a binary loss; the question has {array.shape[1]} classes, expected 1")
+            raise Unfit(f"it takes {role} of a binary loss; this batch has {array.shape[1]} classes, expected 1")
         return array.reshape(-1) if layout == "n" else array.reshape(-1, 1) if layout == "n1" else array
     column: Laid = array.reshape(-1, 1)
     if layout == "n1":
@@ -71,6 +71,6 @@ def _lay(role: str, layout: str, array: Laid, shape: tuple[int, int]) -> Laid:
         return np.array(np.broadcast_to(column, shape))
     if layout == "scalar":
         if array.size != 1:
-            raise Unfit(f"its {role} is a single number; the question has {array.size}")
+            raise Unfit(f"its {role} is a single number; this batch has {array.size}")
         return array.reshape(())
     return array

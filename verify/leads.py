@@ -1,4 +1,4 @@
-"""What a few answers say of a loss before any contract is tried: which families it cannot be of."""
+"""What a few results reveal about a loss before any contract is tried: which families it cannot belong to."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The function that a source names, in this process: a file by its path, a module by import.
 
 A file is loaded as Python would load it: its folder comes first on sys.path; where the folder is a package, or the file
-imports relatively, it is imported as a part of that package, which its relative imports need. What is loaded runs, with
-the rights of whoever asked for it.
+imports relatively, it is imported as a part of that package, which its relative imports need. Loaded code runs with the
+rights of the user.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def _from_module(name: str, folder: str) -> ModuleType:
             names = [] if parent is None else _modules(Path(p) for p in getattr(parent, "__path__", ()))
             names = names or (_modules([Path(folder)]) if "." not in missing.name else [])
             hint = near(missing.name.rpartition(".")[2], names)
-            where = f"from {Path(folder).resolve()} and what is installed for {sys.executable}"
+            where = f"from {Path(folder).resolve()} and the packages of {sys.executable}"
             raise SourceError("import", f"there is no module {missing.name}{hint}; looked for {where}") from missing
         raise _failed(missing, name) from missing
     except (Exception, SystemExit) as error:
@@ -168,7 +168,7 @@ def _failed(error: BaseException, shown: str) -> SourceError:
         case ModuleNotFoundError():
             return SourceError("import", f"{shown} imports {error.name}, which {sys.executable} does not have")
         case MemoryError():
-            return SourceError("memory", f"importing {shown} asks for more memory than it may have")
+            return SourceError("memory", f"importing {shown} needs more memory than it is allowed")
     return SourceError("import", f"importing {shown} raised {type(error).__name__}{_at(error)}: {error}")
 
 

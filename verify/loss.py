@@ -1,4 +1,4 @@
-"""From a function and what its caller says of it to the ways in which it can be asked."""
+"""From a function and the options about it to the ways in which it can be called."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def subjects(
     if kind == "SystemExit":
         raise SourceError("exit", f"calling {name} exits the interpreter ({words})")
     if kind == "MemoryError":
-        raise SourceError("memory", f"calling {name} on a few rows asks for more memory than it may have: {words}")
+        raise SourceError("memory", f"calling {name} on a few rows needs more memory than it is allowed: {words}")
     if probed.error == probing.GIVES_NAN:
-        raise SourceError("nan", f"{name} gives NaN whatever it is called with: there is nothing to judge")
-    raise plans.unbound(shape, f"tried in every way that its names allow, it raised at first: {probed.error}")
+        raise SourceError("nan", f"{name} gives NaN for every input: there is nothing to judge")
+    raise plans.unbound(shape, f"every call that its parameter names allow failed; the first raised {probed.error}")
 
 
 def _of_maker(

@@ -1,4 +1,4 @@
-"""Limits on what code that nobody here wrote may do while it runs, in a worker of its own: time, memory, children."""
+"""Limits on what user code may do while it runs, in a worker of its own: time, memory, children."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What verify asks of its workers, and what they answer. Arrays travel as they are."""
+"""The requests of verify to its workers, and their answers. Arrays are sent unchanged."""
 
 from __future__ import annotations
 

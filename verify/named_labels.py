@@ -1,4 +1,4 @@
-"""Labels that the code of a loss names and that are no class: it is asked whether it leaves their rows out."""
+"""Labels out of range that the code of a loss names: whether it ignores rows with them."""
 
 from __future__ import annotations
 

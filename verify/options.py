@@ -1,4 +1,4 @@
-"""What a user may say about the two sides of a comparison, and about what is to count."""
+"""The options about the two sides of a comparison, and about what counts as a difference."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def bindings(values: Iterable[str], option: str) -> dict[str, str]:
         if role not in ROLES:
             near = difflib.get_close_matches(role, ROLES, 1)
             hint = f"did you mean {near[0]}? " if near else ""
-            raise ValueError(
-                f"{option} {pair!r}: there is no role called {role!r}; {hint}The roles are: {', '.join(ROLES)}"
-            )
+            raise ValueError(f"{option} {pair!r}: no such role: {role!r}; {hint}The roles are: {', '.join(ROLES)}")
         if role in found:
             raise ValueError(f"{option} binds {role} twice, to {found[role]!r} and to {parameter!r}")
         if parameter in found.values():

@@ -1,7 +1,7 @@
-"""A loss of the user's own as one more recipe of its framework, in workers that run and measure recipes.
+"""A user loss as one more recipe of its framework, in workers that run and measure recipes.
 
-A worker's environment says which: `OwnRecipe.environment` is to be in it. It is found and bound as verify finds and
-binds it, by the interpreter of that worker.
+The environment of a worker names the loss: it must contain `OwnRecipe.environment`. The loss is found and bound as
+verify does it, by the interpreter of that worker.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def added(adapter: Adapter) -> Adapter:
     own = msgspec.json.decode(os.environ[VARIABLE], type=OwnRecipe)
     source, variant = parse(own.spec), variants.load(own.variant)
     if not isinstance(source, FileSource | ModuleSource):
-        raise SourceError("spec", f"{own.spec} is no function of a framework")
+        raise SourceError("spec", f"{own.spec} is not a function of a framework")
     if source.framework != adapter.name:
         return adapter
     function = loading.load(source, own.folder)

@@ -81,15 +81,15 @@ def making(shape: Shape, options: Options) -> list[Plan]:
 
 
 def unbound(shape: Shape, why: str = "") -> SourceError:
-    """The refusal of a loss that cannot be bound: its parameters, what they suggest, and what can be done."""
+    """The error for a loss that cannot be bound: its parameters, the roles that they suggest, and what to do."""
     every = [*(shape.making or ()), *shape.parameters]
-    says = ", ".join(f"{p.name} ({names.suggests(p.name) or 'says nothing'})" for p in every) or "none"
+    says = ", ".join(f"{p.name} ({names.suggests(p.name) or 'unknown'})" for p in every) or "none"
     return SourceError(
         "binding",
-        f"{shape.text()} cannot be called as a loss{f': {why}' if why else ''}. Its parameters, and what their names "
-        f"suggest: {says}. Say what they are by --bind ROLE=PARAMETER (as in logits=prediction), give other arguments "
-        "by --init 'gamma=2.0', and add --labels dense or sparse or --classes N if it takes no others; of verify these "
-        "options begin with --source- or --target-, for OLD or NEW",
+        f"{shape.text()} cannot be called as a loss{f': {why}' if why else ''}. Its parameters, with the roles that "
+        f"their names suggest: {says}. Set roles with --bind ROLE=PARAMETER (as in logits=prediction) and other "
+        "arguments with --init 'gamma=2.0', and add --labels dense or sparse or --classes N if it takes no others; in "
+        "verify --bind and --init are --source-bind and --source-init for OLD, --target-bind and --target-init for NEW",
     )
 
 

@@ -1,8 +1,8 @@
 """Structured probes: inputs that separate meanings, where a single random batch would hide them.
 
-What hides faults: equal weights, one class a batch, as many rows as classes, one row, no weight of 0, moderate logits,
-probabilities that sum to 1. Each probe here takes one of these away, or asks for one on purpose. Where nothing is said
-of the shape it is [5, 3]: what a framework compiles, it compiles for each shape.
+Faults are hidden by equal weights, one class per batch, as many rows as classes, one row, no weight of 0, moderate
+logits, and probabilities that sum to 1. Each probe here avoids one of these, or has one on purpose. Unless stated
+otherwise the shape is [5, 3], since a framework compiles a function for each shape.
 """
 
 from __future__ import annotations

@@ -163,7 +163,9 @@ def square(bound: Bound, made: Callable[[Plan], Subject]) -> tuple[str, ...]:
     (answer,) = made(other).ask([Batch(other, sample(other, 3, 3)).question(bound.domain, bound.dtype)])
     if not _usable(answer):
         return ()
-    return (f"{named[0]} weighs rows: weights per class are taken for those of rows where there are as many of either",)
+    return (
+        f"{named[0]} weights rows: given weights of classes, it uses them for the rows if there are as many of both",
+    )
 
 
 def _unused(found: Iterable[Bound]) -> list[str]:
@@ -173,7 +175,7 @@ def _unused(found: Iterable[Bound]) -> list[str]:
     for bound in found:
         idle |= dict.fromkeys(bound.idle_parameters)
         felt |= set(bound.binding.roles.values()) - set(bound.idle_parameters)
-    return [f"takes {parameter} and does not use it" for parameter in idle if parameter not in felt]
+    return [f"accepts {parameter} but does not use it" for parameter in idle if parameter not in felt]
 
 
 def _others(error: str, domain: str, dtype: str, integers: str) -> list[tuple[str, str, str]]:

@@ -60,7 +60,7 @@ def proven(session: Session, candidates: list[Contract], seed: int) -> Found:
         return unexplained(session, exact)
     if len(fresh) < FRESH // 4:
         return Found(
-            "cannot_judge", reason=f"{len(fresh)} of {len(wanted)} fresh probes were answered; the others raised"
+            "cannot_judge", reason=f"{len(fresh)} of {len(wanted)} fresh probes gave a result; the others raised"
         )
     meanings, needed = canonical.meanings(held, session.domain)
     largest = max((session.fit(meanings[0], one).ratio for one in (*tried, *fresh)), default=0.0)
@@ -115,12 +115,12 @@ def unexplained(session: Session, nearest: Sequence[Contract]) -> Found:
     tried = session.informative()
     if not nearest:
         fixed = session.domain.classes or session.domain.one_column
-        hint = "" if fixed else "; if it is written for one number of classes, --classes says for which"
+        hint = "" if fixed else "; if it is written for one number of classes, name it with --classes"
         return Found("unexplained", reason=f"no contract comes near its results, even with weights of 1{hint}")
     misses = {c: [one for one in tried if not session.fit(c, one).fits] for c in list(nearest)[:20]}
     contract = min(misses, key=lambda c: len(misses[c]))
     if not misses[contract]:
-        return Found("unexplained", (contract,), reason="it parts from the nearest contract on fresh probes alone")
+        return Found("unexplained", (contract,), reason="it differs from the nearest contract on fresh probes only")
     first = misses[contract][0]
     where = f"on the probe {first.probe.shows or first.probe.name}, in {session.fit(contract, first).where}"
-    return Found("unexplained", (contract,), reason=f"it parts from the nearest contract {where}")
+    return Found("unexplained", (contract,), reason=f"it differs from the nearest contract {where}")

@@ -1,7 +1,8 @@
-"""What is asked of a loss that nobody here wrote, and what it answers: the one way in which verify meets a side.
+"""The questions that verify puts to a side, and its answers: the only interface between verify and a loss.
 
-A side is anything that answers questions: a function in a worker process, one in the caller's own process, a contract,
-a recipe. Arrays are float64 (labels of sparse losses int64); a side that computes in another dtype casts them itself.
+A side is anything that answers questions: a function in a worker process, a function in the caller's own process, a
+contract, a recipe. Arrays are float64 (labels of sparse losses int64); a side that computes in another dtype casts
+them.
 """
 
 from __future__ import annotations

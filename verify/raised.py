@@ -1,4 +1,4 @@
-"""What an exception says of a loss that was called: in a sentence, and whether it can be called in another way."""
+"""What an exception of a called loss means: in a sentence, and whether the loss can be called in another way."""
 
 from __future__ import annotations
 

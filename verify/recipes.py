@@ -1,4 +1,4 @@
-"""A recipe of an adapter as a plain function, so that it can be asked and compared like anybody's loss."""
+"""A recipe of an adapter as a plain function, so that it can be run and compared like a user loss."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def function(source: RecipeSource) -> Callable[..., Any]:
     there.
     """
     if source.variant not in variants.names():
-        raise SourceError(
-            "spec", f"there is no variant called {source.variant!r}{near(source.variant, variants.names())}"
-        )
+        raise SourceError("spec", f"no such variant: {source.variant!r}{near(source.variant, variants.names())}")
     adapter, variant = adapters.load(source.framework), variants.load(source.variant)
     known = recipes(adapter, variant)
     if source.recipe not in known:

@@ -1,7 +1,7 @@
-"""From the core of a loss to its contract: stage by stage, probes and the alternatives that they can tell apart.
+"""From the core of a loss to its contract: stage by stage, probes and the alternatives that they can distinguish.
 
-A stage asks its probes and keeps the candidates that explain all answers so far. Where one fails, the alternatives that
-the stage knows take its place: they change few facets, and those which the stage's probes show.
+A stage runs its probes and retains the candidates that explain all results so far. If a candidate fails, the
+alternatives of the stage replace it: they change few facets, namely those that the stage's probes reveal.
 """
 
 from __future__ import annotations

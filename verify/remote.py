@@ -1,6 +1,6 @@
 """A loss in a worker of its own, under its own interpreter if asked, as a side of verify.
 
-What happens there is told in sentences: what refuses is a `SourceError`, what goes wrong later stands in the answers.
+Errors are reported in sentences: a loss that cannot be run is a `SourceError`; a later error is part of an answer.
 """
 
 from __future__ import annotations
@@ -84,13 +84,13 @@ class Remote:
         before = self.framework
         self._begin(spec, options)
         if self.source.framework != before:
-            raise SourceError("spec", f"{spec} is of {self.source.framework}; this worker is of {before}")
+            raise SourceError("spec", f"{spec} is a loss of {self.source.framework}; this worker runs {before}")
         return self
 
     def _begin(self, spec: str, options: Options) -> None:
         source = parse(spec)
         if not isinstance(source, FileSource | ModuleSource | RecipeSource):
-            raise SourceError("spec", f"{spec} is no function of a framework: it needs no worker")
+            raise SourceError("spec", f"{spec} is not a function of a framework: it needs no worker")
         self.spec, self.options, self.source, self.name = spec, options, source, source.name
         self.notes: tuple[str, ...] = ()
         self.ways: tuple[Way, ...] = ()
@@ -144,7 +144,7 @@ class Remote:
         found: list[Answer] = []
         while len(found) < len(questions):
             if self._failures >= FAILURES:
-                words = f"NotAsked: {FAILURES} questions before ended the worker or took longer than {self.limit:g} s"
+                words = f"NotAsked: {FAILURES} earlier requests ended the worker or took longer than {self.limit:g} s"
                 return found + [Answer(error=words)] * (len(questions) - len(found))
             if self._lost and not self._again():
                 self._failures = FAILURES
@@ -214,9 +214,9 @@ class Remote:
             case Hung():
                 raise SourceError("hang", f"{doing} takes longer than {limit:g} s")
             case Gone(why):
-                raise SourceError("died", f"its worker cannot be started again: {why}")
+                raise SourceError("died", f"its worker could not be started again: {why}")
             case Unreadable() as other:
-                raise SourceError("died", f"{doing} gives an answer that cannot be read: {other}")
+                raise SourceError("died", f"{doing} gives a result that cannot be read: {other}")
             case reply:
                 return reply
 

@@ -130,7 +130,7 @@ def store(record: Recorded, folder: Path = FOLDER) -> str:
 def read(name: str, folder: Path = FOLDER) -> Recorded:
     """Raises ReplayError where there is none of that key, or its content is not that of the key; OSError."""
     if len(name) != DIGITS or set(name) - set("0123456789abcdef"):
-        raise ReplayError(f"{name!r} is no key of a replay: expected {DIGITS} hex digits, as in 3f9a1c")
+        raise ReplayError(f"{name!r} is not the key of a replay; expected {DIGITS} hex digits, as in 3f9a1c")
     path = folder / f"{name}.json"
     if not path.exists():
         keys = [k for k, _ in stored(folder)]
@@ -143,7 +143,7 @@ def read(name: str, folder: Path = FOLDER) -> Recorded:
     except (msgspec.MsgspecError, ValueError) as error:
         raise ReplayError(f"{path}: damaged ({error}); remove it and compare again") from error
     if found.schema != SCHEMA or key(found) != name:
-        raise ReplayError(f"{path}: its content was changed since it was written; remove it and compare again")
+        raise ReplayError(f"{path}: its content has changed since it was written; remove it and compare again")
     return found
 
 

@@ -52,7 +52,9 @@ def at(spec: str, revision: str) -> Iterator[Base]:
         there = Path(folder) / file.relative_to(root)
         if not there.exists():
             inside = file.relative_to(root).as_posix()
-            raise RevisionError(f"{inside} does not exist at {revision}; give a revision that has it, or OLD and NEW")
+            raise RevisionError(
+                f"{inside} does not exist at {revision}; name a revision that has it, or give OLD and NEW"
+            )
         if two:
             yield Base(f"{framework}:{there}::{name}", (str(there.parent), *_folders(root, Path(folder))))
         else:
@@ -73,7 +75,7 @@ def _package(module: str) -> Path:
     found = importlib.machinery.PathFinder.find_spec(top, [str(here), str(here / "src")])
     found = found or importlib.machinery.PathFinder.find_spec(top)
     if found is None:
-        raise RevisionError(f"there is no module called {top!r}, in {here} or among what is installed")
+        raise RevisionError(f"there is no module {top!r}, neither in {here} nor among the installed packages")
     if found.submodule_search_locations:
         return Path(next(iter(found.submodule_search_locations))).resolve()
     return Path(found.origin or "").resolve()
@@ -85,9 +87,9 @@ def _root(folder: Path, spec: str) -> Path:
     try:
         done = _git(folder, "rev-parse", "--show-toplevel")
     except FileNotFoundError as error:
-        raise RevisionError("--base needs git, and no program git was found; give OLD and NEW instead") from error
+        raise RevisionError("--base needs git, which was not found; give OLD and NEW instead") from error
     if done.returncode:
-        raise RevisionError(f"--base needs a git repository; {folder} is in none")
+        raise RevisionError(f"--base needs a git repository; {folder} is not in one")
     return Path(done.stdout.decode(errors="surrogateescape").rstrip("\n")).resolve()
 
 
@@ -95,12 +97,12 @@ def _extract(root: Path, revision: str, folder: Path) -> None:
     """The tree of the revision, without touching the repository: its index, work tree and branches stay as they are."""
     known = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if known.returncode:
-        raise RevisionError(f"no revision {revision!r} in {root}; `git log --oneline` lists those there are")
+        raise RevisionError(f"no revision {revision!r} in {root}; `git log --oneline` lists the revisions")
     commit = known.stdout.decode().strip()
     with tempfile.NamedTemporaryFile(suffix=".tar") as archive:
         done = _git(root, "archive", "--format=tar", f"--output={archive.name}", commit)
         if done.returncode:
-            raise RevisionError(f"git cannot write {revision} out: {done.stderr.decode(errors='replace').strip()}")
+            raise RevisionError(f"git could not extract {revision}: {done.stderr.decode(errors='replace').strip()}")
         with tarfile.open(archive.name) as tar:
             tar.extractall(folder, filter="data")
 

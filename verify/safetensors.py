@@ -31,7 +31,7 @@ def read(path: Path, most: int) -> dict[str, Any]:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else -1
         if not 2 <= length <= min(size - 8, MOST_HEADER):
-            raise ValueError(f"{path}: not a safetensors file: its first 8 bytes are no length of a header")
+            raise ValueError(f"{path}: not a safetensors file: its first 8 bytes are not the length of a header")
         header = file.read(length)
         held = size - 8 - length
         tensors = _header(path, header, held, most)
@@ -55,11 +55,11 @@ def _header(path: Path, header: bytes, held: int, most: int) -> dict[str, _Tenso
             raise ValueError(f"{path}: {name!r} has dtype {tensor.dtype}; expected one of {', '.join(DTYPES)}")
         begin, end = tensor.data_offsets
         if min(tensor.shape, default=0) < 0:
-            raise ValueError(f"{path}: {name!r} has shape {tensor.shape}; a length is below 0")
+            raise ValueError(f"{path}: {name!r} has shape {tensor.shape}; expected no negative length")
         wanted = math.prod(tensor.shape) * np.dtype(DTYPES[tensor.dtype]).itemsize
         if begin != at or end - begin != wanted or end > held:
             raise ValueError(
-                f"{path}: {name!r} of shape {tensor.shape} and dtype {tensor.dtype} takes {wanted:,} bytes from {at:,} "
+                f"{path}: {name!r} of shape {tensor.shape} and dtype {tensor.dtype} needs {wanted:,} bytes from {at:,} "
                 f"on; its offsets are {begin:,} to {end:,}, and the file holds {held:,}"
             )
         at = end

@@ -121,7 +121,7 @@ def _pairs(batch: Sequence[Work]) -> list[JudgedPair]:
             if where not in workers:
                 workers[where] = stack.enter_context(Remote(record.spec, options))
             way, side = workers[where].another(record.spec, options).load().sides()[judged.way]
-            assert judged.found is not None, "only losses that were identified are compared"
+            assert judged.found is not None, "only identified losses are compared"
             return Known(side, domain(way.binding, judged.differentiable), judged.found)
 
         return [_pair(pair, opened, source, target) for pair, source, target in batch]

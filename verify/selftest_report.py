@@ -59,7 +59,7 @@ class Report:
         """Exit code 0 where all is reached that is to be, else 1; and the sentence that says what is missing."""
         missing = list(self._missing())
         if missing:
-            return 1, f"verify is not as good as it has to be: {'; '.join(missing)}"
+            return 1, f"verify falls short: {'; '.join(missing)}"
         return 0, f"verify is right on {len(self.losses)} losses and {len(self.pairs)} pairs of known meaning"
 
     def _missing(self) -> Iterator[str]:
@@ -74,7 +74,7 @@ class Report:
             yield f"{alarms} equal pairs called different"
         for words, judged, share in self._shares():
             if judged and sum(judged) < share * len(judged):
-                yield f"{sum(judged)} of {len(judged)} {words} right, of which {share:.0%} have to be"
+                yield f"{sum(judged)} of {len(judged)} {words} right; {share:.0%} required"
 
     def _shares(self) -> Iterator[tuple[str, list[bool], float]]:
         """What is counted, whether each of it is right, and the share that has to be."""
@@ -85,7 +85,7 @@ class Report:
         yield "pairs", [j.grade.right for j in self.pairs], SEVERAL
 
     def _lines(self) -> Iterator[str]:
-        yield "By facet: what was planted, and what became of the losses that have it"
+        yield "By facet: the value planted, and the outcome for the losses that have it"
         yield from _table(self.losses, _planted)
         yield ""
         yield "By framework"

@@ -1,4 +1,4 @@
-"""One side under questioning: what was asked of it, and how well contracts explain its answers."""
+"""One side and its answers so far: what it was asked, and how well contracts explain the answers."""
 
 from __future__ import annotations
 

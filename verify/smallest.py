@@ -1,4 +1,4 @@
-"""The smallest input on which two sides part: small batches of plain numbers first, then simpler ones."""
+"""The smallest input on which two sides differ: small batches of simple numbers first, then simpler ones."""
 
 from __future__ import annotations
 

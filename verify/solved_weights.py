@@ -1,4 +1,4 @@
-"""Weights that stand in the code: found by solving for them, since a result is linear in the weights of its classes."""
+"""Weights written into the code: found by solving for them, since a result is linear in the weights of its classes."""
 
 from __future__ import annotations
 

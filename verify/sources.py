@@ -124,13 +124,13 @@ def parse(spec: str) -> Source:
         return ContractSource(spec)
     head, colon, rest = spec.partition(":")
     if not colon or not rest:
-        raise SourceError("spec", f"{spec!r} is no loss: expected {FORMS}")
+        raise SourceError("spec", f"{spec!r} is not a loss; expected {FORMS}")
     if head == "variant":
         return _variant(rest)
     if head == "recipe":
         return _recipe(rest)
     if head not in frameworks():
-        raise SourceError("spec", f"there is no framework called {head!r}{near(head, frameworks())}; in {spec!r}")
+        raise SourceError("spec", f"no such framework: {head!r}{near(head, frameworks())}; in {spec!r}")
     path, two, name = rest.rpartition("::")
     if two:
         source: FunctionSource = FileSource(head, path, name)
@@ -142,13 +142,13 @@ def parse(spec: str) -> Source:
         if not module:
             path = rest if rest.endswith(".py") else "package.module"
             form = f"{head}:{path}::name" if rest.endswith(".py") else f"{head}:package.module:name"
-            raise SourceError("spec", f"{spec!r} names no function; write {form}")
+            raise SourceError("spec", f"{spec!r} does not name a function; write {form}")
         if module.endswith(".py") or "/" in module:
             raise SourceError("spec", f"{module!r} is a file: write {head}:{module}::{name}, with two colons")
         if not all(part.isidentifier() for part in module.split(".")):
-            raise SourceError("spec", f"{module!r} is no name of a module; expected {head}:package.module:name")
+            raise SourceError("spec", f"{module!r} is not the name of a module; expected {head}:package.module:name")
     if not all(part.isidentifier() for part in name.split(".")):
-        raise SourceError("spec", f"{name!r} is no name of a function; expected {FORMS}")
+        raise SourceError("spec", f"{name!r} is not the name of a function; expected {FORMS}")
     return source
 
 
@@ -168,12 +168,12 @@ def near(name: str, names: Iterable[str], all_up_to: int = 8) -> str:
 def _variant(rest: str) -> VariantSource:
     name, _, query = rest.partition("?")
     if name not in variants.names():
-        raise SourceError("spec", f"there is no variant called {name!r}{near(name, variants.names(), 20)}")
+        raise SourceError("spec", f"no such variant: {name!r}{near(name, variants.names(), 20)}")
     settings = []
     for part in filter(None, query.split("&")):
         facet, equals, value = part.partition("=")
         if not equals or not facet or not value:
-            raise SourceError("spec", f"{part!r} is no facet=value; expected variant:{name}?denominator=weights")
+            raise SourceError("spec", f"{part!r} is not facet=value; expected variant:{name}?denominator=weights")
         settings.append((facet, value))
     return VariantSource(name, tuple(settings))
 
@@ -181,10 +181,10 @@ def _variant(rest: str) -> VariantSource:
 def _recipe(rest: str) -> RecipeSource:
     parts = rest.split("/")
     if len(parts) != 3 or not all(parts):
-        raise SourceError("spec", f"recipe:{rest} is no recipe; expected recipe:FRAMEWORK/VARIANT/RECIPE")
+        raise SourceError("spec", f"recipe:{rest} is not a recipe; expected recipe:FRAMEWORK/VARIANT/RECIPE")
     framework, variant, recipe = parts
     if framework not in adapters.names():
-        raise SourceError("spec", f"there is no framework called {framework!r}{near(framework, adapters.names())}")
+        raise SourceError("spec", f"no such framework: {framework!r}{near(framework, adapters.names())}")
     if variant not in variants.names():
-        raise SourceError("spec", f"there is no variant called {variant!r}{near(variant, variants.names(), 20)}")
+        raise SourceError("spec", f"no such variant: {variant!r}{near(variant, variants.names(), 20)}")
     return RecipeSource(framework, variant, recipe)

@@ -1,4 +1,4 @@
-"""A loss that was identified, as code of another framework: written, run, held against the contract, then shown."""
+"""An identified loss as code of another framework: written, run, compared with the contract, then shown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def spell(found: Identified, framework: str, said: Said | None = None) -> str:
     """
     contract, binding = found.contract, found.binding
     if contract is None or binding is None:
-        raise SourceError("spell", f"{found.spec} was not bound and identified: there is nothing to spell")
+        raise SourceError("spell", f"{found.spec} was not identified, so no code can be written for it")
     try:
         spelled = written(contract, bound.domain(binding, differentiable=True), framework)
     except KeyError as error:
@@ -49,7 +49,7 @@ def spell(found: Identified, framework: str, said: Said | None = None) -> str:
             spelled = verified(spelled, contract, domain, side)
     if spelled.failed:
         raise SourceError(
-            "spell", f"what was written for {framework} does not mean the same, and is not shown: {spelled.failed}"
+            "spell", f"the code written for {framework} does not mean the same, and is not shown: {spelled.failed}"
         )
     return shown(spelled)
 
@@ -72,7 +72,7 @@ def spelled_and_verified(contract: Contract, domain: Domain, framework: str) -> 
 
 
 def verified(spelled: Spelled, contract: Contract, domain: Domain, side: Side) -> Spelled:
-    """What was spelled, held against the contract through a side that runs it: on every probe, and at the edges."""
+    """The code that was written, compared with the contract by running it: on every probe, and at the edges."""
     kept = _kept(contract)
     session = Session(side, domain)
     asked = session.ask([*_probes(domain, contract.value("input")), *probes.fresh(domain, FRESH, 40_000)])
@@ -82,7 +82,7 @@ def verified(spelled: Spelled, contract: Contract, domain: Domain, side: Side) -
     parts = [one for one in asked if not session.fit(kept, one).fits]
     if parts:
         where = f"{parts[0].probe.shows or parts[0].probe.name}, in {session.fit(kept, parts[0]).where}"
-        return replace(spelled, failed=f"it parts from the contract on {len(parts)} of {len(asked)} probes: {where}")
+        return replace(spelled, failed=f"it differs from the contract on {len(parts)} of {len(asked)} probes: {where}")
     informative = sum(session.fit(kept, one).informative for one in asked)
     seen = edges.observed(session, kept)
     told = [name for name in EDGES if name in contract and name in seen]

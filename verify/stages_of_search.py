@@ -51,7 +51,5 @@ STAGES = (
         last=refine.hard_labels_alone,
     ),
     Stage("far logits", _far, refine.clips, last=refine.naive_logarithm),
-    Stage(
-        "labels that are no class", lambda d, c: probes.strange_labels(d), refine.ignored, gradients=True, prefer=True
-    ),
+    Stage("labels out of range", lambda d, c: probes.strange_labels(d), refine.ignored, gradients=True, prefer=True),
 )

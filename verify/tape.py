@@ -1,7 +1,7 @@
 """A tape: operations on arrays that remember how they were made, so that gradients can be taken backwards.
 
-It is written over an arithmetic (`arithmetic.py`), so that gradients have bounds as values have. Second derivatives it
-does not give: nothing here needs them.
+It is written over an arithmetic (`arithmetic.py`), so that gradients have bounds like values. It gives no second
+derivatives, since nothing here needs them.
 """
 
 from __future__ import annotations

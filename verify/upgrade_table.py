@@ -1,4 +1,4 @@
-"""What tf_upgrade_v2 made of TF1 losses, as it was judged: the table that the documentation and the report show."""
+"""What tf_upgrade_v2 does to TF1 losses, as judged: the table that the documentation and the report show."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Table(msgspec.Struct, frozen=True):
     rows: tuple[Row, ...]
 
     def counts(self) -> str:
-        """How many there are of each verdict: "Of 26 losses and programs: same 21, does not run 5." """
+        """The number of each verdict: "Of 26 losses and programs: same 21, does not run 5." """
         kinds = dict.fromkeys(row.verdict for row in self.rows)
         words = ", ".join(f"{kind} {sum(row.verdict == kind for row in self.rows)}" for kind in kinds)
         return f"Of {len(self.rows)} losses and programs: {words}."
@@ -41,7 +41,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 def read(file: Path = FILE) -> Table:
-    """Raises OSError or msgspec.DecodeError where the file is missing, or is none of this kind."""
+    """Raises OSError if the file is missing, msgspec.DecodeError if it is not such a table."""
     return msgspec.json.decode(file.read_bytes(), type=Table)
 
 

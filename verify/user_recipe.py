@@ -1,4 +1,4 @@
-"""A bound loss as one more recipe of its framework: what an adapter calls when a case of a variant is asked of it."""
+"""A bound loss as one more recipe of its framework, which an adapter calls to compute a case of a variant."""
 
 from __future__ import annotations
 

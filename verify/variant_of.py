@@ -1,4 +1,4 @@
-"""Which variant, under which reduction, a loss that was identified is: `variants` the other way round."""
+"""The variant and the reduction of an identified loss: the inverse of `variants`."""
 
 from __future__ import annotations
 

@@ -28,7 +28,9 @@ def contract(
     """The contract of a variant under a reduction. Raises KeyError for a variant that does not exist or has none."""
     means = variants.load(variant).means
     if means is None:
-        raise KeyError(f"{variant!r} has no contract: say what it means in reference/variants/{variant}.py (`means`)")
+        raise KeyError(
+            f"{variant!r} has no contract; describe its meaning in reference/variants/{variant}.py (`means`)"
+        )
     settings: dict[str, Setting] = dict(means)
     binary = settings.get("family") == "sigmoid"
     settings["denominator"] = "elements" if binary and reduction == "mean" else DENOMINATORS[reduction]

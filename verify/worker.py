@@ -1,4 +1,4 @@
-"""The worker of one side of verify: it loads a loss that nobody here wrote, binds it, and asks it questions."""
+"""The worker of one side of verify: it loads a user loss, binds it, and runs it on the inputs of each question."""
 
 from __future__ import annotations
 

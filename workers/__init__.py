@@ -1,1 +1,1 @@
-"""How frameworks are asked: processes, frames, requests, and what it takes to start, supervise and end them."""
+"""Processes that run the frameworks: frames and requests, and how to start, supervise and end them."""

@@ -1,4 +1,4 @@
-"""Where code that frameworks compile is kept between runs: LOSSVET_CACHE, by which a worker hears of it."""
+"""Where compiled code of the frameworks is cached between runs: LOSSVET_CACHE, which tells a worker the folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One worker as its user sees it: asked, waited for, and replaced where it died."""
+"""The client side of one worker: it sends requests, waits for answers, and replaces a worker that died."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Gone(msgspec.Struct, frozen=True, tag=True):
     why: str
 
     def __str__(self) -> str:
-        return f"its worker died and cannot be replaced: {self.why}"
+        return f"its worker died and could not be replaced: {self.why}"
 
 
 Failure = Died | Hung | Unreadable | Gone
@@ -108,7 +108,7 @@ class Client(Generic[Q, A]):
     def receive(self, limit: float = LIMIT) -> A | Failure:
         """The next answer to what was sent, or why there is none within `limit` seconds."""
         if self._failure is None:
-            assert self._process is not None, "nothing has been sent to it"
+            assert self._process is not None, "no request was sent to it"
             found = self._process.receive(limit)
             if isinstance(found, bytes):
                 try:
@@ -161,13 +161,13 @@ class Client(Generic[Q, A]):
                     try:
                         greeting = frames.decode(body, messages.GREETINGS)
                     except frames.FrameError as error:
-                        reason = f"its worker speaks another language: {error}"
+                        reason = f"its worker uses another protocol: {error}"
                     else:
                         if isinstance(greeting, Unavailable):
                             self.end()
                         return greeting
                 case Died(how, outside=True) if start < STARTS:
-                    self._remark(f"its worker was killed from outside ({how}) at the start, and is started again")
+                    self._remark(f"its worker was killed from outside ({how}) at the start; it is started again")
                     self.end()
                     if (failed := self._spawn()) is not None:
                         return failed
@@ -177,7 +177,7 @@ class Client(Generic[Q, A]):
                 case Hung(limit):
                     reason = f"it did not start within {limit:g} s"
                 case Unreadable(error):
-                    reason = f"its worker speaks another language: {error}"
+                    reason = f"its worker uses another protocol: {error}"
             self.end()
             return Unavailable(self._framework, reason, missing=False)
         raise AssertionError("unreachable")

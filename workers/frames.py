@@ -1,8 +1,7 @@
 """Messages to and from a worker: msgpack behind a length, over a pipe that carries nothing else.
 
-An array travels as dtype, shape and bytes, wherever it stands in a message; a field that is typed as an array of
-NumPy's (not as `Any`) is one again on arrival. Nothing that is read here can execute, and nothing is allocated on the
-word of a length that is over `LIMIT`.
+An array is sent as dtype, shape and bytes, wherever it occurs in a message; a field typed as a NumPy array (not as
+`Any`) is one again on arrival. Nothing that is read here can execute code, and no length over `LIMIT` is allocated.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def unpack(block: Block) -> NDArray[Any]:
     try:
         dtype = DTYPES[block.dtype].numpy if block.dtype in DTYPES else np.dtype(block.dtype)
     except (TypeError, ValueError) as error:
-        raise MalformedFrame(f"{block.dtype!r} is no dtype of NumPy") from error
+        raise MalformedFrame(f"{block.dtype!r} is not a dtype of NumPy") from error
     if dtype.hasobject or dtype.itemsize == 0 or any(n < 0 for n in block.shape):
         raise MalformedFrame(f"an array of dtype {block.dtype!r} and shape {block.shape} cannot be received")
     expected = math.prod(block.shape) * dtype.itemsize
@@ -101,7 +100,7 @@ def encode(message: Any) -> bytes:
     """The frame of a message, length first. Raises OversizedFrame over the limit, TypeError for what cannot be sent."""
     body = _ENCODER.encode(message)
     if len(body) > LIMIT:
-        raise OversizedFrame(f"a message of {len(body)} bytes is over the limit of {LIMIT}")
+        raise OversizedFrame(f"a message of {len(body)} bytes exceeds the limit of {LIMIT}")
     return _HEADER.pack(len(body)) + body
 
 
@@ -128,7 +127,7 @@ class Splitter:
             return None
         (length,) = _HEADER.unpack_from(self._buffer)
         if length > LIMIT:
-            raise OversizedFrame(f"a frame announces {length} bytes, the limit is {LIMIT}")
+            raise OversizedFrame(f"a frame announces {length} bytes; the limit is {LIMIT}")
         end = _HEADER.size + length
         if len(self._buffer) < end:
             return None
@@ -154,7 +153,7 @@ def read(fd: int, splitter: Splitter) -> bytes | None:
 
 
 def write(fd: int, frame: bytes) -> None:
-    """The whole frame into a blocking pipe. Raises BrokenPipeError where nobody reads."""
+    """Write the whole frame into a blocking pipe. Raises BrokenPipeError if the reader is gone."""
     view = memoryview(frame)
     while view:
         view = view[os.write(fd, view) :]

@@ -1,4 +1,4 @@
-"""What a process of lossvet's does about its own life: it ends with its parent, and stays on its core."""
+"""The lifecycle of a worker process: it ends with its parent, and stays on its core."""
 
 from __future__ import annotations
 

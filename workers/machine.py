@@ -1,5 +1,4 @@
-"""The machine at hand: its processor and cores, the interpreter, and what a GPU says of its clocks and of what holds
-them down."""
+"""This machine: its processor and cores, the interpreter, and a GPU's clocks with the reasons that throttle them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What workers of every kind say, and how cases and outcomes are put into frames and taken out.
+"""The messages of all kinds of workers, and how cases and outcomes are put into frames and taken out.
 
-A case travels whole: a worker has no golden file, and is not told what is expected of it.
+A case is sent whole: a worker has no golden file, and does not know the expected result.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def bare(name: str, version: str, python: str) -> Hello:
 
 
 def interpreter(python: str) -> str:
-    """Implementation and version, without the path, which is nobody's business where a run is published."""
+    """Implementation and version, without the path, which a published run must not reveal."""
     return " ".join(python.split(" ")[:2])
 
 

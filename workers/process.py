@@ -1,4 +1,4 @@
-"""One worker process, seen from outside: started, spoken to within time limits, and ended."""
+"""One worker process, seen from outside: started, sent messages within time limits, and ended."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Stopped(Exception):
 
 
 class Process:
-    """A worker in a session of its own, so that neither Ctrl-C nor a kill of its group reaches anybody else.
+    """A worker in a session of its own, so that neither Ctrl-C nor a kill of its group reaches another process.
 
     It serves the `SERVICE` of `module` to the framework `name`. A worker that dies or hangs is a value, not an
     exception: it is what workers are for. Linux ends it with the thread that started it. Raises FileNotFoundError or
@@ -178,7 +178,7 @@ class Process:
         try:
             code = self._child.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            return Died("it closed its pipe and went on running")
+            return Died("it closed its pipe but is still running")
         last = self._last_words()
         if code < 0:
             try:
@@ -186,7 +186,7 @@ class Process:
             except ValueError:
                 name = f"signal {-code}"
             return Died(f"{name}{last}", outside=-code in FROM_OUTSIDE)
-        return Died(f"exit code {code} in the middle of its work{last}")
+        return Died(f"exit code {code} before it answered{last}")
 
     def _last_words(self) -> str:
         """The top of the stack that faulthandler left, or else the last line printed."""

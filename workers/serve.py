@@ -1,12 +1,13 @@
 """A worker: the process in which one framework, or one user's code, lives. It reads requests from a pipe, answers on
 another, and ends with its parent.
 
-What kinds of worker have in common is here. What a kind is asked, and how it answers, is the `SERVICE` of a module:
+The common part of all workers is here. The requests of one kind, and how it answers them, are the `SERVICE` of a
+module:
 
     SERVICE: Service[Request, Answer] = Service(Request, Answer, opened, refused)
 
-`opened(name)` loads what is to be asked and returns its greeting, with the function that answers a request by one
-message or by several. Whatever the worker prints goes to a file of the parent's (`process.Process`).
+`opened(name)` loads what the requests need and returns the greeting and the function that answers a request by one
+message or by several. The worker's own output goes to a file of the parent's (`process.Process`).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ EXTENDED_BY = "LOSSVET_EXTENDED_BY"
 
 
 class End(Exception):
-    """Raised by whoever answers, after the last answer that this process is fit to give: the process ends."""
+    """Raised by the answering function after the last answer that this process can give: the process ends."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Random numbers, full to the last bit, that never change: made of hashes, they depend on no library's generator."""
+"""Random numbers of full precision that never change: they are made from hashes, not by a library's generator."""
 
 from __future__ import annotations
 

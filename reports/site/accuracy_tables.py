@@ -1,4 +1,4 @@
-"""The tables of accuracy: how it is said of a recipe, the worst inputs, and answers without one right bit."""
+"""The tables of accuracy: the accuracy of a recipe, the worst inputs, and results without one correct bit."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def worst(sources: Sources, framework: str) -> Listing:
         )
     return Listing(
         "Worst inputs",
-        "The elements of its own losses that are farthest from golden, of relative accuracy, in float32.",
+        "The elements of its own losses with relative accuracy that are farthest from golden, in float32.",
         (("loss", "short"), ("error", "short"), ("case", "code"), ("element", "short"), ("logits", "code"),
          ("golden", "code")),
         tuple(lines),
@@ -108,7 +108,7 @@ def weak(cells: Sequence[CellSummary], framework: str) -> Listing:
     ]
     return Listing(
         "Weak answers",
-        "The largest lost element of each recipe in float32, the largest first, and how many checks have any.",
+        "The largest lost element of each recipe in float32, in decreasing order, and the number of checks with one.",
         (("loss", "short"), ("recipe", "text"), ("checks", "number"), ("output", "code"), ("answer", "number"),
          ("right", "number")),
         tuple(lines),

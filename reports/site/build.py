@@ -33,7 +33,7 @@ def site(found: Sources, against: bytes | None, partial: bool, author: str = NOT
     sources, unless `partial` has that said on every page.
     """
     if found.lacking and not partial:
-        raise CannotReport(f"not complete: {'; '.join(found.lacking)}; --partial reports it all the same, and says so")
+        raise CannotReport(f"not complete: {'; '.join(found.lacking)}; --partial makes a report that says so")
     earlier = None if against is None else _earlier(against)
     changes = None
     if earlier is not None:
@@ -57,7 +57,7 @@ def write(files: Mapping[str, bytes], folder: Path) -> None:
     """
     folder = folder.resolve()
     if folder.exists() and any(folder.iterdir()) and not _is_site(folder):
-        raise CannotReport(f"{folder} is not empty and holds no site, or more than one; give another --out")
+        raise CannotReport(f"{folder} is not empty, and does not hold exactly one site; give another --out")
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
@@ -89,12 +89,12 @@ def check(folder: Path) -> list[str]:
     """
     data = folder / DATA
     if not (data / sources.RUN).exists():
-        raise CannotReport(f"{folder} is no site: it has no {DATA / sources.RUN}")
+        raise CannotReport(f"{folder} is not a site: it has no {DATA / sources.RUN}")
     there = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
     made_with = there.get("data/made-with.txt", b"").decode(errors="replace")
     if made_with and made_with != _made_with():
         raise CannotReport(
-            f"the site was made with {_listed(made_with)}, and here are {_listed(_made_with())}: install those"
+            f"the site was made with {_listed(made_with)}, but here are {_listed(_made_with())}: install those"
         )
     benchmark = data / sources.BENCHMARK
     found = sources.load(data / sources.RUN, benchmark if benchmark.exists() else None)
@@ -102,7 +102,7 @@ def check(folder: Path) -> list[str]:
     author = there.get(f"data/{AUTHOR}", NOT_GIVEN.encode()).decode(errors="replace").strip()
     files = site(found, against, partial=True, author=author)
     wrong = [f"{name} is missing" for name in files.keys() - there.keys()]
-    wrong += [f"{name} does not belong to the site" for name in there.keys() - files.keys()]
+    wrong += [f"{name} is not a file of the site" for name in there.keys() - files.keys()]
     wrong += [
         _differs(name, there[name], files[name]) for name in files.keys() & there.keys() if there[name] != files[name]
     ]
@@ -121,7 +121,7 @@ def _listed(text: str) -> str:
 def _differs(name: str, there: bytes, made: bytes) -> str:
     lines = zip(there.split(b"\n"), made.split(b"\n"), strict=False)
     number = next((n for n, (a, b) in enumerate(lines, 1) if a != b), 1 + min(there.count(b"\n"), made.count(b"\n")))
-    return f"{name}:{number} is not what the data give"
+    return f"{name}:{number} differs from what the data give"
 
 
 def _earlier(against: bytes) -> Contents:
@@ -130,7 +130,7 @@ def _earlier(against: bytes) -> Contents:
         file.flush()
         before = journal.read(Path(file.name))
     if before is None:
-        raise CannotReport("the run to compare with was not even begun")
+        raise CannotReport("the run to compare with has no header: it never started")
     return before
 
 

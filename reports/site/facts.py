@@ -1,4 +1,4 @@
-"""What a run says of each way to write a loss: how it divides, where it has no gradient, how accurate it is."""
+"""What a run says about each way to write a loss: how it divides, where it has no gradient, how accurate it is."""
 
 from __future__ import annotations
 

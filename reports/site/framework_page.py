@@ -48,8 +48,8 @@ def recipes(spelled: Spelled, name: str) -> Listing:
     ]
     return Listing(
         "Recipes",
-        "Every recipe, with its code; accuracy is the worst over all cases and modes in float32, the error that of all "
-        "outputs over its bound.",
+        "Every recipe, with its code; accuracy is the worst over all cases and modes in float32, the error the "
+        "largest of all outputs over its bound.",
         (("loss", "short"), ("recipe", "short"), ("its mean divides by", "text"), ("accuracy over all cases", "text"),
          ("error over bound", "number"), ("checks that agree", "number"), ("known deviations", "text")),
         tuple(lines),

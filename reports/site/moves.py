@@ -1,4 +1,4 @@
-"""What changes when a loss is moved from one framework to another, and the code that keeps what the source does."""
+"""What changes when a loss is moved from one framework to another, and the code that behaves as the source does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lossvet.verify.spelling.function import Spelled, written
 from lossvet.verify.spelling.writer import Unspellable
 
 IGNORED, SMOOTHING = -100, 0.1
-"""What code to paste has for the label that is left out, and for the smoothing."""
+"""The ignored label and the smoothing in code to paste."""
 
 ANSWERS = {
     "nan": "NaN, with gradients of NaN",
@@ -27,22 +27,22 @@ ANSWERS = {
     "raises": "an exception",
     "empty": "an array without elements",
 }
-"""What is given where mathematics is silent."""
+"""The results where mathematics gives none."""
 EMPTY = {**ANSWERS, "nan": "NaN", "zero": "0"}
 EDGES = {
     "zero_denominator": ("where it would divide by 0", ANSWERS),
-    "all_ignored": ("with every row left out", ANSWERS),
+    "all_ignored": ("with every row ignored", ANSWERS),
     "empty_batch": ("of an empty batch", EMPTY),
 }
 LABELS = {
     "raises": "raises",
     "nan": "gives NaN",
     "wraps": "counts from the last class",
-    "dropped": "is left out",
+    "dropped": "is ignored",
     "zero": "gives 0 and is counted",
     "clamped": "counts as the nearest class",
     "as_class_zero": "counts as class 0",
-    "finite_wrong": "gives a number that means nothing",
+    "finite_wrong": "gives a meaningless number",
 }
 
 
@@ -112,9 +112,12 @@ def _changes(old: Spelling, new: Spelling) -> Iterator[str]:
         yield f"no gradient into {', '.join(sorted(lost))} any more"
     if gained := set(old.without) - set(new.without):
         yield f"a gradient into {', '.join(sorted(gained))}, where there was none"
-    for name, words in (("sample_weight", "sample weights are {}taken"), ("ignore_index", "rows can {}be left out")):
+    for name, able, unable in (
+        ("sample_weight", "it takes sample weights", "it takes no sample weights"),
+        ("ignore_index", "rows can be ignored", "rows cannot be ignored"),
+    ):
         if getattr(old, name) != getattr(new, name):
-            yield words.format("" if getattr(new, name) else "not ").replace("can not", "cannot")
+            yield able if getattr(new, name) else unable
     for name in sorted(set(old.deviations) - set(new.deviations)):
         yield f"{name} is gone"
     for name in sorted(set(new.deviations) - set(old.deviations)):
@@ -122,30 +125,32 @@ def _changes(old: Spelling, new: Spelling) -> Iterator[str]:
 
 
 def unasked(s: Spelling) -> str:
-    """By what its mean divides when no other is asked for; empty where it does not reduce unasked."""
+    """What its default mean divides by; empty if it does not reduce by default."""
     return next((words for words, asked in s.divides.items() if not asked), "")
 
 
 def _divisions(old: Spelling, new: Spelling) -> Iterator[str]:
     before, after = unasked(old), unasked(new)
     if before and not after:
-        yield f"the reduction is yours to write; the mean divided by {before}"
+        yield f"you write the reduction yourself; the mean divided by {before}"
     elif after and not before:
         yield f"its mean divides by {after}"
     elif before != after:
-        again = f" ({new.divides[before]} does)" if before in new.divides else "; to keep that, divide the sum yourself"
+        again = (
+            f" ({new.divides[before]} does)" if before in new.divides else "; to preserve that, divide the sum yourself"
+        )
         yield f"its mean divides by {after}, and no longer by {before}{again}"
     for lost in [words for words, asked in old.divides.items() if asked and new.divides and words not in new.divides]:
         yield f"no mean divides by {lost} any more"
 
 
 def _edges(old: Spelling, new: Spelling) -> Iterator[str]:
-    """What is given for nothing, and for labels that are no class, as far as both are known."""
+    """The results for empty batches, zero denominators and labels out of range, as far as both are known."""
     subject = "it" if unasked(new) else "a plain mean"
     for facet, (where, answers) in EDGES.items():
         was, now = old.edges.get(facet), new.edges.get(facet)
         if was and now and was != now:
-            yield f"{where}, {subject} gives {answers.get(now, now)}, and no longer {answers.get(was, was)}"
+            yield f"{where}, {subject} gives {answers.get(now, now)} instead of {answers.get(was, was)}"
     before, after = (_labels(s.edges.get("invalid_label", "")) for s in (old, new))
     groups: dict[tuple[str, str], list[str]] = {}
     for label in before.keys() & after.keys():
@@ -157,5 +162,5 @@ def _edges(old: Spelling, new: Spelling) -> Iterator[str]:
 
 
 def _labels(edge: str) -> dict[str, str]:
-    """What each label that is no class does: "too large: raises, -1: wraps" by label."""
+    """What each label out of range does: "too large: raises, -1: wraps" by label."""
     return {name: word for name, colon, word in (part.partition(": ") for part in edge.split(", ")) if colon}

@@ -24,7 +24,7 @@ COLUMNS = ("variant", "framework", "version", "recipe", "mode", "compiled", "dty
 
 @dataclass(frozen=True)
 class Publication:
-    """Who publishes it: everything else is of the run."""
+    """The publisher; everything else comes from the run."""
 
     author: str = NOT_GIVEN
 
@@ -89,7 +89,7 @@ def listing(sources: Sources) -> Listing:
         )
     return Listing(
         "The table",
-        "Accuracy over all cases: the class of the worst answer, and the largest error of the loss. Error: the largest "
+        "Accuracy over all cases: the class of the worst result, and the largest error of the loss. Error: the largest "
         "of all outputs over its bound. Known: kinds of known deviations.",
         (("loss", "short"), ("framework", "short"), ("recipe, mode", "text"), ("compiled", "short"),
          ("accuracy over all cases", "text"), ("error over bound", "number"), ("known", "number"), *timings.MEASURES),

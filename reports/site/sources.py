@@ -60,7 +60,7 @@ def newest_run(folder: Path = journal.FOLDER) -> Path:
                 if contents.finished and not _filters(contents.header.options, Selection("full")):
                     return path
     if not found:
-        raise CannotReport(f"there is no run in {folder}/ that can be read; make one with: lossvet run --full")
+        raise CannotReport(f"there is no readable run in {folder}/; make one with: lossvet run --full")
     return found[0]
 
 
@@ -98,9 +98,9 @@ def _filters(options: dict[str, object], whole: Selection | Wanted) -> list[str]
 
 def _run_lacks(result: Result, contents: Contents) -> Iterator[str]:
     if not contents.finished:
-        yield f"the run did not come to its end: {result.incomplete:,} of {result.plan.checks:,} checks are missing"
+        yield f"the run is unfinished: {result.incomplete:,} of {result.plan.checks:,} checks are missing"
     if names := _filters(contents.header.options, Selection("full")):
-        yield f"the run is not of everything: lossvet run --full has another {', '.join(names)}"
+        yield f"the run does not cover everything: lossvet run --full has another {', '.join(names)}"
     for name, greeting in result.greetings.items():
         if not isinstance(greeting, Hello):
             yield f"{name} {'is not installed' if greeting.missing else 'does not start'}"
@@ -111,13 +111,13 @@ def _benchmark_lacks(found: Samples | None, rows: tuple[Row, ...], versions: Map
         yield "there is no benchmark"
         return
     if not found.finished:
-        yield "the benchmark did not come to its end"
+        yield "the benchmark is unfinished"
     options = found.header.options
     if names := _filters(options, Wanted()):
-        yield f"the benchmark is not of everything: lossvet bench has another {', '.join(names)}"
+        yield f"the benchmark does not cover everything: lossvet bench has another {', '.join(names)}"
     if options.get("replicates", 0) < REPLICATES:
-        yield f"the benchmark has {options.get('replicates')} processes of each framework, too few for an interval"
+        yield f"the benchmark has {options.get('replicates')} processes per framework, too few for an interval"
     if found.header.versions != versions:
-        yield "the benchmark is of other frameworks or versions than the run"
+        yield "the benchmark has other frameworks or versions than the run"
     if lost := sum(row.lost for row in rows):
-        yield f"{lost:,} benchmarks have no time in some process"
+        yield f"{lost:,} benchmarks were not timed in every process"

@@ -30,7 +30,7 @@ def largest(rows: Sequence[Row]) -> Shape:
 
 
 def at_words(at: Shape) -> str:
-    return f"{at.n:,} x {at.c:,}{' with rows left out' if at.ignored else ''}"
+    return f"{at.n:,} x {at.c:,}{' with ignored rows' if at.ignored else ''}"
 
 
 def how(cell: Cell, greetings: Mapping[str, Greeting]) -> str:
@@ -160,7 +160,7 @@ def against_composed(sources: Sources, framework: str) -> Listing | None:
         return None
     return Listing(
         "Own losses against composed operations",
-        f"In the same mode, at {at_words(at)}. Below 1, operations are faster than the function made for the loss. "
+        f"In the same mode, at {at_words(at)}. Below 1, operations are faster than the framework's own function. "
         "Accuracy is that of the timed call.",
         (
             ("loss", "short"),
@@ -188,7 +188,7 @@ def growth(sources: Sources) -> Listing | None:
     return Listing(
         "Growth",
         f"Time grows as size to the power b, over all losses and recipes, between {shapes}. Far below 1, the time is "
-        "that of calling, not of computing.",
+        "that of the call, not of the computation.",
         (("in", "short"), ("framework", "text"), ("median b", "number"), ("range", "number")),
         tuple(lines),
     )
@@ -216,8 +216,8 @@ def across(sources: Sources) -> Listing | None:
     lines.sort(key=lambda one: (one.squares[0].links[0].text, one.squares[1].text))
     return Listing(
         "Fastest recipes",
-        f"Of each loss in each framework, loss and gradient at {at_words(at)}, and how much longer the next recipe "
-        "takes; what is compiled is compared with what is compiled.",
+        f"For each loss in each framework, loss and gradient at {at_words(at)}, and how much longer the next recipe "
+        "takes; compiled code is compared with compiled code.",
         (("loss", "short"), ("compiled", "text"), ("fastest", "text"), *MEASURES, ("next", "text")),
         tuple(lines),
     )

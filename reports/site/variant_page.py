@@ -62,8 +62,8 @@ def recipes(own: Mapping[str, Sequence[Spelling]]) -> Listing:
     ]
     return Listing(
         "Recipes",
-        "Every recipe that was judged; its name leads to its code. Accuracy: the worst over all cases and modes in "
-        "float32. Checks are of all modes and dtypes.",
+        "Every recipe that was judged; its name links to its code. Accuracy: the worst over all cases and modes in "
+        "float32. Checks cover all modes and dtypes.",
         (("framework", "short"), ("recipe", "short"), ("how it is written", "code"), ("its mean divides by", "text"),
          ("no gradient into", "text"), ("accuracy over all cases", "text"), ("checks that agree", "text"),
          ("known deviations", "text")),
@@ -102,12 +102,12 @@ def moved(own: Mapping[str, Sequence[Spelling]]) -> Iterator[dict[str, Any]]:
             line(
                 f"{title(m.new.framework)}, {m.new.recipe}",
                 "; ".join(m.changes) or "nothing that was judged",
-                Link("code that keeps it", f"#{places[m.new.framework]}") if m.new.framework in places else "",
+                Link("code that preserves it", f"#{places[m.new.framework]}") if m.new.framework in places else "",
             )
             for m in found
         ]
         columns: tuple[tuple[str, Kind], ...] = (("to", "short"), ("what changes", "text"), ("code", "short"))
-        table = Listing(label, "What is not the same there.", columns, tuple(lines))
+        table = Listing(label, "What differs there.", columns, tuple(lines))
         yield {"id": f"move-{key}", "title": label, "spelling": old.spelling, "table": table, "codes": texts}
 
 

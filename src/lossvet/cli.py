@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported before the command that needs it runs, so that --help answers at once.
+"""The command line. Nothing heavy is imported before the command that needs it runs, so --help is printed at once.
 
 Exit codes, the same for every command: 0 all judged and good; 1 a difference; 2 bad usage or bad input; 3 cannot judge;
 4 internal error or corrupt file; 130 interrupted, resumable.
@@ -19,7 +19,7 @@ COMMANDS = (
 
 
 class Lazy(click.Group):
-    """A command is the file of its name in `commands/`, imported when it is asked for."""
+    """A command is the file of its name in `commands/`, imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -37,7 +37,7 @@ class Lazy(click.Group):
             import difflib
 
             near = difflib.get_close_matches(args[0], COMMANDS, 1) or COMMANDS
-            ctx.fail(f"there is no command called {args[0]!r}; did you mean {' or '.join(near)}?")
+            ctx.fail(f"no such command: {args[0]!r}; did you mean {' or '.join(near)}?")
         return super().resolve_command(ctx, args)
 
 
@@ -48,7 +48,7 @@ def group() -> None:
 
 
 def main() -> None:
-    """The entry point: every way out of it is one of the exit codes."""
+    """The entry point: it always ends with one of the exit codes."""
     try:
         group.main(standalone_mode=False)
     except click.ClickException as error:
@@ -57,7 +57,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted (exit 130)", err=True)
         sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has gone: nothing is left to say, and nobody to say it to
+    except BrokenPipeError:  # the reader of the output is gone: nobody would see a message
         sys.stderr.close()
         sys.exit(4)
     except Exception:

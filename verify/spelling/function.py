@@ -65,7 +65,7 @@ def written(contract: Contract, domain: Domain, framework: str) -> Spelled:
     """
     for name, values in ONLY.items():
         if contract.value(name) not in values:
-            raise Unspellable(f"{name}={contract.value(name)} cannot be spelled, and is best not written anew")
+            raise Unspellable(f"{name}={contract.value(name)} is a fault that no code is written for")
     x = {"logits": "logits"}.get(contract.value("input"), contract.value("input"))
     words = dialect(framework)
     roles = tuple(role for role in ROLES if role in domain.roles or role in ("logits", "labels"))

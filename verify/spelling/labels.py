@@ -1,4 +1,4 @@
-"""Labels: moved, left out, held to the classes that there are, made dense where terms need it, and smoothed."""
+"""Labels: shifted, ignored, checked against the range of classes, made dense where terms need it, and smoothed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def write(w: Writer) -> None:
     c = w.contract
     if c["arguments"] == "swapped":
         if w.sparse:
-            raise Unspellable("arguments=swapped: integer labels cannot stand in for logits")
+            raise Unspellable("arguments=swapped: integer labels cannot be used as logits")
         w.lines.append(f"{w.x}, labels = (labels, {w.x})")
     if c["label_shift"] == "next_token":
         w.let(w.x, f"{w.x}[:-1]")
@@ -74,7 +74,7 @@ def _held(w: Writer, kinds: dict[str, str], classes: str) -> None:
         w.remark("invalid_label=raises")
         _nan(w, classes)
     elif w.dialect.labels == "checked":
-        w.check(f"((labels < 0) | (labels >= {classes})).any()", "a label is no class")
+        w.check(f"((labels < 0) | (labels >= {classes})).any()", "a label is out of range")
     else:
         w.remark("invalid_label=raises")
 
@@ -94,7 +94,7 @@ def _changed(w: Writer) -> None:
         case "reversed" if w.binary:
             w.let("labels", "1 - labels")
         case other:
-            raise Unspellable(f"labels={other} cannot be spelled for dense labels")
+            raise Unspellable(f"labels={other} cannot be written for dense labels")
 
 
 def dense(w: Writer) -> str:

@@ -71,7 +71,7 @@ def _guarded(w: Writer, total: str, d: str) -> str:
     if safe(w):
         w.let("total_weight", d)
         w.let("some", w.op("differ", a="total_weight", b=0))
-        w.say("safe twice: the inner where keeps the gradient from being NaN where there is nothing to divide by")
+        w.say("safe twice: the inner where prevents a NaN gradient where the denominator is 0")
         return w.where("some", f"{total} / {w.where('some', 'total_weight', '1')}", "0.0")
     match c["zero_denominator"]:
         case "zero_with_nan_gradient":
@@ -79,7 +79,7 @@ def _guarded(w: Writer, total: str, d: str) -> str:
             return w.where(w.op("differ", a="total_weight", b=0), f"{total} / total_weight", "0.0")
         case "raises":
             w.let("total_weight", d)
-            if not w.check("total_weight == 0", "nothing to divide by: every weight is 0, or there is no row"):
+            if not w.check("total_weight == 0", "the denominator is 0: every weight is 0, or there are no rows"):
                 w.remark("zero_denominator=raises")
             return f"{total} / total_weight"
     return f"{total} / ({d})"
@@ -106,4 +106,4 @@ def _denominator(w: Writer, kind: str, counted: bool) -> str:
         case "argument":
             return "count"
         case other:
-            raise Unspellable(f"denominator={other} depends on how a batch is split, and not on the loss alone")
+            raise Unspellable(f"denominator={other} depends on how a batch is split, not only on the loss")

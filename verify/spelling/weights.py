@@ -1,4 +1,4 @@
-"""Where weights come from and how they are scaled before they meet a loss."""
+"""Where weights come from and how they are scaled before they are applied to a loss."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def scaled(w: Writer, name: str) -> str:
         case "rooted":
             return w.op("sqrt", x=name)
         case other:
-            raise Unspellable(f"weight_scale={other} cannot be spelled")
+            raise Unspellable(f"weight_scale={other} cannot be written as code")
 
 
 def of_classes(w: Writer) -> str:
@@ -44,7 +44,7 @@ def of_classes(w: Writer) -> str:
         case "batch_counts":
             found = scaled(w, _from_counts(w))
         case other:
-            raise Unspellable(f"weights_from={other} cannot be spelled")
+            raise Unspellable(f"weights_from={other} cannot be written as code")
     return found if found == "class_weight" else w.let("weight_of_class", found)
 
 
@@ -66,7 +66,7 @@ def _from_counts(w: Writer) -> str:
         beta = w.contract.number("beta")
         formulas[formula] = f"{1 - beta!r} / (1 - {beta!r} ** {some})"
     if formula not in formulas:
-        raise Unspellable(f"weights_formula={formula} cannot be spelled")
+        raise Unspellable(f"weights_formula={formula} cannot be written as code")
     return w.let("from_counts", w.where("counts > 0", formulas[formula], "0.0"))
 
 

@@ -1,1 +1,1 @@
-"""The stages that a loss passes through, in the order in which it does; every value of a facet is a choice of one."""
+"""The stages of a loss, in their order; every value of a facet is a choice in one of them."""

@@ -19,7 +19,7 @@ def batch(contract: Contract, tape: Tape, inputs: Mapping[str, Any]) -> Batch:
     sparse = np.asarray(labels).dtype.kind in "iu"
     if contract["arguments"] == "swapped":
         if sparse:
-            raise Undefined("labels that are classes cannot stand in for logits")
+            raise Undefined("integer labels cannot be used as logits")
         x, dense = leaves["labels"], leaves["logits"]
     elif not sparse:
         dense = leaves["labels"]
@@ -32,7 +32,7 @@ def batch(contract: Contract, tape: Tape, inputs: Mapping[str, Any]) -> Batch:
             y = np.where(kept > 0, y, 0)
         y = _moved(contract, y, classes)
         if ((y < 0) | (y >= classes)).any():
-            raise Undefined(f"label {int(y[(y < 0) | (y >= classes)][0])} is no class of {classes}")
+            raise Undefined(f"label {int(y[(y < 0) | (y >= classes)][0])} is not one of {classes} classes")
         dense = tape.lift(np.equal.outer(y, np.arange(classes)).astype(np.float64))
     elif contract["labels"] != "as_given":
         dense = _changed(contract, dense)

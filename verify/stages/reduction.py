@@ -92,7 +92,7 @@ def _after_mean(batch: Batch, losses: Node) -> Node:
     """
     role = next((r for r in ("sample_weight", "class_weight", "mask") if r in batch.leaves), None)
     if role is None:
-        raise Undefined("weights after the mean, and no weights")
+        raise Undefined("weights after the mean, but the batch has no weights")
     w = weights.scaled(batch, batch.leaves[role])
     if role == "class_weight":
         w = (batch.given * w).sum(1)

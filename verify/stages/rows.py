@@ -178,7 +178,7 @@ def _row_weight(batch: Batch) -> Node | None:
         return None
     if "class_weight" in c.weighting and c["broadcast"] == "class_for_batch":
         if batch.x.shape[0] != batch.x.shape[1]:
-            raise Undefined("weights of classes land on rows only where there are as many of both")
+            raise Undefined("weights of classes apply to rows only where there are as many of both")
         return weights.of_classes(batch)
     if "class_weight" in c.weighting:
         labels = batch.t if c["smoothing_order"] == "sample" and c["smoothing"] != "none" else batch.given

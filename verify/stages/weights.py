@@ -1,4 +1,4 @@
-"""Where weights come from and how they are scaled before they meet a loss."""
+"""Where weights come from and how they are scaled before they are applied to a loss."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def scaled(batch: Batch, w: Node) -> Node:
         w = w.stopped()
     count = float(np.prod(w.shape)) if w.shape else 1.0
     if not w.shape and c["weight_scale"] in ("sum_to_one", "sum_to_classes", "softmaxed"):
-        raise Undefined("a single weight is scaled by no other")
+        raise Undefined("a single weight cannot be rescaled")
     match c["weight_scale"]:
         case "sum_to_one":
             return w / w.sum()

@@ -1,4 +1,4 @@
-"""`lossvet bench`: accuracy and speed side by side, with the limit."""
+"""`lossvet bench`: accuracy and speed side by side, with the limit of the machine."""
 
 from __future__ import annotations
 
@@ -21,17 +21,21 @@ TASKS = ("forward", "train")
 
 @click.command("bench")
 @click.option("--only", multiple=True, metavar="PATTERN", help="A variant, variant/recipe, or a glob. Repeatable.")
-@click.option("--framework", multiple=True, metavar="NAME", help="Only this framework; it must be there. Repeatable.")
+@click.option(
+    "--framework", multiple=True, metavar="NAME", help="Only this framework; it must be installed. Repeatable."
+)
 @click.option("--shapes", metavar="NxC,...", help="Rows x classes, as in 512x1000 or 512x1000-ignored.")
-@click.option("--mode", multiple=True, metavar="NAME", help="Only this mode, the slow ones among them. Repeatable.")
+@click.option("--mode", multiple=True, metavar="NAME", help="Only this mode, even a slow one. Repeatable.")
 @click.option("--dtype", multiple=True, type=click.Choice(["float32", "float64"]), help="[default: float32]")
 @click.option("--task", multiple=True, type=click.Choice(TASKS), help="[default: train]")
-@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or its own name.")
-@click.option("--require", multiple=True, metavar="NAME", help="Exit 3 where this framework is missing. Repeatable.")
+@click.option(
+    "--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or a framework's own name."
+)
+@click.option("--require", multiple=True, metavar="NAME", help="Exit with 3 if this framework is missing. Repeatable.")
 @click.option("--python", callback=pythons, multiple=True, metavar="NAME=PATH", help="The interpreter of a framework.")
 @click.option("--replicates", type=click.IntRange(min=1), help="Processes for each framework.  [default: 6]")
-@click.option("--samples", type=click.Path(path_type=Path, dir_okay=False), help="Where the raw samples are written.")
-@click.option("--show", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Show a run made before.")
+@click.option("--samples", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the raw samples.")
+@click.option("--show", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Show an earlier run.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(**given: Any) -> None:
     """Time every variant in every framework, with its accuracy and the limit of this machine."""
@@ -47,7 +51,7 @@ def command(**given: Any) -> None:
         if given["show"] is not None:
             found = samples.read(given["show"])
             _show(found, given["form"], _filters(given))
-            whole = "" if found.finished else ", which did not come to its end"
+            whole = "" if found.finished else ", but the run is unfinished"
             end(0 if found.finished else 3, f"{given['show']} is shown{whole}")
         options = engine.Options(
             wanted=_wanted(given),
@@ -60,7 +64,7 @@ def command(**given: Any) -> None:
             path = engine.run(options, watcher)
         found = samples.read(path)
     except KeyboardInterrupt:
-        end(130, "interrupted; what was sampled is in .lossvet/, and a new run begins anew")
+        end(130, "interrupted; the samples so far are in .lossvet/, but a new run starts from the beginning")
     except (NothingMatches, ValueError) as error:
         end(2, str(error))
     except CannotJudge as error:
@@ -92,7 +96,7 @@ def _wanted(given: dict[str, Any]) -> Wanted:
 
 
 def _filters(given: dict[str, Any]) -> Wanted:
-    """What is shown of a run made before: filters that were not given let everything through."""
+    """The rows of an earlier run to show: a filter that was not given lets everything through."""
     wanted, source = _wanted(given), click.get_current_context().get_parameter_source("device")
     return replace(
         wanted,
@@ -104,7 +108,7 @@ def _filters(given: dict[str, Any]) -> Wanted:
 
 
 def _show(found: Samples, form: str, wanted: Wanted | None) -> None:
-    """All rows, or those that are wanted. Raises plan.NothingMatches where there is none."""
+    """All rows, or the selected ones. Raises plan.NothingMatches if there are none."""
     import msgspec
 
     from lossvet.benchmarks import subjects
@@ -133,5 +137,5 @@ def _verdict(found: Samples, path: Path) -> tuple[int, str]:
         code = 1 if differ else 3
         return code, f"{differ} rows differ, {void} are void, {len(lost)} failed; samples in {path}"
     if not timed:
-        return 3, "cannot measure: not one call was timed"
+        return 3, "cannot measure: no call was timed"
     return 0, f"{len(timed):,} rows timed; samples in {path}"

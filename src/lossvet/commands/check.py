@@ -1,4 +1,4 @@
-"""`lossvet check`: one loss held to the golden results of a variant, as `run` holds frameworks to them."""
+"""`lossvet check`: one loss compared with the golden results of a variant, as `run` compares frameworks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lossvet.commands.run import raise_interrupt
 
 FORMATS = ("text", "json", "junit", "github", "markdown")
 
-HELP = f"""Hold LOSS to the golden results of a variant: value, gradients, hazards and accuracy, in every dtype.
-    Where it is not that variant, say what it is instead.
+HELP = f"""Compare LOSS with the golden results of a variant: value, gradients, hazards and accuracy, in every dtype.
+    If LOSS is not that variant, show what it is instead.
 
     {sides.EXECUTES}
 
@@ -24,14 +24,20 @@ HELP = f"""Hold LOSS to the golden results of a variant: value, gradients, hazar
 
 @click.command("check", help=HELP)
 @click.argument("loss")
-@click.option("--as", "variant", required=True, metavar="VARIANT", help="What it is to be: a name that `run` shows.")
-@click.option("--reduction", default="", metavar="NAME", help="How it reduces.  [default: as it is identified]")
+@click.option(
+    "--as",
+    "variant",
+    required=True,
+    metavar="VARIANT",
+    help="The variant that LOSS should be: a name that `run` shows.",
+)
+@click.option("--reduction", default="", metavar="NAME", help="How LOSS reduces.  [default: as identified]")
 @sides.side()
 @sides.both()
+@click.option("--only", multiple=True, metavar="CASE", help="Only this case of the variant, or a glob. Repeatable.")
 @click.option(
-    "--only", multiple=True, metavar="CASE", help="Only this case of the variant, or those of a glob. Repeatable."
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of stdout."
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For stdout.")
 def command(**given: Any) -> None:
     from lossvet.reports import checked_text, checked_words
     from lossvet.reports.checked_formats import RENDERERS

@@ -1,4 +1,4 @@
-"""`lossvet doctor`: what is installed, which devices there are, what is missing, and what to do next."""
+"""`lossvet doctor`: what is installed, which devices there are, what is missing, and the next step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lossvet.commands.ending import end
 
 @click.command("doctor")
 def command() -> None:
-    """Say what is installed, which devices there are, what is missing, and what to do next."""
+    """Show what is installed, which devices there are, what is missing, and the next step."""
     from rich.text import Text
 
     import lossvet
@@ -50,13 +50,13 @@ def command() -> None:
     for remark in remarks:
         say(f"{remark.framework}: {remark.text}")
     if not any("cpu" not in g.devices or len(g.devices) > 1 for g in greetings.values() if isinstance(g, Hello)):
-        say("no GPU is seen by any framework: their columns of devices above name all that they see")
+        say("no framework sees a GPU: the devices listed above are all that they see")
     try:
         cases = sum(len(load(name)) for name in variants.names())
         say(f"golden results: {cases} cases of {len(variants.names())} variants")
     except GoldenError as error:
         end(4, str(error))
-    say(f"compiled code is kept in {caches.default()}; runs are kept in {journal.FOLDER}/")
+    say(f"compiled code is cached in {caches.default()}; runs are stored in {journal.FOLDER}/")
     _next(any(isinstance(g, Hello) for g in greetings.values()), say)
 
 
@@ -64,7 +64,7 @@ def _next(anybody: bool, say: Any) -> None:
     from lossvet.conformance import journal
 
     if not anybody:
-        end(3, "no framework is installed; install one as said above, then: lossvet run")
+        end(3, "no framework is installed; install one with a command above, then: lossvet run")
     try:
         left = journal.unfinished()
     except journal.JournalError as error:

@@ -9,15 +9,15 @@ import click
 
 
 def end(code: int, sentence: str) -> NoReturn:
-    """Say the verdict and leave with its code."""
+    """Print the verdict and exit with its code."""
     sys.stdout.flush()
     click.echo(f"{sentence} (exit {code})", err=True)
     sys.exit(code)
 
 
 def needs(module: str, extra: str) -> None:
-    """Leave with code 3, and the command that helps, where a package of an extra is not installed."""
+    """Exit with code 3, and the command that helps, if a package of an extra is not installed."""
     from importlib.util import find_spec
 
     if find_spec(module) is None:
-        end(3, f"{module} is needed for this, and is not installed: pip install 'lossvet[{extra}]'")
+        end(3, f"this command needs {module}, which is not installed; install it with: pip install 'lossvet[{extra}]'")

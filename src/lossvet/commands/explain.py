@@ -1,4 +1,4 @@
-"""`lossvet explain`: a name of this project in words, with a small example."""
+"""`lossvet explain`: an explanation of a name, with a small example."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from lossvet.commands.ending import end
 @click.command("explain")
 @click.argument("name", required=False)
 def command(name: str | None) -> None:
-    """Explain NAME, with a small example: a variant, a hazard, a deviation or a verdict; a function of a framework, as
-    you call it, with or without its arguments; a facet that `verify` compares (`denominator`) or one of its values
-    (`denominator=weights`). `facets` lists all facets with their values. Without a NAME, all names are listed."""
+    """Explain NAME, with a small example. NAME is a variant, a hazard, a deviation or a verdict; a function of a
+    framework, as you call it, with or without its arguments; a facet that `verify` compares (`denominator`), or one of
+    its values (`denominator=weights`). `facets` lists all facets with their values. Without NAME, all names are
+    listed."""
     from lossvet.verify.explain import explain, overview
 
     if name is None:

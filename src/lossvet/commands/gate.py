@@ -20,44 +20,59 @@ SHAPES = "512x1000"
 
 
 @click.command("gate", epilog=sides.EXECUTES)
-@click.option("--base", metavar="PATH", help="What it was: an interpreter, or a checkout.")
-@click.option("--head", metavar="PATH", help="What it is to be.  [default: this interpreter]")
+@click.option("--base", metavar="PATH", help="The version to compare with: an interpreter, or a checkout.")
+@click.option("--head", metavar="PATH", help="The version to judge.  [default: this interpreter]")
 @click.option(
     "--loss",
     metavar="FRAMEWORK[/VARIANT[/REDUCTION]]=MODULE:FUNCTION",
-    help="Gate a loss of your own: its meaning, accuracy and speed. What it is need not be said, and is found out.",
+    help="Gate your own loss: its meaning, accuracy and speed. Without VARIANT it is identified.",
 )
 @click.option(
     "--accept",
     multiple=True,
     metavar="'FACET=OLD->NEW'",
-    help="A change of its meaning that is wanted; or same_gradient. Repeatable.",
+    help="An intended change of meaning; or same_gradient. Repeatable.",
 )
 @click.option(
-    "--contract", default="", metavar="PATH", help="Its contract file in both checkouts: what head's says is accepted."
+    "--contract",
+    default="",
+    metavar="PATH",
+    help="The loss's contract file in both checkouts: changes to it in head are accepted.",
 )
 @click.option(
-    "--bind", multiple=True, metavar="ROLE=PARAMETER", help="Which of its parameters has which role. Repeatable."
+    "--bind", multiple=True, metavar="ROLE=PARAMETER", help="The role of a parameter of the loss. Repeatable."
 )
-@click.option("--init", default="", metavar="ARGUMENTS", help="What it is made with: 'weight=@class_weight'.")
-@click.option("--labels", type=click.Choice(sides.LABELS), help="Which labels it takes.  [default: tried out]")
-@click.option("--classes", type=click.IntRange(min=1), help="The one number of classes that it takes.")
-@click.option("--all", "everything", is_flag=True, help="Go on to accuracy and speed where the loss is red already.")
+@click.option(
+    "--init", default="", metavar="ARGUMENTS", help="Constructor arguments of the loss: 'weight=@class_weight'."
+)
+@click.option(
+    "--labels", type=click.Choice(sides.LABELS), help="Which labels the loss takes.  [default: found by trial]"
+)
+@click.option("--classes", type=click.IntRange(min=1), help="The number of classes, if the loss takes only one.")
+@click.option("--all", "everything", is_flag=True, help="Go on to accuracy and speed even if the loss is already red.")
 @click.option("--only", multiple=True, metavar="PATTERN", help="A variant, variant/recipe, or a glob. Repeatable.")
-@click.option("--framework", multiple=True, metavar="NAME", help="Only this framework; it must be there. Repeatable.")
-@click.option("--shapes", default=SHAPES, show_default=True, metavar="NxC,...", help="What is timed: rows x classes.")
-@click.option("--mode", multiple=True, metavar="NAME", help="Only this mode, the slow ones among them. Repeatable.")
+@click.option(
+    "--framework", multiple=True, metavar="NAME", help="Only this framework; it must be installed. Repeatable."
+)
+@click.option(
+    "--shapes", default=SHAPES, show_default=True, metavar="NxC,...", help="The shapes to time: rows x classes."
+)
+@click.option("--mode", multiple=True, metavar="NAME", help="Only this mode, even a slow one. Repeatable.")
 @click.option("--task", type=click.Choice(["forward", "train"]), default="train", show_default=True)
-@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or its own name.")
+@click.option(
+    "--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or a framework's own name."
+)
 @click.option(
     "--accuracy",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Reviewed accuracy baselines.  [default: base's]",
 )
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For stdout.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of stdout."
+)
 @click.option("--selftest", is_flag=True, help="Measure the gate's own error rates on this machine.")
 @click.option(
-    "--pool", type=click.IntRange(min=48), default=64, show_default=True, help="Pairs that the self-test measures."
+    "--pool", type=click.IntRange(min=48), default=64, show_default=True, help="Number of pairs in the self-test."
 )
 def command(**given: Any) -> None:
     """Compare head with base: meaning, accuracy and speed in one verdict."""
@@ -80,7 +95,7 @@ def command(**given: Any) -> None:
             else:
                 report = gating.run_gate(_options(given), watcher)
     except (KeyboardInterrupt, Interrupted):
-        end(130, "interrupted; a gate begins anew")
+        end(130, "interrupted; a gate cannot be resumed, run it again")
     except (NothingMatches, BaselineError, ValueError) as error:
         end(2, str(error))
     except SourceError as error:
@@ -110,14 +125,14 @@ def _options(given: dict[str, Any]) -> Options:
     from lossvet.benchmarks.subjects import Wanted
 
     if given["base"] is None:
-        raise ValueError("--base is needed: the interpreter, or the checkout, that head is compared with")
+        raise ValueError("--base is missing: give the interpreter, or the checkout, to compare head with")
     paths: dict[Name, Path] = {"base": Path(given["base"]), "head": Path(given["head"] or sys.executable)}
     ends = {name: gating.side(path) for name, path in paths.items()}
     folders = {name: path for name, path in paths.items() if path.is_dir()}
     loss = _loss(given)
     if folders and loss is None:
         raise ValueError(
-            f"{next(iter(folders.values()))} is a folder; say which loss of it to compare: "
+            f"{next(iter(folders.values()))} is a folder; name the loss in it to compare: "
             "--loss FRAMEWORK=MODULE:FUNCTION"
         )
     wanted = Wanted(
@@ -141,7 +156,7 @@ def _options(given: dict[str, Any]) -> Options:
 
 
 def _loss(given: dict[str, Any]) -> UserLoss | None:
-    """The loss that is gated, with what was said of it. Raises ValueError."""
+    """The loss to gate, with the options about it. Raises ValueError."""
     from dataclasses import replace
 
     from lossvet.benchmarks import user_loss
@@ -152,7 +167,7 @@ def _loss(given: dict[str, Any]) -> UserLoss | None:
     if not given["loss"]:
         for name in ("accept", "contract", "bind", "init", "labels", "classes"):
             if given[name]:
-                raise ValueError(f"--{name} is about a loss of your own: say which, --loss FRAMEWORK=MODULE:FUNCTION")
+                raise ValueError(f"--{name} needs the loss that it is about: --loss FRAMEWORK=MODULE:FUNCTION")
         return None
     for text in given["accept"]:
         accepting.parsed(text)

@@ -8,15 +8,15 @@ from lossvet.commands.ending import end
 
 
 @click.command("golden")
-@click.option("--check", is_flag=True, help="Prove them again and compare, without writing anything.")
-@click.option("--jobs", type=click.IntRange(min=1), help="Processes at a time.  [default: one for each core]")
+@click.option("--check", is_flag=True, help="Prove the stored results again and compare, without writing anything.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Number of processes.  [default: one for each core]")
 def command(check: bool, jobs: int | None) -> None:
     """Make the golden results from the definitions, or prove them again. Needs the extra `certify`."""
     try:
         from lossvet.reference import freeze
         from lossvet.reference.vectors import FOLDER
     except ModuleNotFoundError as error:
-        end(3, f"{error.name} is needed to prove golden results: pip install 'lossvet[certify]'")
+        end(3, f"golden needs {error.name}, which is not installed; install it with: pip install 'lossvet[certify]'")
     proven = 0
 
     def progress(name: str, cases: int) -> None:
@@ -33,4 +33,4 @@ def command(check: bool, jobs: int | None) -> None:
     for sentence in differences:
         click.echo(sentence)
     click.echo(f"{proven} cases proven; {len(differences)} differences from {FOLDER}")
-    end(1 if differences else 0, "golden results differ" if differences else "golden results are as proven")
+    end(1 if differences else 0, "golden results differ" if differences else "golden results agree with the proof")

@@ -1,4 +1,4 @@
-"""`lossvet identify`: what one loss means, in words and as a contract file."""
+"""`lossvet identify`: the meaning of one loss, in words and as a contract file."""
 
 from __future__ import annotations
 
@@ -17,25 +17,30 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "markdown")
 
-HELP = f"""Say what LOSS means: which cross-entropy, weighted how, divided by what, and what it does at the edges.
+HELP = f"""Identify LOSS: which cross-entropy it is, how it is weighted, what it divides by, what it does at the edges.
 
     {sides.EXECUTES}
 
     LOSS is one of
     {sides.SPECS}
-    Exit codes: 0 one contract explains it; 2 bad usage; 3 more than one, or none, or it cannot be judged.
+    Exit codes: 0 one contract explains LOSS; 2 bad usage; 3 more than one does, or none, or LOSS cannot be judged.
     """
 
 
 @click.command("identify", help=HELP)
 @click.argument("loss")
 @click.option(
-    "--write", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write NAME.contract.toml as well."
+    "--write",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write the contract to this file, NAME.contract.toml.",
 )
-@click.option("--spell", metavar="FRAMEWORK", help="Print code with the same meaning for this framework, verified.")
+@click.option("--spell", metavar="FRAMEWORK", help="Also print verified code with the same meaning for this framework.")
 @sides.side()
 @sides.both()
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For stdout.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of stdout."
+)
 def command(**given: Any) -> None:
     from lossvet.reports.pages import inert
     from lossvet.verify import contract_file, sources
@@ -45,7 +50,9 @@ def command(**given: Any) -> None:
         sources.parse(given["loss"])
         options = sides.one_sided(given)
         if given["write"] is not None and not contract_file.is_contract_file(given["write"].name):
-            raise ValueError(f"--write {given['write']}: the name of a contract file ends in {contract_file.SUFFIX}")
+            raise ValueError(
+                f"--write {given['write']}: the name of a contract file must end in {contract_file.SUFFIX}"
+            )
         click.echo(inert(f"identifying {given['loss']} ..."), err=True)
         found: Identified = importlib.import_module("lossvet.verify.verify").identify(given["loss"], options)
         _show(found, given["form"])
@@ -69,7 +76,7 @@ def _show(found: Identified, form: str) -> None:
 
 def _ending(found: Identified, given: dict[str, Any]) -> tuple[int, str]:
     written = "" if given["write"] is None else f"; written to {given['write']}"
-    undone = " and ".join(f"--{name} did nothing" for name in ("write", "spell") if given[name])
+    undone = " and ".join(f"--{name} had no effect" for name in ("write", "spell") if given[name])
     match found.status:
         case "confirmed":
             return 0, f"confirmed on {found.tried:,} probes and {found.fresh:,} fresh ones{written}"

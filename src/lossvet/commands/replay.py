@@ -1,4 +1,4 @@
-"""`lossvet replay`: the counterexample of an earlier comparison, put to both losses again."""
+"""`lossvet replay`: both losses run again on the counterexample of an earlier comparison."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lossvet.commands import sides
 from lossvet.commands.ending import end
 from lossvet.commands.run import raise_interrupt
 
-HELP = f"""Put the counterexample of an earlier `verify` to both losses again, and say whether both answer as recorded.
-    Without KEY, list what is stored in .lossvet/replay/.
+HELP = f"""Run both losses again on the counterexample of an earlier `verify`, and compare with the recorded results.
+    Without KEY, list the counterexamples stored in .lossvet/replay/.
 
     {sides.EXECUTES}
 
-    Exit codes: 0 both answer as recorded; 1 one does not; 2 no such replay; 3 cannot judge.
+    Exit codes: 0 both results are as recorded; 1 one is not; 2 no such replay; 3 cannot judge.
     """
 
 
@@ -40,7 +40,7 @@ def command(key: str | None) -> None:
             if options.base:
                 base = stack.enter_context(revision.at(source, options.base))
                 source, options = base.spec, base.searched(options)
-            click.echo(inert(f"asking {record.source} and {record.target} again ..."), err=True)
+            click.echo(inert(f"running {record.source} and {record.target} again ..."), err=True)
             sides_ = stack.enter_context(opened.opened(source, record.target, options))
             found = replay.replay(record, *sides_)
         sides.print_page(lambda width: replay_text.page(key, found, width))

@@ -16,8 +16,10 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.command("report")
 @click.option("--run", "journal", type=FILE, help="The journal of a run.  [default: the newest full one in .lossvet/]")
 @click.option("--bench", type=FILE, help="The samples of a benchmark.  [default: the newest in .lossvet/]")
-@click.option("--against", type=FILE, help="The journal of an earlier run: what became better, worse, new, gone.")
-@click.option("--out", type=FOLDER, default=Path(".lossvet/report"), show_default=True, help="Where the site goes.")
+@click.option(
+    "--against", type=FILE, help="The journal of an earlier run: show what became better or worse, is new or gone."
+)
+@click.option("--out", type=FOLDER, default=Path(".lossvet/report"), show_default=True, help="Where to write the site.")
 @click.option(
     "--format",
     "form",
@@ -26,11 +28,11 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     show_default=True,
     help="The site, or the matrix on stdout.",
 )
-@click.option("--partial", is_flag=True, help="Report what is not complete, and say so on every page.")
-@click.option("--author", metavar="NAME", help="Who publishes it: stands above the table, and in how to cite it.")
-@click.option("--check", type=FOLDER, help="Make this site anew from its data, and compare every byte.")
+@click.option("--partial", is_flag=True, help="Report an incomplete run, and say so on every page.")
+@click.option("--author", metavar="NAME", help="The publisher, named above the table and in the citation.")
+@click.option("--check", type=FOLDER, help="Rebuild this site from its data, and compare every byte.")
 def command(**given: Any) -> None:
-    """Make the site: findings, matrix, accuracy, speed, how to write each loss, and the data behind them."""
+    """Make the site: findings, matrix, accuracy, speed, how to write each loss, and all data."""
     for module in ("jinja2", "matplotlib", "scipy"):
         needs(module, "report")
     from lossvet.conformance.journal import JournalError
@@ -56,7 +58,7 @@ def command(**given: Any) -> None:
     except JournalError as error:
         end(4, str(error))
     except OSError as error:
-        end(2, f"{error.filename or given['out']}: {error.strerror}; a site that was there is as it was")
+        end(2, f"{error.filename or given['out']}: {error.strerror}; an existing site is unchanged")
     click.echo(given["out"] / "index.html")
     size = sum(map(len, files.values())) / 2**20
     end(0, f"{len(files)} files, {size:.1f} MiB{', partial' if found.lacking else ''}")
@@ -69,5 +71,5 @@ def _checked(folder: Path) -> tuple[int, str]:
     for line in wrong:
         click.echo(line)
     if wrong:
-        return 1, f"{folder}: {len(wrong)} of its files are not what the data give"
-    return 0, f"{folder}: every byte is what the data give"
+        return 1, f"{folder}: {len(wrong)} files differ from those made from its data"
+    return 0, f"{folder}: every byte equals that made from its data"

@@ -20,9 +20,9 @@ FORMATS = ("text", "json", "junit", "markdown")
 
 
 def raise_interrupt() -> None:
-    """Let SIGTERM do what Ctrl-C does: stop, keep what is counted, say how to go on.
+    """Let SIGTERM do what Ctrl-C does: stop, keep the results so far, say how to go on.
 
-    A shell that starts us in the background has SIGINT ignored, so that it cannot be raised in its place.
+    A shell that starts a program in the background makes it ignore SIGINT, so SIGINT cannot be raised instead.
     """
 
     def interrupt(*_: object) -> None:
@@ -37,31 +37,33 @@ def pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
         name, equals, path = value.partition("=")
         if not (name and equals and path):
             example = "FRAMEWORK=/opt/venv/bin/python"
-            raise click.BadParameter(f"{value!r} is not FRAMEWORK=PATH; expected a Python, such as {example}")
+            raise click.BadParameter(f"{value!r} is not FRAMEWORK=PATH; give an interpreter, such as {example}")
         if not os.access(path, os.X_OK) or os.path.isdir(path):
-            raise click.BadParameter(f"{path} is not a program that can be run")
+            raise click.BadParameter(f"{path} is not an executable program; give the path of a Python interpreter")
         found[name] = path
     return found
 
 
 @click.command("run")
-@click.option("--quick/--full", "quick", default=True, help="About a minute, or some minutes.  [default: quick]")
+@click.option("--quick/--full", "quick", default=True, help="About a minute, or several minutes.  [default: quick]")
 @click.option("--only", multiple=True, metavar="PATTERN", help="A variant, a case, or a glob over either. Repeatable.")
-@click.option("--framework", multiple=True, metavar="NAME", help="Only this framework; it must be there. Repeatable.")
+@click.option(
+    "--framework", multiple=True, metavar="NAME", help="Only this framework; it must be installed. Repeatable."
+)
 @click.option("--dtype", multiple=True, type=click.Choice(DTYPES), help="Only this dtype. Repeatable.")
 @click.option(
     "--device", default="cpu", show_default=True, metavar="NAME", help="cpu, gpu, auto, or a framework's own name."
 )
+@click.option("--require", multiple=True, metavar="NAME", help="Exit with 3 if this framework is missing. Repeatable.")
 @click.option(
-    "--require", multiple=True, metavar="NAME", help="Fail with exit 3 where this framework is missing. Repeatable."
-)
-@click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="What stdout gets."
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of stdout."
 )
 @click.option("--python", callback=pythons, multiple=True, metavar="NAME=PATH", help="The interpreter of a framework.")
-@click.option("--resume", is_flag=True, help="Go on with the newest unfinished run, or with that of --journal.")
+@click.option("--resume", is_flag=True, help="Continue the newest unfinished run, or the one of --journal.")
 @click.option(
-    "--journal", type=click.Path(path_type=Path, dir_okay=False), help="Where the run is written.  [default: .lossvet/]"
+    "--journal",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the run.  [default: a new file in .lossvet/]",
 )
 @click.option(
     "--limit",
@@ -74,14 +76,14 @@ def pythons(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Workers at a time.  [default: as many as there are cores, and memory for]",
+    help="Number of workers.  [default: one for each core, as far as memory allows]",
 )
-@click.option("--confirmed", is_flag=True, help="Fail for known deviations in versions in which nobody confirmed them.")
-@click.option("--verbose", is_flag=True, help="Say why checks were not run, as text.")
-@click.option("--cold", is_flag=True, help="Keep no compiled code between runs, and use none.")
+@click.option("--confirmed", is_flag=True, help="Fail for known deviations in versions where they were not confirmed.")
+@click.option("--verbose", is_flag=True, help="With --format text: list why checks were not run.")
+@click.option("--cold", is_flag=True, help="Neither use nor store compiled code of other runs.")
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
-    """Judge every variant in every framework that is installed."""
+    """Judge every variant in every installed framework."""
     from lossvet.conformance import resume, run
     from lossvet.conformance.deviations import LedgerError
     from lossvet.conformance.journal import JournalError
@@ -104,7 +106,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         again = f"lossvet run --resume{'' if given['journal'] is None else f' --journal {stopped.path}'}"
         end(130, f"{stopped}; go on with: {again}")
     except KeyboardInterrupt:
-        end(130, "interrupted before the first check; nothing is kept")
+        end(130, "interrupted before the first check; nothing was stored")
     except (NothingMatches, resume.CannotResume) as error:
         end(2, str(error))
     except run.CannotJudge as error:
@@ -118,7 +120,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
-    """What was asked for, now or when the run began. Raises CannotResume where the two are at odds, JournalError."""
+    """The options given now, or when the run began. Raises CannotResume if the two contradict, JournalError."""
     from dataclasses import replace
 
     from lossvet.conformance import journal, options, resume
@@ -136,7 +138,7 @@ def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
         path = resume.resumable(given["journal"])
         contents = journal.read(path)
         if contents is None:
-            raise resume.CannotResume(f"{path} was not even begun: it has no header; remove it and run again")
+            raise resume.CannotResume(f"{path} has no header: its run never started; remove the file and run again")
         before = options.restored(contents.header.options)
         default = click.core.ParameterSource.DEFAULT
         names = (
@@ -147,11 +149,11 @@ def _options(ctx: click.Context, given: dict[str, Any]) -> Options:
             "device",
             "require",
             "python",
-        )  # those that decide what is asked
+        )  # those that decide which checks are run
         said = [name for name in names if ctx.get_parameter_source(name) is not default]
         if said and asked != before:
             raise resume.CannotResume(
-                f"{path} was begun with other options; leave them out beside --resume, or run without it"
+                f"{path} was started with other options; give --resume without them, or run without --resume"
             )
         asked = before
     own = {name: given[name] for name in ("limit", "jobs", "cold", "resume", "confirmed", "journal")}

@@ -1,4 +1,4 @@
-"""What verify, identify, check and replay share: options about a side, and how what goes wrong ends a command."""
+"""What verify, identify, check and replay share: options about a side, and how an error ends a command."""
 
 from __future__ import annotations
 
@@ -22,32 +22,34 @@ TIMEOUT = 60.0
 SPECS = """
     \b
     FRAMEWORK:path/file.py::name      a function or a class in a file
-    FRAMEWORK:package.module:name     the same, by import
-    variant:NAME?facet=value          the reference, any facet set otherwise
+    FRAMEWORK:package.module:name     the same in a module that can be imported
+    variant:NAME?facet=value          a variant of the reference, with any facet changed
     recipe:FRAMEWORK/VARIANT/RECIPE   a recipe of an adapter
     NAME.contract.toml                a contract file
 
 """
-EXECUTES = "The code given is executed with your rights, and in no sandbox: give none that you would not run yourself."
+EXECUTES = (
+    "lossvet executes the code that you name, with your rights and without a sandbox: name only code that you trust."
+)
 
 Decorator = Callable[[Any], Any]
 
 
 def side(prefix: str = "") -> Decorator:
-    """The options about one side; "source-" or "target-" stands before each name where there are two."""
+    """The options about one side; each name has the prefix "source-" or "target-" if there are two sides."""
     of = {"": "the loss", "source-": "OLD", "target-": "NEW"}[prefix]
     options = [
         click.option(
             f"--{prefix}bind",
             multiple=True,
             metavar="ROLE=PARAMETER",
-            help=f"Which parameter of {of} has which role, as in logits=prediction. Repeatable.",
+            help=f"The role of a parameter of {of}, as in logits=prediction. Repeatable.",
         ),
         click.option(
             f"--{prefix}init",
             default="",
             metavar="ARGUMENTS",
-            help=f"What {of} is made with: 'weight=@class_weight, reduction=\"sum\"'; @role is the role's value.",
+            help=f"Constructor arguments of {of}: 'weight=@class_weight, reduction=\"sum\"'; @role is its value.",
         ),
         click.option(f"--{prefix}python", default="", metavar="PATH", help=f"The interpreter that runs {of}."),
         click.option(
@@ -64,14 +66,14 @@ def side(prefix: str = "") -> Decorator:
 
 
 def both() -> Decorator:
-    """The options that hold for all sides of a command."""
+    """The options that apply to all sides of a command."""
     return _all(
         [
             click.option(
-                "--labels", type=click.Choice(LABELS), help="Which labels the loss takes.  [default: tried out]"
+                "--labels", type=click.Choice(LABELS), help="Which labels the loss takes.  [default: found by trial]"
             ),
             click.option(
-                "--classes", type=click.IntRange(min=1), help="The one number of classes that the loss takes."
+                "--classes", type=click.IntRange(min=1), help="The number of classes, if the loss takes only one."
             ),
             click.option(
                 "--timeout",
@@ -79,7 +81,7 @@ def both() -> Decorator:
                 default=TIMEOUT,
                 show_default=True,
                 metavar="SECONDS",
-                help="Until a side that does not answer is given up.",
+                help="How long to wait for a side that does not answer.",
             ),
         ]
     )
@@ -95,7 +97,7 @@ def _all(options: list[Decorator]) -> Decorator:
 
 
 def side_options(given: Mapping[str, Any], prefix: str = "", search: tuple[str, ...] = ()) -> SideOptions:
-    """Raises ValueError, with the option, for what cannot be."""
+    """Raises ValueError, naming the option, for an invalid value."""
     from lossvet.verify import options
 
     python = given[f"{prefix}python"]
@@ -103,7 +105,7 @@ def side_options(given: Mapping[str, Any], prefix: str = "", search: tuple[str, 
     if python:
         found = shutil.which(python)
         if found is None or os.path.isdir(python):
-            raise ValueError(f"{name}python {python}: not a program that can be run; give the path of an interpreter")
+            raise ValueError(f"{name}python {python}: not an executable program; give the path of an interpreter")
         python = found
     return options.SideOptions(
         bind=options.bindings(given[f"{prefix}bind"], f"{name}bind"),
@@ -129,13 +131,13 @@ def one_sided(given: Mapping[str, Any]) -> Options:
 
 @contextmanager
 def endings() -> Iterator[None]:
-    """Whatever a side or a file does wrong ends the command with a sentence and a code."""
+    """Any error in a side or a file ends the command with a sentence and a code."""
     try:
         yield
     except KeyboardInterrupt:
-        end(130, "interrupted; nothing is kept, and a comparison begins anew")
+        end(130, "interrupted; nothing was stored, and a comparison cannot be resumed")
     except TimeoutError as error:
-        end(3, f"cannot judge: {error}; --timeout gives more time")
+        end(3, f"cannot judge: {error}; allow more time with --timeout")
     except OSError as error:
         end(2, f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except Exception as error:
@@ -143,7 +145,7 @@ def endings() -> Iterator[None]:
 
 
 def _refused(error: Exception) -> NoReturn:
-    """Errors that carry their exit code and a sentence say so; ValueErrors are bad input; others are our own."""
+    """An error that carries an exit code ends with it; a ValueError is bad input; any other is an internal error."""
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
         end(code, f"cannot judge: {error}" if code == 3 else str(error))
@@ -155,7 +157,7 @@ def _refused(error: Exception) -> NoReturn:
 
 
 def print_page(page: Callable[[int], Any]) -> None:
-    """Text on stdout: as wide as the terminal, else 100 columns, with colours on a terminal alone."""
+    """Text on stdout: as wide as the terminal, else 100 columns, and with colours only on a terminal."""
     from lossvet.reports import terminal
     from lossvet.reports.verify_text import WIDTH
 

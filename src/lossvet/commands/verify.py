@@ -21,23 +21,21 @@ FORMATS = ("text", "json", "junit", "github", "markdown")
 FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
-HELP = f"""Say whether OLD and NEW mean the same, and if not, what differs: in words, with the smallest input that
-    shows it, what it does to training, and the change that removes it.
+HELP = f"""Check whether OLD and NEW mean the same. If not, explain each difference, with the smallest input that shows
+    it, its effect on training, and the change that removes it.
 
     {sides.EXECUTES}
 
-    OLD and NEW are each one of
+    OLD and NEW each are one of
     {sides.SPECS}
-    Exit codes: 0 the same, or all that differs is accepted; 1 different; 2 bad usage; 3 cannot judge.
+    Exit codes: 0 the same, or every difference is accepted; 1 different; 2 bad usage; 3 cannot judge.
     """
 
 
 @click.command("verify", help=HELP)
 @click.argument("old", required=False)
 @click.argument("new", required=False)
-@click.option(
-    "--base", metavar="REV", help="In place of NEW: OLD as it is at this git revision, against OLD as it is now."
-)
+@click.option("--base", metavar="REV", help="Instead of NEW: compare OLD at this git revision with OLD as it is now.")
 @sides.side("source-")
 @sides.side("target-")
 @sides.both()
@@ -45,23 +43,34 @@ HELP = f"""Say whether OLD and NEW mean the same, and if not, what differs: in w
     "--accept",
     multiple=True,
     metavar="FACET|'FACET=OLD->NEW'",
-    help="A difference that is wanted; or same_gradient, or equal_on_probes. Repeatable.",
+    help="An intended difference; or same_gradient, or equal_on_probes. Repeatable.",
 )
-@click.option("--strict-edges", is_flag=True, help="Let edge cases (labels out of range, empty batches) count as well.")
-@click.option("--inputs", type=FILE, help="A batch of yours, .npz or .safetensors: what the difference does to it.")
+@click.option(
+    "--strict-edges", is_flag=True, help="Also count edge cases (labels out of range, empty batches) as differences."
+)
+@click.option(
+    "--inputs", type=FILE, help="Your own batch, .npz or .safetensors, on which to measure the effect of a difference."
+)
 @click.option(
     "--fail-above",
     type=click.FloatRange(min=0, min_open=True),
     metavar="X",
-    help="Accept what changes loss and gradient of --inputs by less than this share, as in 0.01.",
+    help="Accept differences that change loss and gradient of --inputs by less than this share, as in 0.01.",
 )
-@click.option("--bundle", type=FOLDER, help="Write a script there that shows the difference without lossvet.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="For stdout.")
-@click.option("--selftest", is_flag=True, help="Run the corpus of known losses, and print what verify makes of it.")
+@click.option("--bundle", type=FOLDER, help="Write a script to this folder that shows the difference without lossvet.")
 @click.option(
-    "--only", multiple=True, metavar="GLOB", help="With --selftest: a part, such as 'FILE.py::*'. Repeatable."
+    "--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="Format of stdout."
 )
-@click.option("--framework", multiple=True, metavar="NAME", help="With --selftest: losses of this one. Repeatable.")
+@click.option("--selftest", is_flag=True, help="Run verify on the corpus of known losses, and print its error rates.")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="GLOB",
+    help="With --selftest: only these losses, such as 'FILE.py::*'. Repeatable.",
+)
+@click.option(
+    "--framework", multiple=True, metavar="NAME", help="With --selftest: only losses of this framework. Repeatable."
+)
 def command(**given: Any) -> None:
     raise_interrupt()
     with sides.endings():
@@ -83,7 +92,7 @@ def _compared(given: dict[str, Any]) -> Comparison:
 
     _usable(given)
     if given["only"] or given["framework"]:
-        raise ValueError("--only and --framework select losses of --selftest, which was not asked for")
+        raise ValueError("--only and --framework select losses of --selftest; give them together with --selftest")
     for spec in filter(None, (given["old"], given["new"])):
         sources.parse(spec)
     accepts = [accepting.parsed(text) for text in given["accept"]]
@@ -110,7 +119,7 @@ def _compared(given: dict[str, Any]) -> Comparison:
             bundle.write(found, record, given["bundle"])
             click.echo(f"bundle: python {given['bundle'] / bundle.SCRIPT}", err=True)
     elif given["bundle"] is not None:
-        click.echo("no bundle: no input is known on which the two losses part", err=True)
+        click.echo("no bundle: no input is known on which the two losses differ", err=True)
     return found
 
 
@@ -131,9 +140,7 @@ def _measured(found: Comparison, source: str, target: str, options: Options) -> 
 def _usable(given: dict[str, Any]) -> None:
     """Raises ValueError for options that contradict each other or lack something."""
     if given["old"] is None:
-        raise ValueError(
-            "OLD is missing: give the loss as it was, and NEW or --base; `lossvet verify --help` shows how"
-        )
+        raise ValueError("OLD is missing: give the old loss, and NEW or --base; `lossvet verify --help` shows how")
     if given["new"] is None and given["base"] is None:
         raise ValueError("NEW is missing: give a second loss, a contract file, or --base REV for OLD at a git revision")
     if given["new"] is not None and given["base"] is not None:
@@ -179,7 +186,7 @@ def _show(found: Comparison, form: str) -> None:
 def _selftest(given: dict[str, Any]) -> None:
     """The confusion matrix over the corpus, and its own verdict."""
     if given["old"] is not None:
-        raise ValueError("--selftest takes no losses: it runs the corpus that comes with lossvet")
+        raise ValueError("--selftest takes no OLD and NEW: it runs the corpus that comes with lossvet")
     from lossvet.verify.corpus_records import Selection
 
     selection = Selection(only=given["only"], frameworks=given["framework"])

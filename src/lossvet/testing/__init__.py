@@ -1,12 +1,11 @@
-"""Assertions about losses for a project's own tests: plain functions of the framework at hand, asked in this process.
+"""Assertions about losses for your own tests: plain functions of any imported framework, run in the test's process.
 
     from lossvet.testing import assert_conforms, assert_contract, assert_same_loss
 
-Each fails with an AssertionError in the words of `lossvet check` or `lossvet verify`, needs no command line and leaves
-the process as it was: threads, flags, default dtypes, x64, random states and the environment. Nothing is imported that
-is not imported already but lossvet itself, unless `framework=` names it. A function is executed with the rights of
-whoever calls, and one that hangs hangs the test: give losses of strangers to `lossvet verify`, which has a process for
-each.
+Each fails with an AssertionError that holds the report of `lossvet check` or `lossvet verify`, and restores the state
+of the process: threads, flags, default dtypes, x64, random states and the environment. Apart from lossvet itself
+nothing is imported, unless `framework=` names a framework. A function runs with the rights of the test, and one that
+hangs also hangs the test: check untrusted losses with `lossvet verify`, which runs each in a process of its own.
 """
 
 from __future__ import annotations
@@ -44,16 +43,16 @@ def assert_conforms(
     labels: str = "",
     classes: int = 0,
 ) -> None:
-    """Fail unless the function is a variant of the reference, as `lossvet check LOSS --as VARIANT` says it.
+    """Fail unless the function is a variant of the reference, as determined by `lossvet check LOSS --as VARIANT`.
 
-    Its loss, its gradients and its Hessian product (where it is unreduced) are held to the proven golden results,
+    Its loss, its gradients and its Hessian product (if it is unreduced) are compared with the proven golden results,
     within the bounds derived for float32 and float64; hazards are among the cases. `reduction` is one of none, sum,
-    mean, weighted_mean and nonzero_mean, or "" to find out. Where every shape is compiled anew, as by JAX, the cases of
-    the commonest shapes are judged, nine in ten: the command has them all. Functions of a framework itself are held to
-    what is expected of anybody's. The other options are those of `assert_same_loss`.
+    mean, weighted_mean and nonzero_mean, or "" to identify it. In a mode that compiles every new shape, as JAX does,
+    only the cases of the most common shapes are judged, nine in ten; the command judges them all. A framework's own
+    functions are judged like any other. The other options are those of `assert_same_loss`.
 
-    Raises AssertionError where it does not conform or cannot be judged; ValueError for options that cannot be, and for
-    what needs a process of its own.
+    Raises AssertionError if the function does not conform or cannot be judged; ValueError for invalid options, and for
+    a loss that needs a process of its own.
 
     >>> import numpy as np
     >>> def loss(logits, labels, weight):
@@ -63,7 +62,7 @@ def assert_conforms(
     >>> try:
     ...     assert_conforms(loss, "sparse_class_weight", "mean")
     ... except AssertionError as error:
-    ...     print("weights, and not batch" in str(error))
+    ...     print("weights, not batch" in str(error))
     True
     """
     __tracebackhide__ = True

@@ -77,13 +77,13 @@ def found(function: Any, options: Options, choose: loss.Choose = list) -> Found:
     """
     if not callable(function):
         what = f"{function!r} is a {type(function).__name__}"
-        raise ValueError(f"{what}; expected a function, a class or an object that is called")
+        raise ValueError(f"{what}; expected a function, a class or a callable object")
     said, called = options.binding(), with_signature(function)
     name = name_of(function)
     refused: list[ValueError | SourceError] = []
     names = frameworks.candidates(function, options.framework)
     if not names:
-        raise ValueError(f"no framework is imported in which {name} could be called; framework= imports one")
+        raise ValueError(f"no imported framework can call {name}; name one with framework=, which imports it")
     for framework in names:
         if why := frameworks.refusal(function, framework):
             refused.insert(0, ValueError(why))

@@ -1,4 +1,4 @@
-"""A function of the caller's process, asked the cases of a variant as the worker of check asks one: by primitives."""
+"""A function of the caller's process, run on the cases of a variant as the worker of check runs one: by primitives."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def checked(function: Function, variant: str, reduction: str, options: Options) 
     said = CheckOptions(SideOptions(dict(options.bind), options.init, mode=options.mode), classes=options.classes)
     found = check.judged(local, local.variant, reduction, said, chosen)
     if len(chosen) < len(every):
-        rest = f"{len(every) - len(chosen)} of {len(every)} cases: other shapes, each of which is compiled anew; " \
-               "`lossvet check` has them"  # fmt: skip
+        rest = f"{len(every) - len(chosen)} of {len(every)} cases: other shapes, each compiled anew; " \
+               "`lossvet check` runs them"  # fmt: skip
         found = msgspec.structs.replace(found, not_checked=(*found.not_checked, rest))
     return found
 
@@ -145,7 +145,7 @@ class Local:
             return f"{self.plan.name} takes no sample weights"
         leaves_out = "ignore_index" in self.plan.roles and self.plan.labels == "sparse"
         if self.variant.family == "sparse" and not leaves_out and (case.labels == case.params.ignore_index).any():
-            return f"{self.plan.name} cannot leave rows out"
+            return f"{self.plan.name} cannot ignore rows"
         return ""
 
     def _together(

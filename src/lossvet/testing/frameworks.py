@@ -1,4 +1,4 @@
-"""Which framework a function is of: what its module, its annotations and its code say, among those imported already."""
+"""The framework of a function, inferred from its module, annotations and code, among those already imported."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _usable(stated: str) -> None:
         return
     if stated in frameworks():
         raise ValueError(f"{adapters.presence_of(stated).alone}: {OWN_PROCESS}")
-    raise ValueError(f"there is no framework called {stated!r}; there are: {', '.join(sorted(known))}")
+    raise ValueError(f"no such framework: {stated!r}; the frameworks are: {', '.join(sorted(known))}")
 
 
 def _evidence(function: Callable[..., Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The caller's process as a loss is asked in it: left afterwards as it was, and in the way of no answer meanwhile.
+"""The caller's process while a loss is run in it: made not to affect results, and restored afterwards.
 
 Frameworks are looked at where they have been imported, and never imported for it.
 """
