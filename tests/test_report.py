@@ -386,7 +386,7 @@ def test_what_tells_spellings_apart_is_what_was_judged(folder: Path) -> None:
     changed = {(m.old.framework, m.new.framework): m.changes for m in moves.moves(own["sparse_class_weight"])}
     there = changed["tensorflow_v1", "torch"]
     assert "no gradient into class_weight any more" in there
-    assert "sample weights are not taken" in there
+    assert "it takes no sample weights" in there
     assert "rows can be ignored" in there
     before = "the number of weights that are not 0"
     assert f"its mean divides by the sum of the weights, and no longer by {before}{YOURSELF}" in there
