@@ -38,7 +38,7 @@ TASKS = ("forward", "train")
 @click.option("--show", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Show an earlier run.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(**given: Any) -> None:
-    """Time every variant in every framework, with its accuracy and the limit of this machine."""
+    """Time every variant in every framework. The table also shows accuracy, memory, and the limit of this machine."""
     needs("scipy", "bench")
     from lossvet.benchmarks import engine, samples
     from lossvet.conformance.journal import JournalError

@@ -12,8 +12,8 @@ from lossvet.commands.run import raise_interrupt
 
 FORMATS = ("text", "json", "junit", "github", "markdown")
 
-HELP = f"""Compare LOSS with the golden results of a variant: value, gradients, hazards and accuracy, in every dtype.
-    If LOSS is not that variant, show what it is instead.
+HELP = f"""Compare LOSS with the golden results of a variant. Values and gradients are judged on all cases, hazards
+    included, in every dtype. If LOSS is not that variant, show what it is instead.
 
     {sides.EXECUTES}
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "markdown")
 
-HELP = f"""Identify LOSS: which cross-entropy it is, how it is weighted, what it divides by, what it does at the edges.
+HELP = f"""Identify what LOSS computes. The answer says which cross-entropy it is, how it is weighted, what it
+    divides by, and what it does at the edges.
 
     {sides.EXECUTES}
 

@@ -10,8 +10,8 @@ from lossvet.commands import sides
 from lossvet.commands.ending import end
 from lossvet.commands.run import raise_interrupt
 
-HELP = f"""Run both losses again on the counterexample of an earlier `verify`, and compare with the recorded results.
-    Without KEY, list the counterexamples stored in .lossvet/replay/.
+HELP = f"""Run the counterexample of an earlier `verify` again. The results of both losses are compared with those
+    recorded. Without KEY, list the counterexamples stored in .lossvet/replay/.
 
     {sides.EXECUTES}
 

@@ -32,7 +32,8 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--author", metavar="NAME", help="The publisher, named above the table and in the citation.")
 @click.option("--check", type=FOLDER, help="Rebuild this site from its data, and compare every byte.")
 def command(**given: Any) -> None:
-    """Make the site: findings, matrix, accuracy, speed, how to write each loss, and all data."""
+    """Make the site of a run and a benchmark. It holds findings, the matrix, accuracy, speed, how to write each loss,
+    and all data."""
     for module in ("jinja2", "matplotlib", "scipy"):
         needs(module, "report")
     from lossvet.conformance.journal import JournalError
