@@ -33,6 +33,7 @@ def index(sources: Sources, spelled: Spelled, changes: dict[str, Any] | None) ->
     """The main page."""
     result = sources.result
     faster = list(timings.faster_by_hand(sources.rows))
+    matrices = {bits: squares.matrix(c, result.greetings) for bits, c in squares.by_bits(result.summary.cells).items()}
     return {
         "title": "Conformance, accuracy and speed of weighted cross-entropy losses",
         "new": [d.lines for d in smallest(result.summary.findings, result.plan)],
@@ -43,9 +44,10 @@ def index(sources: Sources, spelled: Spelled, changes: dict[str, Any] | None) ->
         "more_faster": len(faster[MOST_FASTER:]),
         "totals": dict(result.summary.totals),
         "frameworks": frameworks(sources),
-        "matrices": {t: squares.matrix(c, result.greetings) for t, c in squares.by_bits(result.summary.cells).items()},
+        "matrices": matrices,
+        "matrix": next(iter(matrices.values()), {}),
         "narrow": {squares.NARROW_TITLE: squares.NARROW_SAYS},
-        "losses": len({c.cell.variant for c in result.summary.cells}),
+        "judged": len({c.cell.variant for c in result.summary.cells}),
         "pages": {name: {c.cell.framework for c in result.summary.cells if c.cell.variant == name} for name in spelled},
         "legend": LEGEND,
         "functions": {title(f): names for f, names in by_function(sources, spelled).items()},
