@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from lossvet.adapters import computing, keras_losses, torch_
+from lossvet.adapters.hidden import hidden
 from lossvet.adapters.presence import Presence
 from lossvet.adapters.protocol import Cost, Mode
 from lossvet.adapters.torch_primitives import MODES, TorchPrimitives
@@ -54,7 +55,7 @@ def primitives(isolated: bool = False) -> KerasPrimitives:
     Raises RuntimeError where Keras computes with another framework in this process.
     """
     torch = torch_.primitives(isolated).torch
-    with _on_torch(isolated):
+    with _on_torch(isolated), hidden() if isolated else nullcontext():
         import keras
     if (found := keras.backend.backend()) != "torch":
         raise RuntimeError(

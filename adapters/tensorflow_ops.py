@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from lossvet.adapters.hidden import hidden
 from lossvet.adapters.types import Native
 from lossvet.reference.types import Reduction
 
@@ -21,13 +22,14 @@ RECORDED = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS")
 
 def start(isolated: bool = True) -> Any:
     """TensorFlow; in an isolated process with one thread, and `ENVIRONMENT` wherever the user's own says nothing."""
-    if isolated:
-        for name, value in ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
-    import tensorflow as tf
-
     if not isolated:
+        import tensorflow as tf
+
         return tf
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with hidden():
+        import tensorflow as tf
     tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
