@@ -57,7 +57,8 @@ def parted(a: Contract, b: Contract, domain: Domain) -> Probe | None:
     """The first probe that tells two contracts apart; None where they are one meaning on this domain."""
     if any(a[facet] != b[facet] and {a[facet], b[facet]} & open_values for facet, open_values in OPEN.items()):
         return _battery(domain)[0]
-    for probe, one, other in zip(_battery(domain), _meanings(a, domain), _meanings(b, domain), strict=True):
+    for at, probe in enumerate(_battery(domain)):
+        one, other = (_meaning(contract, domain, at) for contract in (a, b))
         if one is None or other is None:
             if one is not other:
                 return probe
@@ -71,19 +72,14 @@ def _battery(domain: Domain) -> tuple[Probe, ...]:
     return tuple(battery(domain))
 
 
-@lru_cache(maxsize=2048)
-def _meanings(contract: Contract, domain: Domain) -> tuple[Meaning | None, ...]:
-    found: list[Meaning | None] = []
-    for probe in _battery(domain):
-        try:
-            found.append(
-                evaluate(contract, probe.question.inputs, probe.question.leaves)
-                if applies(contract, probe.question.inputs)
-                else None
-            )
-        except Undefined:
-            found.append(None)
-    return tuple(found)
+@lru_cache(maxsize=100_000)
+def _meaning(contract: Contract, domain: Domain, at: int) -> Meaning | None:
+    """On one probe of the battery, as most contracts part on the first; None where the contract is not about it."""
+    question = _battery(domain)[at].question
+    try:
+        return evaluate(contract, question.inputs, question.leaves) if applies(contract, question.inputs) else None
+    except Undefined:
+        return None
 
 
 def equal(a: Meaning, b: Meaning) -> bool:
