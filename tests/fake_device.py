@@ -38,7 +38,7 @@ class Gpu:
         self.now = self.free = 0
         self.allocated = self.peak = 0
         self.asserted = False
-        self._cache, self._held = cache, dict[str, int]()
+        self._cache, self._held, self._nbytes = cache, dict[str, int](), 0
 
     def give(self, name: str, *touched: tuple[str, int]) -> int:
         """Queue work; when it will be done."""
@@ -47,10 +47,10 @@ class Gpu:
         self.now += GIVE_NS
         self.free = max(self.free, self.now) + sum(nbytes for _, nbytes in touched) // BYTES_PER_NS
         for place, nbytes in touched:
-            self._held.pop(place, None)
+            self._nbytes += nbytes - self._held.pop(place, 0)
             self._held[place] = nbytes
-        while sum(self._held.values()) > self._cache:
-            del self._held[next(iter(self._held))]
+        while self._nbytes > self._cache:
+            self._nbytes -= self._held.pop(next(iter(self._held)))
         return self.free
 
     def clock(self) -> int:
