@@ -254,34 +254,37 @@ def test_a_side_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
 # Every format --------------------------------------------------------------------------------------------------------
 
-RED = Report({}, (), (), (), meaning=meaning(BY_WEIGHTS, BY_BATCH), stopped="meaning")
+
+@pytest.fixture(scope="module")
+def red() -> Report:
+    return Report({}, (), (), (), meaning=meaning(BY_WEIGHTS, BY_BATCH), stopped="meaning")
 
 
-def test_text_names_the_change_first_with_its_smallest_input() -> None:
-    lines = gates.text(RED).splitlines()
+def test_text_names_the_change_first_with_its_smallest_input(red: Report) -> None:
+    lines = gates.text(red).splitlines()
     assert lines[0].split(maxsplit=1) == ["meaning", f"red: the meaning has changed: {CHANGE}"]
     assert any("class_weight" in line for line in lines)
     assert any(line.endswith("--accept 'denominator=weights->batch'") for line in lines)
     assert max(map(len, lines)) <= gates.WIDTH
 
 
-def test_github_and_its_summary_name_the_change_first() -> None:
-    first, *_, last = gates.github(RED).splitlines()
+def test_github_and_its_summary_name_the_change_first(red: Report) -> None:
+    first, *_, last = gates.github(red).splitlines()
     assert first == f"::error title=lossvet%3A meaning::the meaning has changed: {CHANGE}"
     assert last.startswith("::error title=lossvet gate::red: the meaning has changed")
-    assert "- red: the meaning has changed" in gates.markdown(RED)
+    assert "- red: the meaning has changed" in gates.markdown(red)
 
 
-def test_junit_has_the_meaning_first() -> None:
-    first = ET.fromstring(gates.junit(RED)).findall("testsuite")[0]
+def test_junit_has_the_meaning_first(red: Report) -> None:
+    first = ET.fromstring(gates.junit(red)).findall("testsuite")[0]
     assert (first.get("name"), first.get("failures")) == ("meaning", "1")
     failure = first.find("testcase/failure")
     assert failure is not None
     assert CHANGE in str(failure.get("message"))
 
 
-def test_json_has_the_comparison() -> None:
-    found = json.loads(gates.document(RED))
+def test_json_has_the_comparison(red: Report) -> None:
+    found = json.loads(gates.document(red))
     assert list(found)[:3] == ["exit", "verdict", "meaning"]
     assert (found["exit"], found["meaning"]["colour"]) == (1, "red")
     (difference,) = (d for d in found["meaning"]["comparison"]["differences"] if d["facet"] == "denominator")

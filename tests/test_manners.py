@@ -249,6 +249,7 @@ def test_numpy_has_values_and_no_gradients(remote: Callable[..., Remote]) -> Non
     assert "changes labels in place" in changes.notes
 
 
+@pytest.mark.slow  # three processes with JAX, each of which compiles
 def test_jax_is_traced_where_it_can_be(remote: Callable[..., Remote]) -> None:
     pytest.importorskip("jax")
     weighted, untraced = remote("jax:jax_losses.py::weighted"), remote("jax:jax_losses.py::untraced")

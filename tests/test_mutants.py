@@ -12,10 +12,11 @@ pytest.importorskip("torch")  # every mutant is a loss in PyTorch
 sys.path.insert(0, str(Path(__file__).parent))  # the mutants are no part of the package
 
 from mutants import judged, table, wrong_gradient
-from mutants.frames import BOTH, Tested
+from mutants.frames import Tested
 
 ROWS = table.read(table.FILE.read_text()) if table.FILE.exists() else []
-RATIOS: dict[str, float] = dict.fromkeys(BOTH, 0.0)
+RATIOS: dict[str, float] = {}
+"""The worst error of a control over its bound, by dtype, of those that have been judged here."""
 
 
 def retried(row: table.Killed, tested: Tested) -> float:
@@ -55,19 +56,25 @@ def test_faults_of_the_gradient_are_not_seen_in_the_value() -> None:
     assert [row.name for row in rows if "value" in row.by] == []
 
 
-@pytest.mark.parametrize("name", judged.CONTROLS)
-def test_a_control_survives(name: str) -> None:
-    for dtype in judged.CONTROLS[name].dtypes:
-        checked = judged.all_checks(judged.CONTROLS[name], dtype)
-        assert judged.failures(checked) == []
-        RATIOS[dtype] = max(RATIOS[dtype], judged.worst_ratio(checked))
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        pytest.param(name, dtype, marks=pytest.mark.slow if dtype == "float64" else ())  # every case, judged once more
+        for name, control in judged.CONTROLS.items()
+        for dtype in control.dtypes
+    ],
+)
+def test_a_control_survives(name: str, dtype: str) -> None:
+    checked = judged.all_checks(judged.CONTROLS[name], dtype)
+    assert judged.failures(checked) == []
+    RATIOS[dtype] = max(RATIOS.get(dtype, 0.0), judged.worst_ratio(checked))
 
 
 def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     """Prints the share killed per dtype and the worst ratio of a control met by the tests above."""
     with capsys.disabled():
         print("\n" + table.summary(ROWS, RATIOS), end="")
-    assert max(RATIOS.values()) < 1
+    assert max(RATIOS.values(), default=0.0) < 1
 
 
 @pytest.mark.parametrize("name", ["logsumexp_less_logit", "rows_in_a_loop"])

@@ -24,6 +24,8 @@ from lossvet.reference.bounds import bounds
 from lossvet.workers import messages
 
 FRAMEWORKS = {"torch": "eager", "tensorflow": "eager", "jax": "jit"}
+EACH = [pytest.param(f, marks=pytest.mark.slow if f == "tensorflow" else ()) for f in FRAMEWORKS]
+"""What takes seconds to start is not for everyday."""
 SPELLED = ("class_weight", "sparse_class_weight", "pos_weight", "dynamic_pos_weight")
 CASES = {
     "class_weight": ("hard", "soft"),
@@ -39,7 +41,7 @@ def adapter(framework: str) -> Adapter:
     return adapters.load(framework)
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", EACH)
 def test_every_framework_has_the_code_in_circulation_and_fast_code(framework: str) -> None:
     for variant in SPELLED:
         own = adapter(framework).native[variant]
@@ -48,7 +50,7 @@ def test_every_framework_has_the_code_in_circulation_and_fast_code(framework: st
         assert "common" in own or (variant == "pos_weight" and "native" in own), variant
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", EACH)
 @pytest.mark.parametrize("variant", SPELLED)
 def test_the_gradient_by_rows_and_the_second_derivative_are_right(framework: str, variant: str) -> None:
     outputs = ("loss/none", "gradient/none/logits", "hvp")

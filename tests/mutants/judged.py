@@ -24,6 +24,7 @@ COLLECTIONS = (wrong_meaning.LOSSES, wrong_weights.LOSSES, wrong_gradient.LOSSES
 MUTANTS = {name: mutant for losses in COLLECTIONS for name, mutant in losses.by_name.items()}
 CONTROLS = controls.LOSSES.by_name
 INVALID = HAZARDS["invalid_label"].name
+DOCUMENTED = documented.read()
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,8 @@ def _bounds(variant: str, case: str) -> Mapping[str, Mapping[str, Bound]]:
     return bounds(variants.load(variant), golden(variant, case).case, BOTH)
 
 
-def checks(tested: Tested, proven: Golden, dtype: str, table: Documented | None = None) -> list[Check]:
-    """Every output of one case; `table` says what is documented, the project's own where there is none."""
-    table = documented.read() if table is None else table
+def checks(tested: Tested, proven: Golden, dtype: str, table: Documented = DOCUMENTED) -> list[Check]:
+    """Every output of one case; `table` says what is documented."""
     case, variant = proven.case, tested.recipe.variant
     names = output_names(variant, case)
     allowed = _bounds(variant.name, case.id)[dtype]

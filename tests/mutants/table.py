@@ -86,9 +86,9 @@ def read(content: str) -> list[Killed]:
 
 
 def summary(rows: Iterable[Killed], ratios: dict[str, float]) -> str:
-    """The share killed, the closest kill and the worst ratio of a control, per dtype."""
+    """The share killed, the closest kill and the worst ratio of a control, for each dtype that has such a ratio."""
     lines, rows = [f"{len(MUTANTS)} mutants, {len(CONTROLS)} controls\n"], list(rows)
-    for dtype in BOTH:
+    for dtype in ratios:
         tried = [row for row in rows if row.dtype == dtype]
         dead = [row for row in tried if row.factor > 0]
         weakest = min(dead, key=lambda row: row.factor)
