@@ -177,7 +177,7 @@ def refusal(side: Remote) -> SourceError:
 
 
 def test_one_question_that_kills_or_hangs_costs_no_other(remote: Callable[..., Remote]) -> None:
-    side = remote("torch:torch_losses.py::by_rows", limit=1.0).load()
+    side = remote("numpy:numpy_losses.py::by_rows", limit=1.0).load()
     rows = (5, 7, 5, 9, 8, 5, 6)
     answers = side.ask([question(n) for n in rows])
     assert [a.error for a in answers] == [
@@ -193,7 +193,7 @@ def test_one_question_that_kills_or_hangs_costs_no_other(remote: Callable[..., R
 
 
 def test_a_loss_that_ends_the_process_is_told_from_one_whose_import_does(remote: Callable[..., Remote]) -> None:
-    calls, imports = remote("torch:torch_losses.py::ends"), remote("numpy:ends.py::loss")
+    calls, imports = remote("numpy:numpy_losses.py::ends"), remote("numpy:ends.py::loss")
     assert str(refusal(imports)) == "importing ends.py ends the process at once (exit code 9)"
     assert str(refusal(calls)) == "calling ends ends the process at once (exit code 4)"
 

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 
 
@@ -16,3 +18,18 @@ def of_probabilities(y_true, p):
 def changes_labels(logits, labels):
     labels[:] = 0
     return -logits[np.arange(len(labels)), labels].mean()
+
+
+def ends(logits, labels):
+    os._exit(4)
+
+
+def by_rows(logits, labels):
+    """Ends with seven rows, hangs with eight, raises with nine."""
+    if len(logits) == 7:
+        os._exit(5)
+    while len(logits) == 8:
+        pass
+    if len(logits) == 9:
+        raise ValueError("nine rows")
+    return (np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels]).mean()
