@@ -13,9 +13,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-pytestmark = pytest.mark.slow
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that has the wheel, unpacked, and nothing else of ours."""
@@ -35,6 +32,7 @@ def run(site: Path, folder: Path, *arguments: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_every_file_is_in_the_wheel(site: Path) -> None:
     """But for the published report, which belongs to the repository and not to the package."""
     for folder in ("reference", "adapters", "conformance", "benchmarks", "reports"):
@@ -48,6 +46,7 @@ def test_every_file_is_in_the_wheel(site: Path) -> None:
     assert (site / "lossvet" / "py.typed").exists()
 
 
+@pytest.mark.slow
 def test_the_wheel_judges_in_an_empty_folder(site: Path, tmp_path: Path) -> None:
     where = run(site, tmp_path, "-c", "import lossvet; print(lossvet.__file__)").stdout
     assert where.startswith(str(site)), where
@@ -56,6 +55,7 @@ def test_the_wheel_judges_in_an_empty_folder(site: Path, tmp_path: Path) -> None
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.sweep  # starts every framework; what runs the suite itself is a sweep as well
 def test_the_suite_is_collected_from_the_wheel(site: Path, tmp_path: Path) -> None:
     arguments = ("-m", "pytest", "--pyargs", "lossvet.conformance", "-q", "--collect-only", "-p", "no:cacheprovider")
     done = run(site, tmp_path, *arguments)
