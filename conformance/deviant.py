@@ -162,8 +162,11 @@ MODELS: Mapping[str, Model] = {
     "zero": constant(0.0),
 }
 
-NAN = "nan"
-"""Instead of a model: every element that is named is NaN."""
+KINDS: Mapping[str, Callable[[Any], Any]] = {
+    "nan": np.isnan,
+    "not_finite": lambda values: ~np.isfinite(values),
+}
+"""Instead of a model: what every element that is named is, NaN, or NaN or infinite where a finite value is right."""
 
 WHOLE = "whole"
 """Instead of a model: the output cannot be judged by element, and is as observed: its shape, or that it raises."""

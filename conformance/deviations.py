@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from lossvet.conformance import deviant
+from lossvet.conformance import deviant, rounded_product
 from lossvet.conformance.types import Cell
 from lossvet.reference.dtypes import DTYPES
 from lossvet.reference.output import Output, parse
@@ -58,17 +58,17 @@ class Where(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether this check of a cell that it names is among them, if any of its elements is."""
         return _fits(case, self.cases) and _fits(output, self.output)
 
-    def mask(self, case: Case, output: str, shape: tuple[int, ...]) -> Array | Any:
+    def mask(self, case: Case, output: str, shape: tuple[int, ...], dtype: str) -> Array | Any:
         """The elements of an output that are wrong, as booleans of its shape."""
-        return np.broadcast_to(_of_output(ELEMENTS[self.elements](case), case, parse(output)), shape)
+        return np.broadcast_to(_of_output(ELEMENTS[self.elements](case, dtype), case, parse(output)), shape)
 
 
 class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One known disagreement.
 
-    `title` names the symptom as a user meets it. `shows` says what the wrong elements are: a key of `deviant.MODELS`,
-    "nan", or "whole" for an output of another shape or an exception. `versions` are those in which it was confirmed:
-    version specifiers by package.
+    `title` names the symptom as a user meets it. `shows` says what the wrong elements are: a key of `deviant.MODELS` or
+    of `deviant.KINDS`, or "whole" for an output of another shape or an exception. `versions` are those in which it was
+    confirmed: version specifiers by package.
     """
 
     id: str
@@ -95,26 +95,29 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ""
 
 
-ELEMENTS: Mapping[str, Callable[[Case], Any]] = {
-    "all": lambda case: np.ones(case.logits.shape, bool),
-    "logit_zero": lambda case: case.logits == 0,
-    "logit_infinite": lambda case: np.isinf(case.logits),
-    "logit_plus_infinite": lambda case: case.logits == np.inf,
-    "logit_minus_infinite": lambda case: case.logits == -np.inf,
-    "row_with_masked_class": lambda case: _rows(case, ((case.logits == -np.inf) & (_dense(case) == 0)).any(1)),
-    "other_class_than_infinite_label": lambda case: _rows(case, _infinite_label(case)) & (_dense(case) == 0),
-    "row_with_negative_label": lambda case: _rows(case, kept("sparse", case) & (case.labels < 0)),
-    "row_with_label_out_of_range": lambda case: _rows(
+ELEMENTS: Mapping[str, Callable[[Case, str], Any]] = {
+    "all": lambda case, dtype: np.ones(case.logits.shape, bool),
+    "logit_zero": lambda case, dtype: case.logits == 0,
+    "logit_infinite": lambda case, dtype: np.isinf(case.logits),
+    "logit_plus_infinite": lambda case, dtype: case.logits == np.inf,
+    "logit_minus_infinite": lambda case, dtype: case.logits == -np.inf,
+    "row_with_masked_class": lambda case, dtype: _rows(case, ((case.logits == -np.inf) & (_dense(case) == 0)).any(1)),
+    "other_class_than_infinite_label": lambda case, dtype: _rows(case, _infinite_label(case)) & (_dense(case) == 0),
+    "row_with_negative_label": lambda case, dtype: _rows(case, kept("sparse", case) & (case.labels < 0)),
+    "row_with_label_out_of_range": lambda case, dtype: _rows(
         case, kept("sparse", case) & ((case.labels < 0) | (case.labels >= case.logits.shape[1]))
     ),
-    "ignored_row_without_softmax": lambda case: _rows(case, ~kept("sparse", case) & ~_has_softmax(case)),
-    "class_with_few_positives": lambda case: np.broadcast_to(
+    "ignored_row_without_softmax": lambda case, dtype: _rows(case, ~kept("sparse", case) & ~_has_softmax(case)),
+    "class_with_few_positives": lambda case, dtype: np.broadcast_to(
         len(case.labels) / case.labels.sum(0) ** 2 >= DTYPES["float16"].overflow, case.logits.shape
     ),
-    "row_labels_not_summing_to_1": lambda case: _rows(case, case.labels.sum(1) != 1),
+    "row_with_rounded_product": lambda case, dtype: _rows(case, rounded_product.rows(case, dtype)),
+    "row_with_product_rounded_up": lambda case, dtype: _rows(case, rounded_product.rounded_up(case, dtype)),
+    "undefined_softmax_of_rounded_product": rounded_product.undefined_softmax,
+    "row_labels_not_summing_to_1": lambda case, dtype: _rows(case, case.labels.sum(1) != 1),
 }
-"""Which elements are wrong, as booleans [N, C]. A reduced output is wrong where any of them is. A masked class has a
-logit of -inf and a label of 0."""
+"""Which elements are wrong in a dtype, as booleans [N, C]. A reduced output is wrong where any of them is. A masked
+class has a logit of -inf and a label of 0."""
 
 
 def read(path: Path = DEFAULT) -> tuple[Deviation, ...]:
@@ -132,7 +135,7 @@ def read(path: Path = DEFAULT) -> tuple[Deviation, ...]:
         if not (d.observed and d.where and d.versions) or any(w.elements not in ELEMENTS for w in d.where):
             what = f"observed values, versions, and `where` with elements among {', '.join(ELEMENTS)}"
             raise LedgerError(f"{path}: {d.id} needs {what}")
-        if d.shows not in (shown := (*deviant.MODELS, deviant.NAN, deviant.WHOLE)):
+        if d.shows not in (shown := (*deviant.MODELS, *deviant.KINDS, deviant.WHOLE)):
             raise LedgerError(f"{path}: {d.id} shows {d.shows!r}; expected one of {', '.join(shown)}")
     if len({d.id for d in deviations}) != len(deviations):
         raise LedgerError(f"{path}: two entries have the same id")

@@ -132,8 +132,8 @@ def _shows_in(
     true = golden.outputs[output]
     if d.shows == deviant.WHOLE:
         return True
-    mask = where.mask(golden.case, output, true.shape)
-    if d.shows == deviant.NAN or not mask.any():
+    mask = where.mask(golden.case, output, true.shape, cell.dtype)
+    if d.shows in deviant.KINDS or not mask.any():
         return bool(mask.any())
     values = deviant.MODELS[d.shows].values(golden.case, output)
     if expected in ("nan", "refused", "raises") and (mask & np.isnan(true) & np.isfinite(values)).any():
@@ -153,9 +153,9 @@ def _explains(
         return d.shows == deviant.WHOLE and any(o.value == _whole(outcome) for o in d.observed)
     if d.shows == deviant.WHOLE:
         return False
-    mask = where.mask(golden.case, output, true.shape)
-    if d.shows == deviant.NAN:
-        if not np.isnan(outcome.value[mask]).all():
+    mask = where.mask(golden.case, output, true.shape, cell.dtype)
+    if d.shows in deviant.KINDS:
+        if not deviant.KINDS[d.shows](outcome.value[mask]).all():
             return False
         known = np.where(mask, np.nan, true)
     else:

@@ -145,6 +145,11 @@ HAZARDS: Mapping[str, Hazard] = _by_name(
     Hazard("full_precision",
            "The inputs use every bit of float32 or float64: a silent cast to fewer bits shows at once.",
            "significands of 24 random bits"),
+    Hazard("rounded_product",
+           "A weight times a logit is rounded before the softmax. Where a compiler fuses it with the subtraction of "
+           "the largest such product, its rounding error is left in place of 0, and exp of that overflows or "
+           "vanishes.",
+           "w x = 4.4e9 is rounded by up to 256 in float32: exp(95) is infinite"),
 )
 # fmt: on
 

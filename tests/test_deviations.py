@@ -44,8 +44,7 @@ def case(labels: Any, binary: bool = False) -> Case:
 )
 def test_which_elements_a_word_names(elements: str, dense: str, sparse: str | None) -> None:
     def named(labels: Any) -> str:
-        mask = np.broadcast_to(ELEMENTS[elements](case(labels)), X.shape)
-        return " ".join("".join(str(int(one)) for one in row) for row in mask)
+        return shown(np.broadcast_to(ELEMENTS[elements](case(labels), "float32"), X.shape))
 
     assert named(DENSE) == dense
     assert sparse is None or named(CLASSES) == sparse
@@ -62,13 +61,34 @@ def test_which_elements_a_word_names(elements: str, dense: str, sparse: str | No
     ],
 )
 def test_which_rows_a_word_names_by_their_labels(elements: str, labels: tuple[int, ...], rows: str) -> None:
-    mask = ELEMENTS[elements](case(np.array(labels)))
-    assert " ".join("".join(str(int(one)) for one in row) for row in mask) == rows
+    assert shown(ELEMENTS[elements](case(np.array(labels)), "float32")) == rows
+
+
+@pytest.mark.parametrize(
+    ("elements", "named"),
+    [
+        ("row_with_rounded_product", "111 111 000"),
+        ("row_with_product_rounded_up", "000 111 000"),
+        ("undefined_softmax_of_rounded_product", "100 111 000"),
+    ],
+)
+def test_which_elements_a_word_names_by_products(elements: str, named: str) -> None:
+    """Of 1.5 x, float32 takes 2^11 from the first, and adds as much to the second; float64 holds both."""
+    unit = 2.0**12
+    logits = np.array([[2.0**35 + 3 * unit, 0.0, 1.0], [2.0**35 + unit, 0.0, 1.0], [1.0, 2.0, 3.0]])
+    params = variants.load("weighted_logits").params(class_weight=np.array([1.5, 1.0, 1.0]))
+    rounded = replace(case(DENSE), logits=logits, params=params)
+    assert shown(ELEMENTS[elements](rounded, "float32")) == named
+    assert shown(ELEMENTS[elements](rounded, "float64")) == "000 000 000"
+
+
+def shown(mask: Any) -> str:
+    return " ".join("".join(str(int(one)) for one in row) for row in mask)
 
 
 def test_classes_with_few_positives_are_those_whose_weight_has_a_derivative_past_float16() -> None:
     labels = np.array([[2.0**-11, 1.0, 2.0**-7], [0.0, 0.5, 0.0], [0.0, 0.0, 0.0]])  # N / s^2: 1.3e7, 1.3, 49,152
-    assert ELEMENTS["class_with_few_positives"](case(labels)).tolist() == [[True, False, False]] * 3
+    assert ELEMENTS["class_with_few_positives"](case(labels), "float16").tolist() == [[True, False, False]] * 3
 
 
 @pytest.mark.parametrize("elements", sorted(ELEMENTS.keys() - {"row_labels_not_summing_to_1"}))
@@ -79,11 +99,13 @@ def test_which_elements_a_row_has_is_not_up_to_the_other_rows(elements: str) -> 
 
 
 def test_every_word_for_elements_is_tried_here() -> None:
-    tried = {"class_with_few_positives"}
-    for test in (test_which_elements_a_word_names, test_which_rows_a_word_names_by_their_labels):
-        (mark,) = test.pytestmark  # type: ignore[attr-defined]  # pytest puts it there
-        tried |= {row[0] for row in mark.args[1]}
-    assert tried == ELEMENTS.keys()
+    tests: tuple[Any, ...] = (
+        test_which_elements_a_word_names,
+        test_which_rows_a_word_names_by_their_labels,
+        test_which_elements_a_word_names_by_products,
+    )
+    tried = {row[0] for test in tests for mark in test.pytestmark for row in mark.args[1]}
+    assert tried | {"class_with_few_positives"} == ELEMENTS.keys()
 
 
 @pytest.mark.parametrize(
@@ -104,12 +126,12 @@ def test_every_word_for_elements_is_tried_here() -> None:
 )
 def test_which_elements_of_an_output_are_wrong(output: str, shape: tuple[int, ...], named: Any) -> None:
     """Those through which a logit of 0 goes: a sum has it from any of its terms."""
-    mask = replace_elements("logit_zero").mask(case(CLASSES), output, shape)
+    mask = replace_elements("logit_zero").mask(case(CLASSES), output, shape, "float32")
     assert np.asarray(mask, int).tolist() == named
 
 
 def test_of_a_binary_loss_each_element_is_its_own() -> None:
-    mask = replace_elements("logit_zero").mask(case(DENSE, binary=True), "loss/none", (3, 3))
+    mask = replace_elements("logit_zero").mask(case(DENSE, binary=True), "loss/none", (3, 3), "float32")
     assert mask.sum() == 2
 
 
@@ -190,7 +212,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         ({"where": ()}, "one needs observed values"),
         ({"versions": {}}, "one needs observed values"),
         ({"where": (PLACE, msgspec.structs.replace(PLACE, elements="some"))}, "one needs observed values"),
-        ({"shows": "nothing"}, "one shows 'nothing'; expected one of kink_at_zero, .*, nan, whole$"),
+        ({"shows": "nothing"}, "one shows 'nothing'; expected one of kink_at_zero, .*, nan, not_finite, whole$"),
         ({"id": "two"}, "two entries have the same id"),
         ({"versions": {"torch": "two"}}, "two"),
     ],

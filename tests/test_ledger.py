@@ -108,6 +108,18 @@ def test_where_an_entry_shows_nan_every_element_that_it_names_is_nan() -> None:
     assert kind(right) == "differs", "a right answer is no NaN"
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_where_an_entry_shows_no_finite_value_every_element_that_it_names_is_none(number: float) -> None:
+    seen = (Observed(case=CASE, output=OUTPUT, value=str(number), index=(1, 1)),)
+    infinite = msgspec.structs.replace(ENTRY, shows="not_finite", observed=seen)
+    assert weigh(put(((1, 1), number)), entry=infinite).stray == ""  # type: ignore[union-attr]  # it deviates
+    assert isinstance(weigh(put(((1, 1), 1e300)), entry=infinite), Differs)
+    assert isinstance(weigh(put(((1, 1), number), ((0, 0), number)), entry=infinite), Differs)
+    assert kind(weigh(put(), entry=infinite)) == "differs", "a right answer is finite"
+    other = msgspec.structs.replace(infinite, observed=(msgspec.structs.replace(seen[0], value="0x1.0p+0"),))
+    assert weigh(put(((1, 1), number)), entry=other).stray  # type: ignore[union-attr]  # it deviates
+
+
 @pytest.mark.parametrize("change", [{"framework": "torch"}, {"variant": "sigmoid"}], ids=str)
 def test_another_cell_differs(change: dict[str, str]) -> None:
     assert isinstance(weigh(put(((1, 1), 0.0)), cell=dataclasses.replace(CELL, **change)), Differs)

@@ -28,6 +28,19 @@ def _drawn(name: str, shape: tuple[int, int], bits: int, labels: Array | None = 
     )
 
 
+def _products(name: str, shape: tuple[int, int], bits: int, exponents: tuple[int, int], labels: str = "") -> Design:
+    """A design whose logits, multiplied by weights of as many bits, are rounded by more than exp can take."""
+    return Design(
+        name,
+        draw(f"dense/{name}/logits", shape, bits, exponents),
+        labels or draw_simplex(f"dense/{name}/labels", shape, bits),
+        f"rounded_product full_precision wide_logits {'' if labels else 'soft_labels'}",
+        f"logits from 2^{exponents[0]} on: half a unit in the last place of a product is more than exp can take",
+        bits=bits,
+        only=("weighted_logits",),
+    )
+
+
 # fmt: off
 SOFT = (
     # Labels
@@ -64,6 +77,10 @@ SOFT = (
     _drawn("soft_24_square", (3, 3), 24),
     _drawn("sums_24", (4, 3), 24, draw("dense/sums_24/labels", (4, 3), 24, (-3, 0), signed=False)),
     _drawn("soft_53", (4, 3), 53),
+    # Products of logits and weights
+    _products("products_24", (4, 3), 24, (33, 36), "1 0 0; 0 1 0; 1 0 0; 0 0 1"),
+    _products("products_24_square", (3, 3), 24, (35, 40)),
+    _products("products_53", (4, 3), 53, (64, 66)),
 )
 # fmt: on
 
