@@ -47,12 +47,13 @@ def outputs(a: Any, variant: Variant, case: Case, names: tuple[str, ...] | None 
 
     def reduced(reduction: Reduction) -> tuple[Any, Callable[[], dict[str, Any]]]:
         """The reduced loss, and how to have its gradient."""
+        each = a.exact(np.broadcast_to(1.0, np.shape(case.cotangent)))
         denominator: Any
         match reduction:
             case "none":
                 return loss, lambda: gradient(a.exact(case.cotangent))
             case "sum":
-                denominator = a.exact(1.0)
+                return total, lambda: gradient(each)
             case "mean":
                 denominator = a.exact(float(counts))
             case "nonzero_mean":
@@ -65,11 +66,9 @@ def outputs(a: Any, variant: Variant, case: Case, names: tuple[str, ...] | None 
             return a.exact(np.nan), lambda: {
                 name: a.exact(np.full(np.shape(leaf), np.nan)) for name, leaf in leaves(variant, case).items()
             }
-        value = total if reduction == "sum" else total / denominator
-        each = a.exact(np.broadcast_to(1.0, np.shape(case.cotangent)))
-        g = each if reduction == "sum" else each / denominator
+        value = total / denominator
         along = -each * value / denominator if reduction == "weighted_mean" else None
-        return value, lambda: gradient(g, along)
+        return value, lambda: gradient(each / denominator, along)
 
     found: dict[str, Any] = {}
     for reduction in variant.reductions:

@@ -1,6 +1,7 @@
 """Mutates our own code and counts which mutants the tests kill: `tests/mutate.py [TARGET...]`.
 
-Ends with 1 where a target has fewer killed than 90 %, or a survivor has no reason in tests/mutation/survivors.toml.
+Ends with 1 where fewer than 90 % of a target's mutants are killed, where a survivor has no reason in
+tests/mutation/survivors.toml, and where a mutant that has one is killed.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; all by default")
     parser.add_argument("--seed", type=int, default=1, help="of the samples (1)")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at work at a time (2)")
+    parser.add_argument(
+        "--reasons", type=Path, default=accounting.FILE, metavar="FILE", help="why mutants survive (survivors.toml)"
+    )
     given = parser.parse_args()
     if unknown := set(given.targets) - TARGETS.keys():
         parser.error(f"no target called {', '.join(sorted(unknown))}; expected some of {', '.join(TARGETS)}")
@@ -55,7 +59,7 @@ def main() -> int:
     start = time.monotonic()
     trial.prepare({module for name in names for module in TARGETS[name]["preload"]})
     tallies = [tally(name, given.seed, given.jobs) for name in names]
-    known = accounting.reasons()
+    known = accounting.reasons(given.reasons)
     found = accounting.problems(tallies, known)
     print(f"seed {given.seed}, {(time.monotonic() - start) / 60:.0f} minutes\n{accounting.table(tallies)}")
     for one in tallies:

@@ -161,6 +161,34 @@ def test_a_module_is_tried_with_another_source() -> None:
     assert broken == "without a mutant, pytest tests/test_output.py::test_that_is_not_there ends with 4"
 
 
+A_KILLED_ONE = f"""
+[[survivor]]
+path = "{KILLED.path}"
+was = '{LINE}'
+now = '{LINE.replace("none", "none_")}'
+reason = "it means the same"
+"""
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize(
+    ("reasons", "status", "words"),
+    [
+        (accounting.FILE.read_text(), 0, "every survivor has its reason"),
+        ("", 1, "survives without a reason: reference/output.py"),
+        (accounting.FILE.read_text() + A_KILLED_ONE, 1, "has a reason to survive, and is killed"),
+    ],
+    ids=["all is well", "no reason", "killed"],
+)
+def test_the_command_ends_as_its_survivors_are_listed(reasons: str, status: int, words: str, tmp_path: Path) -> None:
+    pytest.importorskip("cosmic_ray")
+    path = tmp_path / "survivors.toml"
+    path.write_text(reasons)
+    command = [sys.executable, "mutate.py", "output", "--reasons", str(path)]
+    done = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, check=False)
+    assert (done.returncode, words in done.stdout) == (status, True), done.stdout + done.stderr
+
+
 @pytest.mark.sweep
 def test_mutants_are_sampled_by_seed_and_stay_in_the_sample() -> None:
     pytest.importorskip("cosmic_ray")

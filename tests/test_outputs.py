@@ -7,7 +7,7 @@ import pytest
 
 from lossvet.reference import variants, vectors
 from lossvet.reference.outputs import undefined_where_infinite
-from lossvet.reference.types import output_names
+from lossvet.reference.types import Case, output_names
 from lossvet.reference.values import exact_outputs
 
 CASES = {
@@ -47,6 +47,22 @@ def test_an_output_by_its_name_is_the_same_and_alone(name: str, case: str) -> No
         np.testing.assert_array_equal(found[output], expected)
     both = ("hvp", "loss/mean")
     assert tuple(exact_outputs(variants.load(name), one.case, both)) == both
+
+
+def test_a_row_may_be_ignored_where_there_is_one_class() -> None:
+    """Whatever takes the place of its label has to be a class."""
+    case = Case(
+        "by/hand",
+        24,
+        np.array([[0.5], [1.0]]),
+        np.array([0, -100]),
+        variants.load("sparse_class_weight").params(class_weight=np.array([2.0])),
+        np.ones(2),
+        np.ones((2, 1)),
+    )
+    found = exact_outputs(variants.load("sparse_class_weight"), case, ("loss/none", "gradient/weighted_mean/logits"))
+    assert found["loss/none"].tolist() == [0.0, 0.0]
+    assert found["gradient/weighted_mean/logits"].tolist() == [[0.0], [0.0]]
 
 
 @pytest.mark.parametrize(
