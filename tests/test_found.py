@@ -17,7 +17,7 @@ FOUND = (Path(__file__).parent.parent / "reports" / "FOUND.md").read_text()
 SECTION = re.compile(r"^## (\w+)\n(.*?)(?=^#+ )", re.M | re.S)
 FINDINGS = dict(SECTION.findall(FOUND[: FOUND.index("\n# Recipes in circulation")] + "\n# "))
 PACKAGES = dict(
-    SECTION.findall(FOUND[FOUND.index("\n# Losses of packages") : FOUND.index("\n# Behaviour worth")] + "\n# ")
+    SECTION.findall(FOUND[FOUND.index("\n# Losses of packages") : FOUND.index("\n# Documented behaviour")] + "\n# ")
 )
 SECTIONS = {name: section for name, section in SECTION.findall(FOUND) if name not in PACKAGES}
 RUN_ALL = """
