@@ -63,7 +63,7 @@ def test_a_length_over_the_limit_is_refused_before_anything_is_gathered() -> Non
     splitter.feed(HUGE)
     with pytest.raises(frames.OversizedFrame, match="announces"):
         splitter.next()
-    with pytest.raises(frames.OversizedFrame, match="over the limit"):
+    with pytest.raises(frames.OversizedFrame, match="exceeds the limit"):
         frames.encode(bytes(frames.LIMIT))
 
 

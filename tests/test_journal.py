@@ -129,7 +129,7 @@ def test_a_record_twice_is_refused(tmp_path: Path) -> None:
     book, _ = Journal.resume(path)
     book.append(judged(0))
     book.close()
-    with pytest.raises(JournalError, match="second time"):
+    with pytest.raises(JournalError, match="is judged twice"):
         journal.read(path)
 
 
