@@ -110,7 +110,7 @@ def test_nothing_is_written_that_is_not_known(identified: answers.Identified, wo
 
 
 def test_the_name_must_end_as_it_should(tmp_path: Path) -> None:
-    with pytest.raises(ContractFileError, match=r"ends in \.contract\.toml"):
+    with pytest.raises(ContractFileError, match=r"must end in \.contract\.toml"):
         contract_file.write(ContractFile(FULL), tmp_path / "it.toml")
 
 

@@ -187,7 +187,7 @@ def test_two_entries_cannot_name_one_check() -> None:
     outcome = Measured(golden.outputs[OUTPUT])
     verdict = Ledger((ENTRY, again)).weigh(CELL, golden, bound, OUTPUT, outcome, Differs("is outside the bound"), "nan")
     assert isinstance(verdict, Deviates)
-    assert "again and at_zero both name this check" in verdict.stray
+    assert "again and at_zero both cover this check" in verdict.stray
 
 
 def test_in_another_version_what_shows_is_unconfirmed_and_what_agrees_has_healed() -> None:

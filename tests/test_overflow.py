@@ -39,9 +39,9 @@ def notes(variant: str, case: str, output: str, got: float, dtype: str = "float1
     [
         ("sparse", "sum_past_range", "loss/mean", INF, SUM),
         ("sigmoid", "sum_past_range", "loss/mean", INF, SUM),
-        ("sparse_class_weight", "weights_past_range", "loss/weighted_mean", NAN, f"{SUM} and {WEIGHTS}"),
-        ("sparse_class_weight", "weights_past_range", "loss/weighted_mean", 0.0, f"{SUM} and {WEIGHTS}"),
-        ("sparse_class_weight", "sum_past_range", "gradient/weighted_mean/logits", INF, SUM),
+        ("sparse_class_weight", "weights_past_range", "loss/weighted_mean", NAN, WEIGHTS),
+        ("sparse_class_weight", "weights_past_range", "loss/weighted_mean", 0.0, WEIGHTS),
+        ("sparse", "sum_past_range", "gradient/mean/logits", INF, SUM),
         ("sparse", "sum_past_range", "loss/none", INF, "a value on the way"),
         ("sparse", "hard", "loss/mean", INF, "a value on the way"),
         ("sparse", "hard", "gradient/none/logits", NAN, "a value on the way"),

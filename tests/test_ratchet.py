@@ -135,7 +135,7 @@ def test_gone_and_new_are_told_apart_and_give_the_line() -> None:
     assert found[B].kind == "new"
     assert found[B].words.endswith(f"add the line: {B} absolute 0.5")
     (worse,) = ratchet.compare({A: Reached("relative", 1.0)}, {A: Reached("relative", 9.0)})
-    assert worse.words.endswith(f"its line becomes: {A} relative 9")
+    assert worse.words.endswith(f"change its line to: {A} relative 9")
 
 
 def test_a_line_that_is_proposed_is_accepted(tmp_path: Path) -> None:
