@@ -7,7 +7,8 @@ and "nan".
 from __future__ import annotations
 
 import math
-from dataclasses import MISSING, astuple, fields
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, fields
 from typing import Any, get_args
 
 import msgspec
@@ -20,9 +21,8 @@ _VERDICTS: dict[str, type[Verdict]] = {
 }
 assert set(_VERDICTS.values()) == set(get_args(Verdict))
 
-_FIELDS = {kind: fields(kind) for kind in _VERDICTS.values()}
-
-_ERRORS = ("ratio", "ulp", "ulp_flushed", "resolution")
+_NAMES = {kind: tuple(f.name for f in fields(kind)) for kind in _VERDICTS.values()}
+_DEFAULTS = {kind: tuple(f.default for f in fields(kind)) for kind in _VERDICTS.values()}
 
 Compact = list[Any]
 
@@ -66,13 +66,13 @@ Record = Header | Judged | Finished
 
 def compact(verdict: Verdict) -> Compact:
     """Exact numbers stay exact; the size of an error needs no more than six digits."""
-    declared = _FIELDS[type(verdict)]
-    values = [(f.name, getattr(verdict, f.name)) for f in declared]
-    for f in reversed(declared):  # what is as it mostly is need not be written a hundred thousand times
-        if f.default is MISSING or getattr(verdict, f.name) != f.default:
-            break
+    kind = type(verdict)
+    names, defaults = _NAMES[kind], _DEFAULTS[kind]
+    values = [getattr(verdict, name) for name in names]
+    # what is as it mostly is need not be written a hundred thousand times
+    while values and values[-1] == defaults[len(values) - 1]:
         values.pop()
-    return [type(verdict).__name__, *(_plain(_short(v) if name in _ERRORS else v) for name, v in values)]
+    return [kind.__name__, *[_WRITE[name](v) if name in _WRITE else v for name, v in zip(names, values, strict=False)]]
 
 
 def verdict(found: Compact) -> Verdict:
@@ -80,38 +80,47 @@ def verdict(found: Compact) -> Verdict:
     try:
         name, *values = found
         kind = _VERDICTS[name]
-        names = [f.name for f in fields(kind)]
+        names = _NAMES[kind]
         if len(values) > len(names):
             raise ValueError(f"{name} has {len(names)} fields")
-        return _make(kind, dict(zip(names, values, strict=False)))
+        return kind(*(_READ[n](v) if n in _READ else v for n, v in zip(names, values, strict=False)))
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{found!r} is not a verdict: {error}") from None
 
 
-def _make(kind: type[Verdict], values: dict[str, Any]) -> Verdict:
-    if kind is Deviates:
-        values["differs"] = verdict(values["differs"])
-    if values.get("lost") is not None:
-        count, index, got, golden = values["lost"]
-        values["lost"] = Lost(count, tuple(index), float(got), float(golden))
-    for name in ("ratio", "ulp", "ulp_flushed", "resolution", "got", "golden", "limit"):
-        if isinstance(values.get(name), str):
-            values[name] = float(values[name])
-    for name in ("index", "notes"):
-        if name in values:
-            values[name] = tuple(values[name])
-    return kind(**values)
+def _read_lost(found: Any) -> Lost | None:
+    if found is None:
+        return None
+    count, index, got, golden = found
+    return Lost(count, tuple(index), float(got), float(golden))
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")
+def _number(found: Any) -> Any:
+    return float(found) if isinstance(found, str) else found
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "differs": verdict,
+    "lost": _read_lost,
+    **dict.fromkeys(("index", "notes"), tuple),
+    **dict.fromkeys(("ratio", "ulp", "ulp_flushed", "resolution", "got", "golden", "limit"), _number),
+}
+"""By field, how it is read where JSON has another type for it."""
+
+
+def _short(value: float) -> Any:
+    return _plain(float(f"{value:.6g}"))
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Differs):
-        return compact(value)
-    if isinstance(value, Lost):
-        return [_plain(part) for part in astuple(value)]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return list(value) if isinstance(value, tuple) else value
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+_WRITE: Mapping[str, Callable[[Any], Any]] = {
+    "differs": compact,
+    "lost": lambda lost: lost and [_plain(part) for part in astuple(lost)],
+    **dict.fromkeys(("index", "notes"), list),
+    **dict.fromkeys(("ratio", "ulp", "ulp_flushed", "resolution"), _short),
+    **dict.fromkeys(("got", "golden", "limit"), _plain),
+}
+"""By field, how it is written where JSON has another type for it."""
