@@ -76,10 +76,16 @@ def test_numbers_that_are_given() -> None:
     assert ARITHMETIC.plain(exact).tolist() == [2.0, -3.0]
 
 
+def test_sums() -> None:
+    in_half = Arithmetic(tuple(profiles("float16")))
+    assert in_half.rows(np.array([1, 5])).tolist() == [[0.0, 4 * U]] * 3
+    assert in_half.additions(np.array([1, 5])).tolist() == [[0.0, 4 * U]] * 3
+
+
 # Binary ---------------------------------------------------------------------------------------------------------------
 
-X = [[0.75, -1.5, 0.0], [30.0, -40.0, 2.0], [INF, -INF, 0.5]]
-T = [[0.25, 1.0, 0.5], [-0.5, 0.0, 2.0], [1.0, 0.0, 0.0]]
+X = [[0.75, -1.5, 0.0], [30.0, -40.0, 2.0], [INF, -INF, 0.5], [-0.25, 3.0, -2.0]]
+T = [[0.25, 1.0, 0.5], [-0.5, 0.0, 2.0], [1.0, 0.0, 0.0], [0.0, 0.75, 1.0]]
 Q = [3.0, 0.5, 1.25]
 
 
@@ -132,9 +138,9 @@ def test_binary(error: float) -> None:
 
 
 def test_binary_with_one_weight_by_element() -> None:
-    weights = np.outer([1.0, 2.0, 3.0], Q)
+    weights = np.outer([1.0, 2.0, 3.0, 4.0], Q)
     by_element = ARITHMETIC.binary(number(X), number(T), number(weights, 2.0**-10))
-    for i, scale in enumerate([1.0, 2.0, 3.0]):
+    for i, scale in enumerate([1.0, 2.0, 3.0, 4.0]):
         by_class = ARITHMETIC.binary(number(X), number(T), number(scale * np.array(Q), 2.0**-10))
         assert by_element.dx.e[:, i].tolist() == by_class.dx.e[:, i].tolist()
 
