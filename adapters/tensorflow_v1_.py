@@ -20,7 +20,7 @@ from lossvet.adapters.tensorflow_presence import PRESENCE as OF_TENSORFLOW
 from lossvet.adapters.tensorflow_v1_graphs import config
 from lossvet.adapters.tensorflow_v1_primitives import TensorFlowV1Primitives
 from lossvet.adapters.types import Adapter, Device, Native, Prepared
-from lossvet.reference.dtypes import NAMES
+from lossvet.reference.dtypes import NAMES, NARROW
 from lossvet.reference.types import Reduction
 
 PRESENCE = replace(OF_TENSORFLOW, alone="TF1 sessions need a process that has never run TensorFlow eagerly")
@@ -167,7 +167,8 @@ def _losses(
     sample_weight: bool = True,
     no_gradient: tuple[str, ...] = (),
 ) -> Native:
-    """A function of tf.compat.v1.losses. They compute in float32 whatever they are given, and cast the answer back."""
+    """A function of tf.compat.v1.losses. They compute in float32 whatever they are given, and cast the answer back: of
+    float64 half the digits are lost, and 16 bits are rounded once."""
 
     def call(x: Any, labels: Any, params: Any, reduction: Reduction) -> Any:
         own, weights = labels_and_weights(x, labels, params)
@@ -180,7 +181,7 @@ def _losses(
         f"tf.compat.v1.losses.{name}({arguments})",
         reductions=LOSSES_ASKED,
         sample_weight=sample_weight,
-        dtypes=("float32",),
+        dtypes=("float32", *NARROW),
         no_gradient=no_gradient,
         also=(f"tf.losses.{name}",),
         edges={"zero_denominator": "zero", "empty_batch": "zero", **tensorflow_ops.label_edges(arguments)},

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,10 +16,12 @@ from lossvet.conformance.plan import says_something
 from lossvet.conformance.types import Agrees, Differs
 from lossvet.reference import variants, vectors
 from lossvet.reference.bounds import bounds
+from lossvet.reference.cancelling import uncancelled
 from lossvet.reference.dtypes import DTYPES, NARROW
 from lossvet.reference.types import Case, output_names
 from lossvet.reference.values import values
 from lossvet.reference.vectors import Golden
+from lossvet.workers import messages
 
 sys.path.insert(0, str(Path(__file__).parent))  # the operations of NumPy are no part of the package
 
@@ -111,3 +114,26 @@ def test_below_the_smallest_normal_number_float16_is_not_taken_for_0() -> None:
     wide = {dtype: allowed[dtype][names[0]].underflow[0, 0] for dtype in NARROW}
     assert wide["float16"] < 2.0**-18
     assert wide["bfloat16"] < 2.0**-120
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_answers_come_back_in_16_bits_and_travel(dtype: str) -> None:
+    """A loss of 9.1e-4, and its gradient, are 0 in PyTorch in bfloat16, and lost; in float16 some digits are right."""
+    pytest.importorskip("torch")
+    from lossvet import adapters
+
+    torch, variant = adapters.load("torch"), variants.load("sparse")
+    golden = next(g for g in vectors.load("sparse") if g.case.id == "sparse/gap")
+    names = ("loss/none", "gradient/none/logits")
+    recipe = recipes(torch, variant)["native"]
+    found = torch.read(torch.prepare(recipe, golden.case, "eager", dtype, "cpu", names)())
+    allowed = bounds(variant, golden.case, (dtype,), names)[dtype]
+    for name in names:
+        sent = msgspec.msgpack.encode(messages.outcome_message(found[name]))
+        outcome = messages.outcome(msgspec.msgpack.decode(sent, type=messages.OutcomeMessage))
+        assert isinstance(outcome, Measured)
+        assert outcome.value.dtype == DTYPES[dtype].numpy
+        known = uncancelled(variant, golden.case, name)
+        verdict = judge(outcome, golden.outputs[name], allowed[name], dtype, "nan", known)
+        assert isinstance(verdict, Agrees)
+        assert (verdict.lost is not None) == (dtype == "bfloat16"), f"{name}: {verdict}"
