@@ -109,10 +109,7 @@ class Computing:
                 return {**absent, **call.apart(asked, error)}
             return answers
 
-        prepared = Prepared(dispatch, wait)
-        if not how.eager:
-            prepared()  # it is compiled, or a graph is built
-        return prepared
+        return Prepared(dispatch, wait)
 
     def read(self, answers: Answers) -> dict[str, Outcome]:
         return {output: self._outcome(output, answer) for output, answer in answers.items()}

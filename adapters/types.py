@@ -155,8 +155,8 @@ class Device:
 class Adapter:
     """One framework.
 
-    `prepare(recipe, case, mode, dtype, device, outputs)` puts the inputs in place, compiles what the mode compiles, and
-    returns a call that computes the named outputs (see `reference.types.output_names`) and nothing else: it is timed.
+    `prepare(recipe, case, mode, dtype, device, outputs)` puts the inputs in place and returns a call that computes the
+    named outputs (see `reference.types.output_names`) and nothing else: it is timed. Its first call may compile.
     It may raise whatever the framework raises. `read` converts what that call returned to NumPy, an Outcome
     for each output. `compiled()` is the number of functions compiled to machine code since the adapter was
     made, one for each set of shapes; graphs that are only traced cost a tenth of that and are not counted.
