@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -31,14 +31,14 @@ class _Derived:
 
 
 class Judging:
-    """What a case lets its answers be is derived once, for all dtypes of the plan; so is the case as it travels.
+    """What a case lets its answers be is derived once, for all dtypes together; so is the case as it travels.
 
     The same bits are judged once: half of all answers are those of another mode or recipe.
     """
 
-    def __init__(self, plan: Plan, ledger: Ledger, documented: Documented) -> None:
+    def __init__(self, plan: Plan, ledger: Ledger, documented: Documented, dtypes: Iterable[str]) -> None:
         self._goldens = plan.goldens
-        self._dtypes = sorted({item.cell.dtype for item in plan})
+        self._dtypes = tuple(dtypes)
         self._ledger = ledger
         self._documented = documented
         self._known: dict[tuple[str, str], _Derived] = {}

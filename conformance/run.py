@@ -125,7 +125,8 @@ def run(options: Options, observer: Observer, load: Callable[[str], Sequence[Gol
             observer.begin(greetings, made, sum(len(j.verdicts) for j in before))
             for remark in remarks:
                 observer.remark(remark.framework, remark.text)
-            judging = Judging(made, ledger.read(greetings.values()), documented.read())
+            dtypes = {item.cell.dtype for item in made}
+            judging = Judging(made, ledger.read(greetings.values()), documented.read(), dtypes)
             jobs = options.jobs or machine.workers()
             session = Session(made, greetings, lanes, book, judging, observer, judged, jobs)
             session.work()

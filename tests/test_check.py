@@ -26,6 +26,7 @@ from lossvet.conformance.requests import Answer, Request
 from lossvet.conformance.summary import Finding, kind
 from lossvet.conformance.types import Absent, Agrees, Cell, Deviates, Differs, Verdict
 from lossvet.reference import variants, vectors
+from lossvet.reference.dtypes import WIDE
 from lossvet.reference.types import Reduction
 from lossvet.reports import checked_formats, checked_text, checked_words
 from lossvet.reports.findings import smallest
@@ -141,7 +142,7 @@ def as_run(worker: Client[Request, Answer], cell: Cell, reduction: Reduction) ->
     """What a run says of a cell, by case and output, of the outputs of one reduction."""
     variant = variants.load(cell.variant)
     goldens = {g.case.id: g for g in vectors.load(cell.variant) if exact_in(g.case, cell.dtype)}
-    judging = Judging(Plan({}, {}, {cell.variant: goldens}), ledger.read(), documented.read())
+    judging = Judging(Plan({}, {}, {cell.variant: goldens}), ledger.read(), documented.read(), WIDE)
     asked = {name: outputs(variant, g.case, reduction) for name, g in goldens.items()}
     cases = [judging.message(cell.variant, name) for name in goldens]
     worker.send(Request(0, cell.recipe, cell.mode, cell.dtype, cell.device, cases, list(asked.values())))

@@ -58,9 +58,9 @@ class Session:
     def __post_init__(self) -> None:
         plan = Plan({}, {}, {self.variant.name: self.chosen})
         if self.fitted.native:
-            self.judging = Judging(plan, ledger.read(), documented.read())
+            self.judging = Judging(plan, ledger.read(), documented.read(), WIDE)
         else:
-            self.judging = Judging(plan, Ledger(()), documented.NOTHING)
+            self.judging = Judging(plan, Ledger(()), documented.NOTHING, WIDE)
 
     def cell(self, dtype: str) -> Cell:
         """As the judge and the ledger know it."""
