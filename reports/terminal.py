@@ -113,7 +113,7 @@ def _not_run(result: Result, verbose: bool) -> Iterator[str]:
     elif by_framework:
         yield f"  not run: {sum(result.summary.left_out.values()):,}; --verbose lists the reasons"
     if result.plan.level == "quick" and any(isinstance(result.greetings[name], Hello) for name in by_framework):
-        yield "  lossvet run --full runs most of these"
+        yield "  lossvet run --full runs more of these; 16 bits are run where --dtype names them"
 
 
 def _uninformative(result: Result) -> Iterator[str]:
