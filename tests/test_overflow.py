@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -49,6 +50,13 @@ def notes(variant: str, case: str, output: str, got: float, dtype: str = "float1
 )
 def test_what_left_the_range_is_named(variant: str, case: str, output: str, got: float, left: str) -> None:
     assert notes(variant, case, output, got) == (f"{left} left the range of float16",)
+
+
+def test_all_that_left_the_range_is_named() -> None:
+    one = golden("sparse_class_weight", "weights_past_range")
+    both = dataclasses.replace(one, outputs={"loss/sum": np.array(131072.0), "loss/weighted_mean": np.array(1.5)})
+    found = overflow.explained(Differs("is NaN", (), NAN, 1.5), both, "loss/weighted_mean", "float16")
+    assert found.notes == (f"{SUM} and {WEIGHTS} left the range of float16",)
 
 
 @pytest.mark.parametrize(("output", "got"), [("loss/mean", 2.0), ("loss/none", 0.0)])
