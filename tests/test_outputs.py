@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from lossvet.reference import variants, vectors
+from lossvet.reference.bounds import bounds
 from lossvet.reference.outputs import undefined_where_infinite
-from lossvet.reference.types import Case, output_names
+from lossvet.reference.types import Case, Rows, output_names
 from lossvet.reference.values import exact_outputs
 
 CASES = {
@@ -47,6 +51,24 @@ def test_an_output_by_its_name_is_the_same_and_alone(name: str, case: str) -> No
         np.testing.assert_array_equal(found[output], expected)
     both = ("hvp", "loss/mean")
     assert tuple(exact_outputs(variants.load(name), one.case, both)) == both
+
+
+@pytest.mark.parametrize(("name", "case"), [PAIRS[0], PAIRS[10]])
+def test_numbers_that_carry_errors_have_the_shapes_of_golden(name: str, case: str) -> None:
+    """Sums over rows and over classes differ there: each has an error of its own."""
+    one = golden(name, case)
+    found = bounds(variants.load(name), one.case, ("float32",))["float32"]
+    assert {output: bound.W.shape for output, bound in found.items()} == {o: v.shape for o, v in one.outputs.items()}
+
+
+def test_a_variant_without_a_hessian_has_no_product_of_it() -> None:
+    variant = variants.load("sparse_class_weight")
+
+    def closed(*given: Any) -> Rows:
+        return replace(variant.closed(*given), hessian=None)
+
+    case = golden("sparse_class_weight", "sparse_class_weight/hard").case
+    assert list(exact_outputs(replace(variant, closed=closed), case, ("hvp", "loss/mean"))) == ["loss/mean"]
 
 
 def test_a_row_may_be_ignored_where_there_is_one_class() -> None:
