@@ -105,6 +105,15 @@ def test_which_elements_a_row_has_is_not_up_to_the_other_rows(elements: str) -> 
     assert two.tolist() == every[:2].tolist()
 
 
+@pytest.mark.parametrize(("rows", "few"), [(4095, True), (4094, False)])
+def test_positives_are_few_from_where_their_weight_rounds_to_infinity(rows: int, few: bool) -> None:
+    """4095 rows with a label of 1/4: 4095 * 16 is 65520, half a step beyond the largest float16."""
+    x, labels = np.zeros((rows, 1)), np.zeros((rows, 1))
+    labels[0] = 0.25
+    made = Case("pos_weight/by_hand", 24, x, labels, variants.load("sparse").params(), np.ones(x.shape), x)
+    assert ELEMENTS["class_with_few_positives"](made, "float16").all() == few
+
+
 def test_every_word_for_elements_is_tried_here() -> None:
     tests: tuple[Any, ...] = (
         test_which_elements_a_word_names,
