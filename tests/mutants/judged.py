@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from lossvet.adapters.types import Outcome, Raised, exact_in
+from lossvet.adapters.types import Outcome, Raised
 from lossvet.conformance import documented
 from lossvet.conformance.documented import Documented
 from lossvet.conformance.judge import judge
+from lossvet.conformance.plan import says_something
 from lossvet.conformance.types import Absent, Agrees, Cell, Differs, Verdict
 from lossvet.reference import variants
 from lossvet.reference.bounds import Bound, bounds
+from lossvet.reference.dtypes import NARROW
 from lossvet.reference.hazards import HAZARDS
 from lossvet.reference.types import Case, output_names
 from lossvet.reference.vectors import Golden, load
@@ -24,6 +26,7 @@ COLLECTIONS = (wrong_meaning.LOSSES, wrong_weights.LOSSES, wrong_gradient.LOSSES
 MUTANTS = {name: mutant for losses in COLLECTIONS for name, mutant in losses.by_name.items()}
 CONTROLS = controls.LOSSES.by_name
 INVALID = HAZARDS["invalid_label"].name
+PAST_RANGE = ("sum_past_range", "weights_past_range", "nearly_empty_class")
 DOCUMENTED = documented.read()
 
 
@@ -42,8 +45,14 @@ class Check:
 
 
 def goldens(variant: str, dtype: str) -> list[Golden]:
-    """The cases that this dtype can hold and that have a mathematical outcome."""
-    return [g for g in load(variant) if exact_in(g.case, dtype) and INVALID not in g.case.hazards]
+    """The cases that are run in this dtype and have a mathematical outcome; in 16 bits without those past the range,
+    where a mean that is composed is infinite in sound losses too, as the ledger says."""
+    past = PAST_RANGE if dtype in NARROW else ()
+    return [
+        g
+        for g in load(variant)
+        if says_something(g, dtype) and INVALID not in g.case.hazards and g.case.id.partition("/")[2] not in past
+    ]
 
 
 def golden(variant: str, case: str) -> Golden:
@@ -52,15 +61,15 @@ def golden(variant: str, case: str) -> Golden:
 
 
 @cache
-def _bounds(variant: str, case: str) -> Mapping[str, Mapping[str, Bound]]:
-    return bounds(variants.load(variant), golden(variant, case).case, BOTH)
+def _bounds(variant: str, case: str, dtypes: tuple[str, ...]) -> Mapping[str, Mapping[str, Bound]]:
+    return bounds(variants.load(variant), golden(variant, case).case, dtypes)
 
 
 def checks(tested: Tested, proven: Golden, dtype: str, table: Documented = DOCUMENTED) -> list[Check]:
     """Every output of one case; `table` says what is documented."""
     case, variant = proven.case, tested.recipe.variant
     names = output_names(variant, case)
-    allowed = _bounds(variant.name, case.id)[dtype]
+    allowed = _bounds(variant.name, case.id, NARROW if dtype in NARROW else BOTH)[dtype]
     cell = Cell(variant.name, "native", ADAPTER.name, "eager", dtype)
     answers = _answers(tested, case, dtype, names)
     return [
