@@ -132,6 +132,32 @@ def test_equal_losses_that_are_not_what_was_claimed_cannot_pass(tmp_path: Path) 
 
 
 @pytest.mark.sweep
+@pytest.mark.parametrize(("then", "code"), [(BY_WEIGHTS, 0), (BY_BATCH, 1)])
+def test_the_step_that_compares_the_meaning_alone(tmp_path: Path, then: str, code: int) -> None:
+    """Its command, in a repository that has the commit of base already, with the module in src/."""
+    (command,) = re.findall(r"# - run: cd head && git fetch [^&]+ && (lossvet verify .*)", WORKFLOW.read_text())
+    file = tmp_path / "src" / "mylib" / "losses.py"
+    file.parent.mkdir(parents=True)
+    (file.parent / "__init__.py").touch()
+    file.write_text(BY_WEIGHTS)
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    for words in (("init", "-q"), ("add", "."), (*who, "commit", "-qm", "one")):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    file.write_text(then)
+    here = f"{sys.executable} -P -c 'from lossvet.cli import main; main()'"
+    done = subprocess.run(
+        ["bash", "-ec", command.replace("lossvet ", f"{here} ", 1)],
+        cwd=tmp_path,
+        env={**os.environ, "LOSS": steps()[1], "BASE": "HEAD"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "denominator" in done.stdout or code == 0
+
+
+@pytest.mark.sweep
 def test_an_equal_loss_that_is_spelled_otherwise_is_green(tmp_path: Path) -> None:
     done = followed(tmp_path, SPELLED, BY_WEIGHTS, *SMALL)
     assert green(done), done

@@ -100,6 +100,14 @@ def test_a_module_is_found_from_the_folder() -> None:
     assert loaded("numpy:package.inner.losses:loss") == 2 * loaded("numpy:losses:Losses.inner", HERE / "beside")
 
 
+def test_a_module_is_found_in_src(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "losses_in_src.py").write_text("def loss(x, y):\n    return 9.0\n")
+    assert loaded("numpy:losses_in_src:loss", tmp_path) == 9.0
+    with pytest.raises(SourceError, match=r"there is no module loses_in_src \(did you mean losses_in_src\?\)"):
+        loaded("numpy:loses_in_src:loss", tmp_path)
+
+
 def test_a_file_whose_name_is_taken_is_still_that_file(tmp_path: Path) -> None:
     (tmp_path / "json.py").write_text("def loss(x, y):\n    return 7.0\n")
     assert loaded("numpy:json.py::loss", tmp_path) == 7.0

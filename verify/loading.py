@@ -21,7 +21,7 @@ from lossvet.verify.sources import FileSource, FunctionSource, ModuleSource, Sou
 
 
 def load(source: FunctionSource, folder: str = ".") -> Callable[..., Any]:
-    """The callable. Paths and modules are looked for from `folder`.
+    """The callable. Paths are looked for from `folder`, modules there and in its src/.
 
     Raises SourceError: kinds "file", "syntax", "import" (whatever it raised), "name", "not_callable".
     """
@@ -114,7 +114,9 @@ def _alone(path: Path, shown: str) -> ModuleType:
 
 
 def _from_module(name: str, folder: str) -> ModuleType:
-    sys.path.insert(0, str(Path(folder).resolve()))
+    here = Path(folder).resolve()
+    roots = [root for root in (here, here / "src") if root.is_dir()]
+    sys.path[:0] = map(str, roots)
     importlib.invalidate_caches()
     try:
         return importlib.import_module(name)
@@ -122,9 +124,9 @@ def _from_module(name: str, folder: str) -> ModuleType:
         if missing.name is not None and (name == missing.name or name.startswith(f"{missing.name}.")):
             parent = sys.modules.get(missing.name.rpartition(".")[0])
             names = [] if parent is None else _modules(Path(p) for p in getattr(parent, "__path__", ()))
-            names = names or (_modules([Path(folder)]) if "." not in missing.name else [])
+            names = names or (_modules(roots) if "." not in missing.name else [])
             hint = near(missing.name.rpartition(".")[2], names)
-            where = f"from {Path(folder).resolve()} and the packages of {sys.executable}"
+            where = f"in {', '.join(map(str, roots))} and the packages of {sys.executable}"
             raise SourceError("import", f"there is no module {missing.name}{hint}; looked for {where}") from missing
         raise _failed(missing, name) from missing
     except (Exception, SystemExit) as error:
