@@ -47,7 +47,7 @@ def _told(meaning: Meaning) -> list[Difference]:
 
 
 def _lines(difference: Difference) -> list[str]:
-    found = [difference.says, difference.training, f"To remove it: {difference.change}" if difference.change else ""]
+    found = [difference.says, difference.training, f"To match base: {difference.change}" if difference.change else ""]
     return [*filter(None, found), f"To accept it: {accept(difference)}"]
 
 

@@ -20,7 +20,8 @@ def render(found: Comparison) -> str:
     level = {0: "notice", 1: "error"}.get(found.exit_code, "warning")
     again = f" Again: {found.replay}" if found.replay else ""
     words = f"{headline(found)}{again} ({ending(found)}, exit {found.exit_code})"
-    return "\n".join([*lines, command(level, f"lossvet verify: {found.verdict}", words, file)]) + "\n"
+    verdict = found.verdict if found.exit_code or found.verdict == "same" else "accepted"
+    return "\n".join([*lines, command(level, f"lossvet verify: {verdict}", words, file)]) + "\n"
 
 
 def _difference(difference: Difference, found: Comparison, file: str) -> str:

@@ -60,7 +60,7 @@ def _paragraphs(number: int, difference: Difference) -> list[str]:
     lines = [f"{number}\\. **{escape(difference.facet)}.** {code(difference.says)}", ""]
     if difference.counterexample is not None and not difference.accepted:
         lines += [*_block(table(difference.counterexample, WIDTH)), ""]
-    for label, words in (("In training", difference.training), ("To remove it", difference.change)):
+    for label, words in (("In training", difference.training), ("To match old", difference.change)):
         lines += [f"{label}: {code(words)}", ""] if words and not difference.accepted else []
     return lines
 

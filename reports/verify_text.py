@@ -1,4 +1,4 @@
-"""The answer of verify and of identify for people: what differs, what that does, how to remove it, what is open."""
+"""The answer of verify and of identify for people: what differs, what that does, how to match old, what is open."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _difference(out: Page, number: int, difference: Difference, found: Compariso
     if difference.training:
         out.labelled("in training", difference.training)
     if difference.change:
-        out.labelled("to remove it", difference.change)
+        out.labelled("to match old", difference.change)
     if not difference.edge:
         out.labelled("to accept it", accept(difference))
     first = next(i for i, d in enumerate(found.differences, 1) if not d.accepted)

@@ -15,8 +15,28 @@ SIDES = ("old", "new")
 
 
 def headline(found: Comparison) -> str:
-    """The verdict in words, with both specs."""
+    """The verdict in words, with both specs; what was accepted does not contradict the exit code 0."""
     both = f"{found.source.spec} and {found.target.spec}"
+    if excepted := _excepted(found):
+        return f"{excepted}: {both} otherwise mean the same on everything that was tried."
+    if found.verdict in found.accepted:
+        _, _, words = _verdict(found, both).partition(": ")
+        return f"accepted ({found.verdict.replace('_', ' ')}): {words}"
+    return _verdict(found, both)
+
+
+def _excepted(found: Comparison) -> str:
+    """ "same, except for accepted differences in clip", where each is accepted or an edge case; or nothing."""
+    if found.exit_code or found.verdict == "same" or found.verdict in found.accepted:
+        return ""
+    accepted = [d.facet for d in found.differences if d.accepted]
+    edges = len(found.differences) - len(accepted)
+    words = [f"accepted differences in {joined(accepted)}"] if accepted else []
+    words += [counted(edges, "edge case")] if edges else []
+    return f"same, except for {', and '.join(words)}"
+
+
+def _verdict(found: Comparison, both: str) -> str:
     match found.verdict:
         case "same":
             edges = f", except for {counted(len(found.differences), 'edge case')}" if found.differences else ""
@@ -47,9 +67,9 @@ def ending(found: Comparison) -> str:
     accepted = sum(d.accepted for d in found.differences)
     if found.verdict in found.accepted:
         return f"{verdict}, which is accepted"
+    if excepted := _excepted(found):
+        return excepted
     if found.verdict in ("different", "same_gradient") and found.differences:
-        if not left:
-            return f"{verdict}, and every difference is accepted" if accepted else f"{verdict}, at edges only"
         beside = f"; {accepted} more accepted" if accepted else ""
         return f"{verdict} in {joined(d.facet for d in left)}{beside}"
     if found.verdict == "unexplained":
@@ -90,7 +110,9 @@ def direct(found: Comparison) -> str:
     fresh = f" and {found.fresh:,} fresh ones" if found.fresh else ""
     void = f"; {found.uninformative:,} more are uninformative: both sides raise or give NaN"
     words = f"compared directly on {counted(found.tried, 'probe')}{fresh}"
-    return f"{words}; largest difference {share(found.largest)} the bound{void if found.uninformative else ''}"
+    coarse = any(d.facet == "precision" for d in found.differences)
+    bound = "the bound of the finer precision" if coarse else "the bound"
+    return f"{words}; largest difference {share(found.largest)} {bound}{void if found.uninformative else ''}"
 
 
 def share(value: float) -> str:

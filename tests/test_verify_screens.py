@@ -56,7 +56,8 @@ def test_lines_keep_to_the_width_but_for_words_that_are_longer(found: Comparison
 def test_the_first_line_has_the_verdict_and_both_specs_and_nothing_is_left_out(found: Comparison) -> None:
     words = squeezed(text(found))
     first = squeezed(text(found).split("\n\n")[0])
-    assert first.startswith(found.verdict.replace("_", " "))
+    accepted = found.verdict == "different" and not found.exit_code
+    assert first.startswith("same, except for" if accepted else found.verdict.replace("_", " "))
     assert found.source.spec in first
     assert found.target.spec in first
     said = [found.reason.rstrip("."), found.parts_at, found.replay]
@@ -366,7 +367,12 @@ def test_identify_in_every_format(found: Identified) -> None:
         ("same_at_edges", (), 0, "the same on 490 probes and 200 fresh ones"),
         ("different", (), 1, "different in denominator and clip"),
         ("different", ("denominator",), 1, "different in clip; 1 more accepted"),
-        ("different", ("denominator=weights->batch", "clip=none->added 1e-7"), 0, "every difference is accepted"),
+        (
+            "different",
+            ("denominator=weights->batch", "clip=none->added 1e-7"),
+            0,
+            "accepted differences in denominator and clip",
+        ),
         ("different", ("denominator=batch->weights", "clip"), 1, "different in denominator; 1 more accepted"),
         ("same_gradient", (), 1, "same gradient in offset"),
         ("same_gradient", ("same_gradient",), 0, "which is accepted"),
@@ -382,6 +388,24 @@ def test_exit_codes(name: str, accepts: tuple[str, ...], code: int, words: str) 
     found = accepting.settled(answers.COMPARISONS[name], [accepting.parsed(a) for a in accepts])
     assert found.exit_code == code
     assert words in ending(found)
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "github", "junit"])
+@pytest.mark.parametrize(
+    ("name", "accepts", "words"),
+    [
+        ("different", ("denominator", "clip"), "same, except for accepted differences in denominator and clip"),
+        ("same_gradient", ("same_gradient",), "accepted (same gradient): "),
+        ("equal_on_probes", ("equal_on_probes",), "accepted (equal on probes): "),
+    ],
+)
+def test_no_format_contradicts_the_exit_code(form: str, name: str, accepts: tuple[str, ...], words: str) -> None:
+    found = accepting.settled(answers.COMPARISONS[name], [accepting.parsed(a) for a in accepts])
+    assert found.exit_code == 0
+    shown = squeezed(RENDERERS[form](found).replace("\\", ""))
+    assert words in shown
+    assert "do not mean the same" not in shown
+    assert "verify%3A different" not in shown
 
 
 def test_strict_edges_make_same_different() -> None:

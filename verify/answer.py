@@ -89,7 +89,8 @@ class Counterexample(msgspec.Struct, frozen=True):
 class Difference(msgspec.Struct, frozen=True):
     """One facet in which the sides differ. `source` and `target` are its values, numbers included ("added 1e-07").
 
-    `says` is one sentence with both values in words, `training` what it does to training, `change` how to remove it.
+    `says` is one sentence with both values in words, `training` what it does to training, `change` what makes the
+    target match the source.
     """
 
     facet: str

@@ -22,7 +22,7 @@ FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
 HELP = f"""Check whether OLD and NEW mean the same. If not, explain each difference, with the smallest input that shows
-    it, its effect on training, and the change that removes it.
+    it, its effect on training, and the change with which NEW matches OLD.
 
     {sides.EXECUTES}
 
