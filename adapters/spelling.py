@@ -82,8 +82,8 @@ def dialect(framework: str) -> Dialect:
 
 
 def title(framework: str) -> str:
-    """What users call a framework; its own name where it has no dialect."""
-    return dialect(framework).title if framework in frameworks() else framework
+    """What users call a framework; its own name with a capital where it has no dialect."""
+    return dialect(framework).title if framework in frameworks() else framework.capitalize()
 
 
 def composed() -> tuple[str, ...]:

@@ -64,7 +64,9 @@ class CellSummary:
     ulp_worst: tuple[str, tuple[int, ...]] | None = None
     """Case and element of `ulp_loss`."""
     ratio: float | None = None
+    """Largest error over its bound, where it is not a known deviation."""
     worst: str = ""
+    """Case and output of that error."""
     deviations: Counter[str] = field(default_factory=Counter)
     """Checks by known deviation."""
     lost: int = 0
@@ -117,7 +119,7 @@ class CellSummary:
                 self.deviations[verdict.deviation] += 1
                 if verdict.stray:
                     self.notes[f"stray: {verdict.stray}"] += 1
-                self._ratio(verdict.differs.ratio, case, output)
+                    self._ratio(verdict.differs.ratio, case, output)
             case Absent():
                 self.notes[verdict.reason] += 1
             case Errored():

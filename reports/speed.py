@@ -24,7 +24,7 @@ from lossvet.reports.terminal import plain
 LEGEND = (
     "forward: the reduced loss, no gradient recorded; train: loss and gradient in the logits. Medians of processes; "
     "95 %: the interval of that median in per cent of it. limit: what the memory of this machine allows, measured in "
-    "the same run, as a share of the time. peak: memory above the inputs. All three are of train if it was timed. "
+    "the same run, as a share of the time. MiB: peak memory above the inputs. All three are of train if it was timed. "
     "accuracy: of the worst output of the very same call, and the error of the loss in ulp."
 )
 
@@ -57,17 +57,20 @@ def spread(time: Interval | None) -> str:
 
 
 def size(nbytes: float | None) -> str:
+    """In MiB."""
     if nbytes is None:
         return "-"
     if nbytes < RESOLUTION:
-        return f"<{RESOLUTION // 2**20}M"
-    return f"{nbytes / 2**20:.1f}M" if nbytes < 100 * 2**20 else f"{nbytes / 2**20:.0f}M"
+        return f"<{RESOLUTION // 2**20}"
+    return f"{nbytes / 2**20:.1f}" if nbytes < 100 * 2**20 else f"{nbytes / 2**20:.0f}"
 
 
 def share(fraction: float) -> str:
     """Of the limit, in per cent."""
     if not math.isfinite(fraction):
         return "-"
+    if fraction < 0.0005:
+        return "<0.1%"  # what is measured is not 0
     return f"{100 * fraction:.0f}%" if fraction >= 0.1 else f"{100 * fraction:.1f}%"
 
 
@@ -95,7 +98,7 @@ def report(out: Console, rows: Sequence[Row]) -> None:
         known = [row for line in lines.values() for row in line.values()]
         out.print()
         out.print(Text(plain(f"{variant}   {at.n:,} x {at.c:,}{' ignored' * at.ignored}   {dtype}   {device}"), "bold"))
-        out.print(Text(f" {'':{NAME}}{'forward':>8}{'train':>8}{'95 %':>8}{'limit':>6}{'peak':>6} accuracy", "dim"))
+        out.print(Text(f" {'':{NAME}}{'forward':>8}{'train':>8}{'95 %':>8}{'limit':>6}{'MiB':>6} accuracy", "dim"))
         for name, line in sorted(lines.items(), key=lambda item: _time(item[1])):
             if any(row.time for row in line.values()):
                 if len(name) > NAME:

@@ -221,9 +221,10 @@ def test_what_is_not_complete_is_refused_and_stamped_if_wanted(folder: Path) -> 
     assert "there is no benchmark" in done.stderr
     assert not (folder / "refused").exists()
     assert "the benchmark has other frameworks or versions than the run" in (folder / "site/index.html").read_text()
-    assert "the benchmark has 2 processes of each framework" in (folder / "site/index.html").read_text()
+    assert "the benchmark has 2 processes per framework" in (folder / "site/index.html").read_text()
     for page in (folder / "site").rglob("*.html"):
-        assert "<strong>Partial report.</strong> the run does not cover everything" in page.read_text(), page
+        assert "<strong>Partial report:</strong> " in page.read_text(), page
+        assert "the run does not cover everything: lossvet run --full has other values of" in page.read_text(), page
 
 
 @pytest.mark.sweep
@@ -287,7 +288,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_site(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_site_is_not_replaced(tmp_path: Path) -> None:
     for name in ("thesis.tex", "index.html"):
         (tmp_path / name).write_text("years of work")
-        with pytest.raises(sources.CannotReport, match="holds no site"):
+        with pytest.raises(sources.CannotReport, match="does not hold exactly one site"):
             build.write({"index.html": b""}, tmp_path)
         assert (tmp_path / name).read_text() == "years of work"
 

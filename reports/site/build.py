@@ -15,10 +15,10 @@ from typing import Any
 from lossvet.adapters.spelling import title
 from lossvet.conformance import journal
 from lossvet.conformance.journal import Contents
-from lossvet.reports.site import accuracy_tables, facts, figures, pages, printing, sources, tables, timings
+from lossvet.reports.site import accuracy_tables, facts, figures, pages, printing, publication, sources, tables, timings
 from lossvet.reports.site.compare import compare
 from lossvet.reports.site.facts import Spelled
-from lossvet.reports.site.publication import NOT_GIVEN, Publication, as_csv, as_markdown
+from lossvet.reports.site.publication import Publication, as_csv, as_markdown
 from lossvet.reports.site.sources import CannotReport, Sources
 
 DATA = Path("data")
@@ -26,11 +26,11 @@ AGAINST, AUTHOR = "against.jsonl.xz", "author.txt"
 MADE_WITH = ("lossvet", "jinja2", "matplotlib", "scipy")
 
 
-def site(found: Sources, against: bytes | None, partial: bool, author: str = NOT_GIVEN) -> dict[str, bytes]:
+def site(found: Sources, against: bytes | None, partial: bool, author: str = "") -> dict[str, bytes]:
     """Every file of the site, by its path.
 
-    `against` is the packed journal of an earlier run, `author` who publishes it. Raises CannotReport for incomplete
-    sources, unless `partial` has that said on every page.
+    `against` is the packed journal of an earlier run, `author` who publishes it, empty where that is not given. Raises
+    CannotReport for incomplete sources, unless `partial` has that said on every page.
     """
     if found.lacking and not partial:
         raise CannotReport(f"not complete: {'; '.join(found.lacking)}; --partial makes a report that says so")
@@ -39,12 +39,12 @@ def site(found: Sources, against: bytes | None, partial: bool, author: str = NOT
     if earlier is not None:
         changes = pages.changed(compare(earlier.judged, found.contents.judged), earlier.header)
     raw = {**found.raw, **({} if against is None else {AGAINST: against})}
-    spelled, publication = facts.spellings(found.result), Publication(author)
+    spelled, own = facts.spellings(found.result), Publication(author)
     index = pages.index(found, spelled, changes)
     with figures.settings():
-        text = printing.printed(found, spelled, index, raw, publication) | _pictures(found, spelled, index)
-    text |= {"data/cells.csv": tables.cells(found.result), "data/columns.txt": tables.columns()}
-    text |= {"table.csv": as_csv(found), "table.md": as_markdown(found, publication)}
+        text = printing.printed(found, spelled, index, raw, own) | _pictures(found, spelled, index)
+    text |= {"data/cells.csv": tables.cells(found.result), "data/columns.txt": tables.columns(publication.COLUMNS)}
+    text |= {"table.csv": as_csv(found), "table.md": as_markdown(found, own)}
     text |= {"data/made-with.txt": _made_with(), f"data/{AUTHOR}": f"{author}\n"}  # other versions draw other bytes
     text |= {"data/times.csv": tables.times(found.rows)} if found.rows else {}
     return {name: body.encode() for name, body in text.items()} | {f"data/{name}": data for name, data in raw.items()}
@@ -99,7 +99,7 @@ def check(folder: Path) -> list[str]:
     benchmark = data / sources.BENCHMARK
     found = sources.load(data / sources.RUN, benchmark if benchmark.exists() else None)
     against = there.get(f"data/{AGAINST}")
-    author = there.get(f"data/{AUTHOR}", NOT_GIVEN.encode()).decode(errors="replace").strip()
+    author = there.get(f"data/{AUTHOR}", b"").decode(errors="replace").strip()
     files = site(found, against, partial=True, author=author)
     wrong = [f"{name} is missing" for name in files.keys() - there.keys()]
     wrong += [f"{name} is not a file of the site" for name in there.keys() - files.keys()]

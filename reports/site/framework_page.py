@@ -39,7 +39,7 @@ def recipes(spelled: Spelled, name: str) -> Listing:
             recipe_code.linked(s, s.recipe, f"variants/{variant}.html"),
             divides(s),
             accuracy_tables.said(s),
-            "known" if s.deviations else "-" if s.ratio is None else f"{s.ratio:.2g}",
+            "-" if s.ratio is None else f"{s.ratio:.2g}",
             f"{s.agrees:,}",
             shown_deviations(sorted(s.deviations)),
         )
@@ -49,7 +49,7 @@ def recipes(spelled: Spelled, name: str) -> Listing:
     return Listing(
         "Recipes",
         "Every recipe, with its code; accuracy is the worst over all cases and modes in float32, the error the "
-        "largest of all outputs over its bound.",
+        "largest of all outputs over its bound, known deviations apart.",
         (("loss", "short"), ("recipe", "short"), ("its mean divides by", "text"), ("accuracy over all cases", "text"),
          ("error over bound", "number"), ("checks that agree", "number"), ("known deviations", "text")),
         tuple(lines),

@@ -106,7 +106,7 @@ def functions(sources: Sources, spelled: Spelled) -> dict[str, Listing]:
                 Link(one.variant, f"variants/{one.variant}.html"),
                 variants.load(one.variant).formula,
                 f"{divides}{asked}",
-                recipe_code.linked(s, "code", f"variants/{one.variant}.html"),
+                recipe_code.linked(s, "code", f"variants/{one.variant}.html") if recipe_code.code(s) else "",
                 anchor=anchor,
             )
         )

@@ -100,7 +100,7 @@ def _run_lacks(result: Result, contents: Contents) -> Iterator[str]:
     if not contents.finished:
         yield f"the run is unfinished: {result.incomplete:,} of {result.plan.checks:,} checks are missing"
     if names := _filters(contents.header.options, Selection("full")):
-        yield f"the run does not cover everything: lossvet run --full has another {', '.join(names)}"
+        yield f"the run does not cover everything: lossvet run --full has other values of {', '.join(names)}"
     for name, greeting in result.greetings.items():
         if not isinstance(greeting, Hello):
             yield f"{name} {'is not installed' if greeting.missing else 'does not start'}"
@@ -114,7 +114,7 @@ def _benchmark_lacks(found: Samples | None, rows: tuple[Row, ...], versions: Map
         yield "the benchmark is unfinished"
     options = found.header.options
     if names := _filters(options, Wanted()):
-        yield f"the benchmark does not cover everything: lossvet bench has another {', '.join(names)}"
+        yield f"the benchmark does not cover everything: lossvet bench has other values of {', '.join(names)}"
     if options.get("replicates", 0) < REPLICATES:
         yield f"the benchmark has {options.get('replicates')} processes per framework, too few for an interval"
     if found.header.versions != versions:

@@ -30,7 +30,7 @@ CELLS: Mapping[str, tuple[str, Callable[[CellSummary], Any]]] = {
     "not_run": ("planned but not done", lambda c: c.not_run),
     "class": ("accuracy of the worst output: relative, shift-invariant or absolute", lambda c: c.accuracy or ""),
     "ulp_loss": ("largest error in ulp among losses of relative accuracy", lambda c: c.ulp_loss),
-    "error_over_bound": ("largest error over the bound", lambda c: c.ratio),
+    "error_over_bound": ("largest error over the bound, known deviations apart", lambda c: c.ratio),
     "worst": ("case and output of that error", lambda c: c.worst),
     "notes": ("", lambda c: "; ".join(summary.notes(c))),
 }
@@ -71,13 +71,15 @@ def times(rows: Sequence[Row]) -> str:
     return csv_of([[found[name] for name in TIMES] for found in map(speed.json_row, rows)], list(TIMES))
 
 
-def columns() -> str:
-    """What both files hold, as text."""
+def columns(of_table: Mapping[str, str]) -> str:
+    """What the files hold, as text; `of_table` are the columns of table.csv with their meanings."""
     parts = ["cells.csv: a line for each cell: a recipe in a mode, a dtype and on a device", ""]
     parts += [f"  {name:18}{meaning}".rstrip() for name, (meaning, _) in CELLS.items()]
     parts += ["", "times.csv: a line for each benchmark", ""]
     parts += [f"  {name:18}{meaning}".rstrip() for name, meaning in TIMES.items()]
-    parts += ["", "table.csv: a line for each recipe in a mode, as on the page table.html"]
+    parts += ["", "table.csv: a line for each recipe in a mode, as on the page table.html", ""]
+    parts += [f"  {name:30}{meaning}".rstrip() for name, meaning in of_table.items()]
+    parts += ["", "An empty field: there is no such number. inf: a result is NaN or infinite where golden is finite."]
     parts += [
         "",
         "conformance.jsonl.xz, benchmark.jsonl.xz: the raw records of the measurement, one per line,",

@@ -122,7 +122,7 @@ def of_variant(sources: Sources, name: str) -> Listing | None:
 
 
 MEASURES: tuple[tuple[str, Kind], ...] = (
-    ("time", "number"), ("95 %", "number"), ("memory", "number"), ("share of the limit", "number"),
+    ("time", "number"), ("95% interval, %", "number"), ("memory, MiB", "number"), ("share of the limit", "number"),
     ("accuracy of the timed call", "text"),
 )  # fmt: skip
 

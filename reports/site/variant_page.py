@@ -54,7 +54,7 @@ def recipes(own: Mapping[str, Sequence[Spelling]]) -> Listing:
             divides(s),
             ", ".join(s.without) or "-",
             accuracy_tables.said(s),
-            Square(f"{s.agrees:,}", (Link("cells", f"#{s.framework}"),)),
+            Link(f"{s.agrees:,}", f"#{s.framework}"),
             shown_deviations(sorted(s.deviations)),
         )
         for spellings in own.values()
@@ -63,7 +63,7 @@ def recipes(own: Mapping[str, Sequence[Spelling]]) -> Listing:
     return Listing(
         "Recipes",
         "Every recipe that was judged; its name links to its code. Accuracy: the worst over all cases and modes in "
-        "float32. Checks cover all modes and dtypes.",
+        "float32. Checks cover all modes and dtypes; their number leads to the cells.",
         (("framework", "short"), ("recipe", "short"), ("how it is written", "code"), ("its mean divides by", "text"),
          ("no gradient into", "text"), ("accuracy over all cases", "text"), ("checks that agree", "text"),
          ("known deviations", "text")),
