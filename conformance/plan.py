@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cache
 
 import numpy as np
 
@@ -173,6 +174,7 @@ def _items(
                                 left_out[hello.name, _why(extent[mode], cell, native, bool(asked))] += left
 
 
+@cache  # every framework asks
 def says_something(golden: Golden, dtype: str) -> bool:
     """Whether a case is one for this dtype: its inputs are numbers of it.
 
