@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from lossvet import adapters
+from lossvet.adapters import unloaded
 from lossvet.adapters.spelling import title
 from lossvet.conformance import apart, deviations, explain_native, functions, types
 from lossvet.conformance.deviations import Deviation
@@ -138,6 +140,7 @@ def _variant(name: str) -> str:
             *_example(variant),
             *_taken_for(name),
             *_called(name),
+            *_recipes(name),
         ]
     )
 
@@ -154,6 +157,15 @@ def _called(name: str) -> Iterator[str]:
     if own:
         yield from ("", "Functions:", "")
         yield from (f"  {title(one.framework)}: {one.native.spelling}" for one in own)
+
+
+def _recipes(name: str) -> Iterator[str]:
+    """The recipes of each framework that tells them without being imported, as `verify` takes them."""
+    yield from ("", "Recipes, as recipe:FRAMEWORK/VARIANT/RECIPE:", "")
+    for framework in adapters.names():
+        natives = unloaded.natives(framework)
+        if natives is not None:
+            yield f"  recipe:{framework}/{name}/  {', '.join(['composed', *natives.get(name, ())])}"
 
 
 def _example(variant: Variant) -> Iterator[str]:

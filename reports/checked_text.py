@@ -5,9 +5,10 @@ from __future__ import annotations
 from lossvet.reports import checked_words as words
 from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.pages import Page, columns, counted
+from lossvet.reports.variant_words import matches
 from lossvet.reports.verify_words import binding_lines, values
 from lossvet.verify.checked import Checked
-from lossvet.verify.contract_words import DEFAULT
+from lossvet.verify.contract_words import otherwise
 from lossvet.verify.facets import facets
 
 MOST = 4
@@ -28,10 +29,10 @@ def page(found: Checked, width: int) -> Page:
         out.labelled("", f"it is the recipe {found.native} of {found.framework}", indent=0)
     for warning in found.warnings:
         out.labelled("warning", warning, indent=0, style="yellow")
+    _instead(out, found)
     out.gap()
     _table(out, found)
     _differences(out, found)
-    _instead(out, found)
     out.gap()
     for i, line in enumerate(words.not_checked(found)):
         out.labelled("not checked" if i == 0 else "", line, indent=0)
@@ -79,6 +80,9 @@ def _instead(out: Page, found: Checked) -> None:
     if instead is None:
         return
     out.gap()
+    if matches(instead, found.variant, found.reduction):
+        out.say(f"It has the meaning of {words.what(found)}, but not on the cases below", style="bold")
+        return
     if instead.contract is None or instead.status not in ("confirmed", "ambiguous"):
         nearest = "" if instead.contract is None else "; the nearest known meaning:"
         reason = f" ({instead.reason.rstrip('.')})" if instead.reason else ""
@@ -95,4 +99,4 @@ def _instead(out: Page, found: Checked) -> None:
             out.labelled(facet, told, column=20)
         for facet, value in wanted.items():
             out.labelled(facet, f"{facets()[facet].default}, not {value}", column=20)
-        out.say(f"everything else as by default, {DEFAULT}", indent=3)
+        out.say(f"everything else as by default: {otherwise(instead.contract)}", indent=3)

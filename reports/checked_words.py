@@ -11,9 +11,13 @@ from lossvet.reference.types import REDUCTIONS
 from lossvet.reports.accuracy import words
 from lossvet.reports.findings import Described, smallest
 from lossvet.reports.pages import counted, joined
+from lossvet.reports.variant_words import matches
 from lossvet.verify import variants as meanings
 from lossvet.verify.checked import Checked, CheckedOutput
 from lossvet.verify.contract import Contract
+
+MOST_CASES = 6
+"""Cases that are named in a sentence."""
 
 
 def what(found: Checked) -> str:
@@ -24,9 +28,18 @@ def headline(found: Checked) -> str:
     match found.exit_code:
         case 0:
             return f"conforms: {found.spec} is {what(found)}"
+        case 1 if matches(found.identified, found.variant, found.reduction):
+            return f"differs: {found.spec} is {what(found)}, except on {_cases(found)}"
         case 1:
             return f"differs: {found.spec} is not {what(found)}"
     return f"cannot judge {found.spec} as {what(found)}: {_reason(found)}"
+
+
+def _cases(found: Checked) -> str:
+    """The cases on which it differs, by name: "one_row, ties and 3 more cases"."""
+    names = list(dict.fromkeys(one.case.partition("/")[2] for one in found.findings))
+    more = [counted(len(names) - MOST_CASES, "more case")] if len(names) > MOST_CASES else []
+    return joined([*names[:MOST_CASES], *more])
 
 
 def _reason(found: Checked) -> str:

@@ -18,6 +18,8 @@ from lossvet.reference.output import parse
 from lossvet.reference.types import Case
 
 LONGEST_ROW = 8
+MOST_LOGITS = 12
+"""Logits that are all shown, where the result depends on all of them."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,22 @@ def describe(finding: Finding, plan: Plan, also: int = 0) -> Described:
     case = plan.goldens[finding.cell.variant][finding.case].case
     cell = finding.cell
     more = f"   ({also:,} more like it)" if also else ""
-    hazards = [HAZARDS[name] for name in case.hazards if name in HAZARDS]
     return Described(
         finding=finding,
         also=also,
         what=f"{cell.framework} {finding.case} {cell.recipe} {cell.mode} {cell.dtype}: {_wrong(finding)}{more}",
         where=_where(case, finding),
-        why="; ".join(f"hazard {h.name}: {h.why.split('. ')[0].rstrip('.')}" for h in hazards[:1]),
+        why=_why(case),
         again=command(cell, finding.case, plan.level),
     )
+
+
+def _why(case: Case) -> str:
+    """Why the input is hard: what the case says of itself, else its first hazard."""
+    hazards = [HAZARDS[name] for name in case.hazards if name in HAZARDS]
+    if hazards and case.note:
+        return f"hazard{'s' if len(hazards) > 1 else ''} {', '.join(h.name for h in hazards)}: {case.note}"
+    return "; ".join(f"hazard {h.name}: {h.why.split('. ')[0].rstrip('.')}" for h in hazards[:1])
 
 
 def command(cell: Cell, case: str, level: Level) -> str:
@@ -111,9 +120,15 @@ def _where(case: Case, finding: Finding) -> str:
             )
         row = index[0]
         return f"logits[{row}] = {_row(case.logits[row])}   label {_row(case.labels[row])}   " + "   ".join(settings)
-    inner = f" = {_row(case.logits)}" if case.logits.size <= LONGEST_ROW else ""
+    inner = f" = {_row(case.logits)}" if case.logits.size <= MOST_LOGITS else _not_finite(case)
     labels = [f"labels {_row(case.labels)}"] if case.labels.size <= LONGEST_ROW else []
     return "   ".join([f"logits {list(case.logits.shape)}{inner}", *labels, *settings])
+
+
+def _not_finite(case: Case) -> str:
+    """The rows that hold an infinity or NaN, which no wrong result should be shown without."""
+    rows = np.flatnonzero(~np.isfinite(case.logits).all(axis=1))[:LONGEST_ROW]
+    return "".join(f", [{n}] = {_row(case.logits[n])}" for n in rows)
 
 
 def _params(case: Case, index: tuple[int, ...]) -> Iterable[tuple[str, str]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from lossvet.reports.counterexamples import table
 from lossvet.reports.markdown import escape
 from lossvet.reports.terminal import plain
+from lossvet.reports.variant_words import variant_of
 from lossvet.reports.verify_words import direct, effect_lines, ending, evidence, headline, remarks, rows
 from lossvet.verify.answer import Comparison, Difference, Identified
-from lossvet.verify.contract_words import DEFAULT, told
+from lossvet.verify.contract_words import otherwise, told
 
 WIDTH = 100
 
@@ -28,7 +29,7 @@ def render(found: Comparison) -> str:
     if listed:
         lines += ["| contract | old | new |", "|---|---|---|"]
         lines += [f"| {' | '.join(map(escape, row))} |" for row in listed]
-        lines += ["", f"Otherwise {DEFAULT}.", ""]
+        lines += ["", f"Otherwise {otherwise(f for f, *_ in listed)}.", ""]
     for name, side in (("old", found.source), ("new", found.target)):
         lines.append(_side(name, side))
     lines += [f"- {escape(direct(found))}"]
@@ -44,7 +45,8 @@ def render_identified(found: Identified) -> str:
     for contract in found.candidates:
         lines += ["| facet | value | |", "|---|---|---|"]
         lines += [f"| {escape(t.facet)} | {escape(t.value)} | {escape(t.sentence)} |" for t in told(contract)]
-        lines += ["", f"Otherwise {DEFAULT}.", ""]
+        lines += ["", f"Otherwise {otherwise(contract)}.", ""]
+    lines += [f"- variant: {code('; '.join(variant_of(found)))}"] if variant_of(found) else []
     lines += [f"- {escape(words)}" for words in (found.reason, found.needed, *found.learnt) if words]
     lines += [f"- warning: {escape(words)}" for words in found.warnings]
     lines += [f"- not checked: {escape('; '.join(found.not_checked))}"] if found.not_checked else []

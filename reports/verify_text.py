@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lossvet.reports.counterexamples import table
 from lossvet.reports.pages import Page, columns
+from lossvet.reports.variant_words import variant_of
 from lossvet.reports.verify_words import (
     SIDES,
     accept,
@@ -21,7 +22,7 @@ from lossvet.reports.verify_words import (
 )
 from lossvet.verify.answer import Comparison, Difference, Identified
 from lossvet.verify.contract import Contract
-from lossvet.verify.contract_words import DEFAULT, told
+from lossvet.verify.contract_words import DEFAULT, otherwise, told
 
 WIDTH = 100
 """Where the output is no terminal."""
@@ -85,7 +86,8 @@ def _contracts(out: Page, found: Comparison) -> None:
             out.labelled(facet, a if a == b else f"{a} in old, {b} in new", column=FACET)
     else:
         out.raw(made, indent=3)
-    out.say(f"{'everything else as by default, ' if listed else 'both are '}{DEFAULT}", indent=3)
+    rest = f"everything else as by default: {otherwise(f for f, *_ in listed)}" if listed else f"both are {DEFAULT}"
+    out.say(rest, indent=3)
 
 
 def _hedge(side: Identified) -> str:
@@ -187,6 +189,8 @@ def identified_page(found: Identified, width: int) -> Page:
             out.say(f"Reading {number} of {len(found.candidates)}", indent=3)
         _contract(out, contract)
     out.gap()
+    for i, words in enumerate(variant_of(found)):
+        out.labelled("variant" if i == 0 else "", words, indent=0)
     if found.needed:
         out.labelled("would tell", found.needed, indent=0)
     _binding(out, found)
@@ -207,6 +211,6 @@ def _contract(out: Page, contract: Contract) -> None:
         before = t.facet
     out.labelled(
         "otherwise" if before else "",
-        f"{'As by default, ' if before else 'The loss is '}{DEFAULT}.",
+        f"{'As by default: ' if before else 'The loss is '}{otherwise(contract)}.",
         column=FACET if before else 0,
     )

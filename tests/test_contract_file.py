@@ -61,7 +61,7 @@ def test_edges_with_a_value_for_each_input_survive_and_are_told(tmp_path: Path) 
     assert written(found, tmp_path) == found
     says = {v.name: v.says for v in facets()["invalid_label"].values}
     (told,) = contract_words.told(found.contract)
-    assert told.sentence == f"The loss {says['raises']} (too large, -100), and {says['wraps']} (-1)."
+    assert told.sentence == f"Too large, -100: the loss {says['raises']}; -1: the loss {says['wraps']}."
     assert told.edge
     bad = 'schema = 1\n[contract]\ninvalid_label = "too large: raises, -1: warps"\n'
     assert mistakes(bad, tmp_path) == [":3: invalid_label has no value 'warps'; did you mean wraps?"]

@@ -97,11 +97,25 @@ def test_other_names_are_explained_as_before() -> None:
     assert explain("pos_weight") == other.explain("pos_weight")
 
 
+@pytest.mark.parametrize("name", ["ignored_infinite", "smooth_terms/ignored_infinite"])
+def test_a_case_is_explained_with_its_hazards(name: str) -> None:
+    text = explain(name)
+    assert text.startswith(f"{name}: a case of ")
+    assert "inf times a mask of 0 is NaN" in " ".join(text.split())
+    assert "hazard masked_logit: " in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+
+
+def test_a_variant_lists_its_recipes() -> None:
+    assert "  recipe:torch/smooth_terms/  composed, native\n" in explain("smooth_terms") + "\n"
+
+
 @pytest.mark.parametrize(
     ("mistyped", "met_with"),
     [
         ("denominatr", "did you mean denominator"),
         ("pos_wieght", "did you mean pos_weight"),
+        ("ignored_infinit", "did you mean ignored_infinite"),
         ("class_for_batch", r"did you mean broadcast=class_for_batch\?"),
         ("nan", "zero_denominator=nan or invalid_label=nan"),
         ("denominator=wieghts", r"it has: batch, .*did you mean denominator=weights\?"),

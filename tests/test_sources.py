@@ -63,6 +63,7 @@ def test_a_specification_is_parsed_and_written_again(spec: str, source: object) 
         ("recipe:torch/sparse", "expected recipe:FRAMEWORK/VARIANT/RECIPE"),
         ("recipe:toch/sparse/native", "did you mean torch?"),
         ("recipe:torch/spars/native", "did you mean sparse"),
+        ("recipe:torch/smooth_terms/builtin", "there are: composed, native"),
     ],
 )
 def test_what_is_no_specification_is_refused_in_words(spec: str, words: str) -> None:

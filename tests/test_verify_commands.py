@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -315,7 +316,8 @@ def test_identify_writes_nothing_that_is_not_known(engine: Engine) -> None:
 
 def test_identify_spells(engine: Engine) -> None:
     found = ran(identify.command, OLD, "--spell", "jax", "--bind", "logits=pred")
-    assert f"# {OLD} for jax" in found.stdout
+    assert found.stdout == f"# {OLD} for jax", "stdout is a file to import"
+    assert found.stderr.startswith(f"identifying {OLD} ...\nconfirmed: {OLD}")
     assert engine.asked[0][1].source.bind == {"logits": "pred"}
 
 
@@ -352,6 +354,21 @@ def test_check_says_what_it_is_instead(engine: Engine) -> None:
     assert ran(check.command, OLD, "--as", "sparse_class_weight").exit_code == 0
     engine.checked = msgspec.structs.replace(CHECKED, outputs=(), findings=())
     assert ran(check.command, OLD, "--as", "sparse_class_weight").exit_code == 3
+
+
+def test_check_says_where_a_loss_that_has_the_meaning_differs(engine: Engine) -> None:
+    """An infinity in an ignored row: the report shows it, and why that is hard, and does not deny the meaning."""
+    (one,) = CHECKED.findings
+    engine.checked = msgspec.structs.replace(
+        CHECKED, findings=(replace(one, case="sparse_class_weight/ignored_infinite"),), identified=answers.OLD
+    )
+    found = ran(check.command, OLD, "--as", "sparse_class_weight", "--reduction", "weighted_mean")
+    words = " ".join(found.stdout.split())
+    assert "is sparse_class_weight with reduction weighted_mean, except on ignored_infinite." in words
+    assert "is not sparse_class_weight" not in words
+    assert "logits [3, 3] = -inf 2 1; 0.5 1.25 -2; 3 -0.375 1" in words
+    assert "inf times a mask of 0 is NaN" in words
+    assert words.index("It has the meaning of") < words.index("10 differ")
 
 
 def test_check_knows_variants_and_reductions(engine: Engine) -> None:

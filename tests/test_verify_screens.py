@@ -352,9 +352,20 @@ def test_identify_in_every_format(found: Identified) -> None:
         for name in contract:
             if name in facets() and name != "weighting":
                 assert f"The loss {facets()[name].value(contract.value(name)).says}" in words
-        assert "the mean over the batch of the softmax cross-entropy of logits" in words
+        mean = "the mean over the batch of the softmax cross-entropy of logits"
+        assert (mean in words) == ("denominator" not in contract)
+        assert mean.removeprefix("the mean over the batch of ") in words
     jsonschema.validate(json.loads(IDENTIFY_RENDERERS["json"](found)), SCHEMA)
     assert IDENTIFY_RENDERERS["markdown"](found).startswith("## lossvet identify: ")
+
+
+def test_identify_names_the_variant_or_the_nearest() -> None:
+    words = squeezed(verify_text.identified_page(answers.OLD, 80).text())
+    assert "variant sparse_class_weight/weighted_mean `lossvet check" in words
+    assert "sparse_class_weight/weighted_mean" in IDENTIFY_RENDERERS["markdown"](answers.OLD).replace("\\", "")
+    words = squeezed(verify_text.identified_page(answers.NEW, 80).text())
+    assert "variant none; the nearest is sparse_class_weight/mean, but clip is added 1e-07 and not none" in words
+    assert "variant" not in verify_text.identified_page(answers.UNEXPLAINED.target, 80).text()
 
 
 # What is accepted, and the exit code ---------------------------------------------------------------------------------

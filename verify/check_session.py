@@ -135,7 +135,7 @@ class Session:
         for case, names in asked.items():
             why = self.fitted.unserved(self.variant, self.chosen[case].case)
             if not self.fitted.native and UNDEFINED in self.chosen[case].case.hazards:
-                why = why or "ignored rows that hold NaN or infinities"
+                why = why or "ignored rows without a softmax, as in ignored_undefined"
             why = why or (f"it computes in {only} only" if only != dtype else "")
             if why:
                 yield case, Absent(why)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from lossvet.verify.contract import Contract, Setting
 from lossvet.verify.facet import Facet
 from lossvet.verify.facets import facets
 
-DEFAULT = "the mean over the batch of the softmax cross-entropy of logits"
+_LOSS = "the softmax cross-entropy of logits"
+DEFAULT = f"the mean over the batch of {_LOSS}"
+
+
+def otherwise(departing: Iterable[str]) -> str:
+    """The default, without the mean where the denominator is among the facets that depart."""
+    return _LOSS if "denominator" in departing else DEFAULT
 
 
 @dataclass(frozen=True)
@@ -32,20 +38,20 @@ def told(contract: Contract) -> Iterator[Told]:
         setting = contract[facet.name]
         for value in map(str, setting) if isinstance(setting, tuple) else (str(setting),):
             end = f" ({', '.join(f'{n} {x}' for n, x in numbers.items())})" if numbers else ""
-            sentence = f"The loss {says(facet, value)}{end}."
-            yield Told(facet.name, _with_numbers(value, numbers), sentence, facet.edge)
+            yield Told(facet.name, _with_numbers(value, numbers), f"{_does(facet, value)}{end}.", facet.edge)
 
 
-def says(facet: Facet, value: str) -> str:
-    """What the loss does, to stand after "the loss". An edge facet may have a value for each of several inputs, as in
-    "too large: raises, -1: wraps, -100: raises"; inputs with the same value are told together."""
+def _does(facet: Facet, value: str) -> str:
+    """What the loss does. An edge facet may have a value for each of several inputs, as in "too large: raises, -1:
+    wraps, -100: raises"; inputs with the same value are told together."""
     by_value: dict[str, list[str]] = {}
     for part in value.split(", ") if facet.edge else (value,):
         name, _, one = part.rpartition(": ")
         by_value.setdefault(one, []).extend([name] if name else [])
-    return ", and ".join(
-        _one(facet, one) + (f" ({', '.join(names)})" if names else "") for one, names in by_value.items()
+    does = "; ".join(
+        (f"{', '.join(names)}: " if names else "") + f"the loss {_one(facet, one)}" for one, names in by_value.items()
     )
+    return f"{does[0].upper()}{does[1:]}"
 
 
 def _one(facet: Facet, value: str) -> str:

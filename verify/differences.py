@@ -18,6 +18,11 @@ from lossvet.verify.sides import domain_of
 
 LAST_CLASS = 100
 """A label beyond this is too large for any class: 255 is one that people ignore."""
+ONLY_WITHOUT_ROWS = (
+    "One of the losses divides by the number of rows, which is 0 only in an empty batch. If all weights are 0, that "
+    "loss is 0."
+)
+"""What a difference in `zero_denominator` does to training where it is at an edge."""
 
 
 def differences(source: Contract, target: Contract, domain: Domain, observed: bool = False) -> tuple[Difference, ...]:
@@ -152,6 +157,8 @@ def _told(source: Contract, target: Contract, name: str, edge: bool = False) -> 
                           says=f"{facet.asks} Old: {written(source, name)}. New: {written(target, name)}.")  # fmt: skip
     training = " ".join(facet.value(v).training for v in come or new if facet.value(v).training)
     change = " ".join(facet.value(v).change for v in gone or old if facet.value(v).change)
+    if edge and name == "zero_denominator":
+        training = ONLY_WITHOUT_ROWS
     return Difference(name, written(source, name), written(target, name), True, says, training, change, edge=edge)
 
 

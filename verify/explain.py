@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator
 
 from lossvet.conformance import explain as other
-from lossvet.conformance import explain_native, functions
+from lossvet.conformance import explain_cases, explain_native, functions
 from lossvet.verify.contract import Setting
 from lossvet.verify.facet import Example, Facet, Value
 from lossvet.verify.facets import facets
@@ -42,6 +42,8 @@ def explain(name: str, importing: Callable[[str], None] = lambda framework: None
         return f"{text}\n\n{other.explain(name)}" if name in _others() else text  # a hazard of the same name
     if name in _others():
         return other.explain(name)
+    if case := explain_cases.text(name):
+        return case
     known = list(functions.spelled())
     if found := functions.matching(name, known) or functions.imported(name, importing):
         return explain_native.text(name, found)
@@ -71,7 +73,7 @@ def _others() -> tuple[str, ...]:
 def _near(name: str, functions: Iterable[str]) -> list[str]:
     """The facet values of that very name, else the nearest names."""
     of_facets = [f"{f.name}={v.name}" for f in facets().values() for v in f.values if v.name == name]
-    return of_facets or other.nearest(name, [*names(), *functions])
+    return of_facets or other.nearest(name, [*names(), *explain_cases.names(), *functions])
 
 
 def _found(facet: Facet, value: str) -> Value:

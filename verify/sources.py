@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lossvet import adapters
+from lossvet.adapters import unloaded
 from lossvet.reference import variants
 
 CONTRACT_SUFFIX = ".contract.toml"
@@ -187,4 +188,13 @@ def _recipe(rest: str) -> RecipeSource:
         raise SourceError("spec", f"no such framework: {framework!r}{near(framework, adapters.names())}")
     if variant not in variants.names():
         raise SourceError("spec", f"no such variant: {variant!r}{near(variant, variants.names(), 20)}")
+    known = recipe_names(framework, variant)
+    if known and recipe not in known:
+        raise SourceError("spec", f"{framework} has no recipe {variant}/{recipe}{near(recipe, known)}")
     return RecipeSource(framework, variant, recipe)
+
+
+def recipe_names(framework: str, variant: str) -> tuple[str, ...]:
+    """The recipes of a variant in an adapter, without its framework; none where the adapter does not tell."""
+    natives = unloaded.natives(framework)
+    return () if natives is None else ("composed", *natives.get(variant, ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from lossvet.verify.answer import Identified
 from lossvet.verify.batches import Domain
 from lossvet.verify.binding import Options
 from lossvet.verify.contract import Contract, default
+from lossvet.verify.facets import facets
 from lossvet.verify.options import Options as Said
 from lossvet.verify.probes import Probe
 from lossvet.verify.proving import FRESH
@@ -51,7 +53,20 @@ def spell(found: Identified, framework: str, said: Said | None = None) -> str:
         raise SourceError(
             "spell", f"the code written for {framework} does not mean the same, and is not shown: {spelled.failed}"
         )
-    return shown(spelled)
+    return f"# Saved as loss.py, compare it again: {again(found.spec, spelled, said or Said())}\n{shown(spelled)}"
+
+
+def again(spec: str, spelled: Spelled, said: Said) -> str:
+    """The command that compares the code, saved as loss.py, with the loss, and accepts what is known to differ."""
+    words = ["lossvet", "verify", spec, f"{spelled.framework}:loss.py::loss"]
+    for role, parameter in said.source.bind.items():
+        words += ["--source-bind", f"{role}={parameter}"]
+    given = (("source-init", said.source.init), ("source-python", said.source.python), ("labels", said.labels))
+    for name, value in (*given, ("classes", str(said.classes or ""))):
+        words += [f"--{name}", value] if value else []
+    for edge in spelled.differs:
+        words += [] if facets()[edge.facet].edge else ["--accept", edge.facet]
+    return shlex.join(words)
 
 
 def spelled_and_verified(contract: Contract, domain: Domain, framework: str) -> Spelled:

@@ -38,6 +38,12 @@ def departures(own: Contract, variant: str, reduction: Reduction, domain: Domain
     return [d for d in differences(meant, own, domain) if not d.edge and d.facet not in BESIDE]
 
 
+def nearest(own: Contract, domain: Domain) -> tuple[str, Reduction, list[Difference]]:
+    """The variant and the reduction from which a contract differs in the fewest facets, and those."""
+    among = [(v.name, r) for v in _among(domain.labels) for r in v.reductions]
+    return min(((*one, departures(own, *one, domain)) for one in among), key=lambda found: len(found[2]))
+
+
 def named(own: Contract, variant: str, reduction: Reduction) -> Contract:
     """The contract of a variant, with the parameters that a contract has: its sample weights, the label that it ignores
     and how much it smooths."""

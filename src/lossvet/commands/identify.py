@@ -36,7 +36,11 @@ HELP = f"""Identify what LOSS computes. The answer says which cross-entropy it i
     metavar="FILE",
     help="Also write the contract to this file, NAME.contract.toml.",
 )
-@click.option("--spell", metavar="FRAMEWORK", help="Also print verified code with the same meaning for this framework.")
+@click.option(
+    "--spell",
+    metavar="FRAMEWORK",
+    help="Print verified code with the same meaning for this framework, and the answer on stderr.",
+)
 @sides.side()
 @sides.both()
 @click.option(
@@ -56,23 +60,24 @@ def command(**given: Any) -> None:
             )
         click.echo(inert(f"identifying {given['loss']} ..."), err=True)
         found: Identified = importlib.import_module("lossvet.verify.verify").identify(given["loss"], options)
-        _show(found, given["form"])
+        _show(found, given["form"], err=bool(given["spell"]))
         if found.status == "confirmed" and given["spell"]:
             spell = importlib.import_module("lossvet.verify.spell").spell
-            click.echo(f"\n{spell(found, given['spell'], options)}")
+            click.echo(spell(found, given["spell"], options), nl=False)
         if found.status == "confirmed" and given["write"] is not None:
             contract_file.write(contract_file.of(found), given["write"])
     end(*_ending(found, given))
 
 
-def _show(found: Identified, form: str) -> None:
+def _show(found: Identified, form: str, err: bool) -> None:
+    """The answer on stdout, or on stderr where stdout is for the code."""
     from lossvet.reports import verify_text
     from lossvet.reports.verify_formats import IDENTIFY_RENDERERS
 
     if form == "text":
-        sides.print_page(lambda width: verify_text.identified_page(found, width))
+        sides.print_page(lambda width: verify_text.identified_page(found, width), err)
     else:
-        click.echo(IDENTIFY_RENDERERS[form](found), nl=False)
+        click.echo(IDENTIFY_RENDERERS[form](found), nl=False, err=err)
 
 
 def _ending(found: Identified, given: dict[str, Any]) -> tuple[int, str]:

@@ -156,10 +156,10 @@ def _refused(error: Exception) -> NoReturn:
     raise error
 
 
-def print_page(page: Callable[[int], Any]) -> None:
-    """Text on stdout: as wide as the terminal, else 100 columns, and with colours only on a terminal."""
+def print_page(page: Callable[[int], Any], err: bool = False) -> None:
+    """Text on stdout or stderr: as wide as the terminal, else 100 columns, and with colours only on a terminal."""
     from lossvet.reports import terminal
     from lossvet.reports.verify_text import WIDTH
 
-    out = terminal.console()
+    out = terminal.console(stderr=err)
     page(out.width if out.is_terminal or "COLUMNS" in os.environ else WIDTH).show(out)

@@ -11,7 +11,10 @@ from lossvet.adapters.presence import Presence, package
 from lossvet.testing.reached import reached
 from lossvet.verify.sources import frameworks
 
-OWN_PROCESS = "`lossvet verify` gives each side a process of its own"
+OWN_PROCESS = (
+    "`lossvet verify` gives each side a process of its own; for a test, store what it means with `lossvet identify "
+    "LOSS --write NAME.contract.toml`, and use assert_contract on the loss that replaces it"
+)
 
 
 def present() -> dict[str, Presence]:
