@@ -59,6 +59,7 @@ def compare_accuracy(
             str(finding.cell),
             f"{finding.case} {finding.output}: {words(finding.verdict)}",
             as_wrong(wrong["base"][key].verdict if key in wrong["base"] else None, finding.verdict),
+            finding.output,
         )
         for key, finding in wrong["head"].items()
     ]
@@ -120,7 +121,7 @@ def vanished(base: summary.Summary, head: summary.Summary) -> list[Difference]:
         for found in (base, head)
     )
     return [
-        Difference(cell, f"{case} {output}: was judged in base, but head has no such result", known=False)
+        Difference(cell, f"{case} {output}: was judged in base, but head has no such result", False, output)
         for cell, case, output in sorted(then - now)
     ]
 

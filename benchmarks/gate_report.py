@@ -47,6 +47,8 @@ class Difference:
     cell: str
     words: str
     known: bool
+    output: str = ""
+    """What is wrong in some case; empty where `words` are about no case."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def _reason(found: Checked) -> str:
 
 def counts(found: Checked) -> str:
     parts = [f"{found.agrees:,} of {counted(found.checks, 'check')} agree"]
-    parts += [f"{found.uninformative:,} could not have failed"] if found.uninformative else []
+    parts += [f"{found.uninformative:,} uninformative"] if found.uninformative else []
     parts += [f"{found.deviates:,} show known deviations of {found.framework}"] if found.deviates else []
     parts += [f"{found.differs:,} {'differs' if found.differs == 1 else 'differ'}"]
     parts += [f"{found.not_run:,} not run"] if found.not_run else []

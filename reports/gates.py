@@ -96,11 +96,11 @@ def _interval(finding: Finding) -> str:
 def _paragraphs(report: Report) -> Iterator[str]:
     """What else is wrong or open, a line each."""
     known = sum(d.known for d in report.differences)
-    wrong = [d for d in report.differences if not d.known]
-    for difference in wrong[:MOST]:
-        yield f"wrong in head, but not in base: {difference.cell}: {difference.words}"
-    if len(wrong) > MOST:
-        yield f"and {len(wrong) - MOST:,} more checks are wrong in head only: --format json lists them all"
+    wrong = _wrong(report)
+    for words, _ in wrong[:MOST]:
+        yield f"wrong in head, but not in base: {words}"
+    if more := sum(checks for _, checks in wrong[MOST:]):
+        yield f"and {more:,} more checks are wrong in head only: --format json lists them all"
     if known:
         yield f"{known:,} checks are wrong on both sides: --format json lists them"
     for worse in report.worse:
@@ -108,6 +108,20 @@ def _paragraphs(report: Report) -> Iterator[str]:
     if report.void:
         yield f"void: {report.void}; run it again on a quieter machine"
     yield from report.unjudged
+
+
+def _wrong(report: Report) -> list[tuple[str, int]]:
+    """What is wrong in head only, one sentence for all cases in which an output of a cell is wrong; and how many checks
+    that are."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for d in report.differences:
+        if not d.known:
+            groups.setdefault((d.cell, d.output or d.words), []).append(d.words)
+    found = []
+    for (cell, _), words in groups.items():
+        more = f" ({len(words) - 1:,} more cases)" if len(words) > 2 else " (1 more case)" if len(words) == 2 else ""
+        found.append((f"{cell}: {words[0]}{more}", len(words)))
+    return found
 
 
 def github(report: Report) -> str:
@@ -119,8 +133,7 @@ def github(report: Report) -> str:
             lines.append(_command("error", f"lossvet: {finding.verdict}", words))
         elif finding.verdict in ("inconclusive", "void", "missing"):
             lines.append(_command("warning", f"lossvet: {finding.verdict}", words))
-    wrong = [d for d in report.differences if not d.known]
-    lines += [_command("error", "lossvet: wrong", f"{d.cell}: {d.words}") for d in wrong[:MOST]]
+    lines += [_command("error", "lossvet: wrong", words) for words, _ in _wrong(report)[:MOST]]
     for worse in report.worse:
         level = "warning" if worse.kind == "new" else "error"
         lines.append(_command(level, f"lossvet: accuracy {worse.kind}", f"{worse.cell}: {worse.words}"))

@@ -118,6 +118,17 @@ def test_a_loss_that_is_wrong_everywhere_does_not_bury_the_rest() -> None:
     assert len(json.loads(gates.document(report))["differences"]) == 500
 
 
+def test_cases_in_which_one_output_is_wrong_are_one_line() -> None:
+    cases = [Difference(CELL, f"sparse/{i} loss/mean: is NaN", False, "loss/mean") for i in range(9)]
+    other = Difference(CELL, "sparse/0 gradient/mean/logits: is NaN", False, "gradient/mean/logits")
+    report = replace(ALL, differences=(*cases, other))
+    words = " ".join(gates.text(report).split())
+    assert words.count("wrong in head, but not in base") == 2
+    assert "sparse/0 loss/mean: is NaN (8 more cases)" in words
+    assert gates.github(report).count("title=lossvet%3A wrong::") == 2
+    assert len(ET.fromstring(gates.junit(report)).findall("testsuite[@name='accuracy']/testcase/failure")) == 12
+
+
 def test_github() -> None:
     commands = [re.fullmatch(r"::(\w+) title=([^:,]+)::(.+)", line) for line in gates.github(ALL).splitlines()]
     assert all(commands)
