@@ -29,11 +29,11 @@ pytest.importorskip("scipy")
 pytest.importorskip("torch")
 pytest.importorskip("jax")
 
-from lossvet.conformance import journal, records, run
+from lossvet.conformance import deviant, journal, records, run
 from lossvet.conformance.journal import JournalError
 from lossvet.conformance.summary import kind
 from lossvet.reference import variants
-from lossvet.reports.site import build, compare, facts, figures, moves, sources, tables
+from lossvet.reports.site import build, compare, facts, figures, known, moves, sources, tables
 
 MAIN = "from lossvet.cli import main; main()"
 LOSSES = ("pos_weight", "sparse_class_weight")
@@ -198,10 +198,26 @@ def test_a_record_that_was_changed_is_found(site: Path) -> None:
     path.write_bytes(lzma.compress(b"".join([*lines[:number], changed, *lines[number + 1 :]])))
     with pytest.raises(JournalError, match=rf":{number + 1}: the line is damaged"):
         build.check(site)
-    body = changed[len(b'{"crc":"xxxxxxxx","record":') : -2]
-    mended = b'{"crc":"%08x","record":%s}\n' % (zlib.crc32(body), body)
-    path.write_bytes(lzma.compress(b"".join([*lines[:number], mended, *lines[number + 1 :]])))
-    assert any(line.startswith("index.html:") for line in build.check(site))
+    path.write_bytes(lzma.compress(b"".join([*lines[:number], mended(changed), *lines[number + 1 :]])))
+    assert {"data/cells.csv", "table.csv", "table.html"} <= {line.split(":")[0] for line in build.check(site)}
+
+
+def mended(line: bytes) -> bytes:
+    """A line that was changed, with the checksum that it has now."""
+    body = line[len(b'{"crc":"xxxxxxxx","record":') : -2]
+    return b'{"crc":"%08x","record":%s}\n' % (zlib.crc32(body), body)
+
+
+@pytest.mark.sweep
+def test_a_benchmark_of_recipes_that_are_unknown_is_refused(folder: Path, tmp_path: Path) -> None:
+    lines = (folder / "bench.jsonl").read_bytes().splitlines(keepends=True)
+    assert b"/native/torch/" in b"".join(lines)
+    old = [mended(line.replace(b"/native/torch/", b"/seed/torch/")) for line in lines]
+    (tmp_path / "bench.jsonl").write_bytes(b"".join(old))
+    with pytest.raises(
+        sources.CannotReport, match="does not have: pos_weight/seed/torch, sparse_class_weight/seed/torch"
+    ):
+        sources.load(folder / "run.jsonl", tmp_path / "bench.jsonl")
 
 
 @pytest.mark.sweep
@@ -431,6 +447,12 @@ def test_a_move_says_by_what_the_mean_divides_unasked(
     assert list(move.changes) == words
 
 
+def test_every_symptom_of_the_ledger_does_one_harm() -> None:
+    """So that no known deviation is missing on the main page."""
+    harms = [shows for own in known.HARMS.values() for shows in own]
+    assert sorted(harms) == sorted([*deviant.MODELS, *deviant.KINDS, deviant.WHOLE])
+
+
 # In a browser --------------------------------------------------------------------------------------------------------
 
 AXE = "axe_playwright_python"
@@ -475,6 +497,7 @@ def test_the_page_in_a_browser(chosen: Path, browser: Any, name: str, width: int
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: asked.append(request.url))
     page.goto((chosen / name).as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     assert not said
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert page.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)") == []

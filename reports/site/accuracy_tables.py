@@ -107,10 +107,10 @@ def weak(cells: Sequence[CellSummary], framework: str) -> Listing:
         if c.largest_lost
     ]
     return Listing(
-        "Weak answers",
+        "Results without one correct bit",
         "The largest lost element of each recipe in float32, in decreasing order, and the number of checks with one.",
-        (("loss", "short"), ("recipe", "text"), ("checks", "number"), ("output", "code"), ("answer", "number"),
-         ("right", "number")),
+        (("loss", "short"), ("recipe", "text"), ("checks", "number"), ("output", "code"), ("result", "number"),
+         ("golden", "number")),
         tuple(lines),
     )  # fmt: skip
 

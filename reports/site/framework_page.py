@@ -8,8 +8,9 @@ from lossvet.adapters import spelling
 from lossvet.adapters.spelling import title
 from lossvet.reports.site import accuracy_tables, recipe_code, rosetta, timings
 from lossvet.reports.site.facts import Spelled
+from lossvet.reports.site.known import deviations, shown_deviations
 from lossvet.reports.site.listing import Link, Listing, line
-from lossvet.reports.site.pages import deviations, frameworks, functions, shown_deviations
+from lossvet.reports.site.pages import frameworks, functions
 from lossvet.reports.site.sources import Sources
 from lossvet.reports.site.variant_page import divides
 

@@ -8,19 +8,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lossvet.adapters.spelling import title
-from lossvet.conformance import deviations as known
 from lossvet.conformance import functions as of_frameworks
-from lossvet.conformance.deviations import Deviation
 from lossvet.conformance.records import Header
-from lossvet.conformance.types import Deviates
 from lossvet.reference import variants
 from lossvet.reports import matrix as squares
 from lossvet.reports.accuracy import LEGEND
 from lossvet.reports.findings import smallest
-from lossvet.reports.site import moves, recipe_code, timings
+from lossvet.reports.site import known, moves, recipe_code, timings
 from lossvet.reports.site.compare import Changed
 from lossvet.reports.site.facts import Spelled
-from lossvet.reports.site.listing import Kind, Line, Link, Listing, Square, line, links
+from lossvet.reports.site.listing import Kind, Line, Link, Listing, Square, line
 from lossvet.reports.site.sources import Sources
 from lossvet.workers.messages import Hello
 
@@ -38,7 +35,7 @@ def index(sources: Sources, spelled: Spelled, changes: dict[str, Any] | None) ->
         "title": "Conformance, accuracy and speed of weighted cross-entropy losses",
         "new": [d.lines for d in smallest(result.summary.findings, result.plan)],
         "problems": list(result.problems),
-        "known": deviations(sources),
+        "known": known.by_harm(known.deviations(sources)),
         "divided": divided(spelled),
         "faster": faster[:MOST_FASTER],
         "more_faster": len(faster[MOST_FASTER:]),
@@ -121,58 +118,27 @@ def functions(sources: Sources, spelled: Spelled) -> dict[str, Listing]:
     }  # fmt: skip
 
 
-def deviations(sources: Sources) -> list[dict[str, Any]]:
-    """The entries of the ledger that this run met, those with the most checks first."""
-    counts: Counter[str] = Counter()
-    where: dict[str, dict[str, Counter[str]]] = {}
-    for cell, _, _, verdict in sources.result.summary.seen:
-        if isinstance(verdict, Deviates) and not verdict.stray:
-            counts[verdict.deviation] += 1
-            where.setdefault(verdict.deviation, {}).setdefault(cell.framework, Counter())[cell.variant] += 1
-    entries = {d.id: d for d in known.read()}
-    return [_deviation(entries[name], count, where[name]) for name, count in counts.most_common()]
-
-
-def _deviation(entry: Deviation, count: int, where: Mapping[str, Counter[str]]) -> dict[str, Any]:
-    reason = " ".join(entry.reason.split())
-    return {
-        "id": entry.id,
-        "title": entry.title,
-        "headline": reason.split(". ")[0].rstrip(".") + ".",
-        "reason": reason,
-        "example": entry.example.strip("\n"),
-        "link": entry.link,
-        "count": count,
-        "frameworks": sorted(where),
-        "where": {f: dict(sorted(own.items())) for f, own in sorted(where.items())},
-        "observed": [
-            {"case": o.case, "output": o.output, "index": list(o.index), "hex": o.value, "decimal": decimal(o.value)}
-            for o in entry.observed
-        ],
-    }
-
-
-def decimal(value: str) -> str:
-    try:
-        return f"{float.fromhex(value):.9g}"
-    except ValueError:  # "raises NAME", "shape [0]"
-        return value
-
-
-def divided(spelled: Spelled) -> list[dict[str, Any]]:
-    """The losses with weights whose mean, when no other is asked for, is another number in another framework; those
-    with one answer together."""
-    found: dict[tuple[tuple[str, str], ...], list[str]] = {}
+def divided(spelled: Spelled) -> Listing | None:
+    """The losses with weights whose default mean is another number in another framework; None where there are none."""
+    found: dict[str, dict[str, list[str]]] = {}
     for name, own in spelled.items():
-        every = [s for spellings in own.values() for s in spellings if s.recipe.startswith("native") and s.divides]
-        by = tuple(dict.fromkeys((moves.unasked(s), title(s.framework)) for s in every))
+        by: dict[str, list[str]] = {}
+        for s in (s for every in own.values() for s in every if s.recipe.startswith("native") and s.divides):
+            by.setdefault(title(s.framework), []).append(moves.unasked(s))
         weighted = {"class_weight", "cost_matrix"} & variants.load(name).params.__annotations__.keys()
-        if weighted and variants.load(name).family != "binary" and len({division for division, _ in by}) > 1:
-            found.setdefault(by, []).append(name)
-    return [
-        {"losses": names, "words": ", ".join(f"in {framework} by {division}" for division, framework in by)}
-        for by, names in found.items()
+        if weighted and variants.load(name).family != "binary" and len({d for every in by.values() for d in every}) > 1:
+            found[name] = by
+    there = sorted({framework for by in found.values() for framework in by})
+    lines = [
+        line(
+            Link(name, f"variants/{name}.html#moves"),
+            *("; ".join(filter(None, dict.fromkeys(by.get(framework, [])))) for framework in there),
+        )
+        for name, by in found.items()
     ]
+    caption = "What the mean of a framework's own loss divides by, unless a reduction is given."
+    columns: list[tuple[str, Kind]] = [("loss", "short"), *((framework, "text") for framework in there)]
+    return Listing("By default, the mean divides by", caption, tuple(columns), tuple(lines)) if lines else None
 
 
 def changed(changes: Sequence[Changed], earlier: Header) -> dict[str, Any]:
@@ -211,8 +177,3 @@ def method(sources: Sources, raw: Mapping[str, bytes]) -> dict[str, Any]:
             for name, data in raw.items()
         ],
     }
-
-
-def shown_deviations(found: Sequence[str]) -> Square:
-    """Known deviations by their ids, as links."""
-    return links([Link(name.replace("_", " "), f"deviations.html#{name}") for name in found], "")

@@ -7,7 +7,7 @@ from typing import Any
 
 from lossvet.adapters.spelling import title
 from lossvet.reports import terminal
-from lossvet.reports.site import framework_page, pages, publication, timings, variant_page
+from lossvet.reports.site import framework_page, known, pages, publication, timings, variant_page
 from lossvet.reports.site.facts import Spelled
 from lossvet.reports.site.publication import Publication
 from lossvet.reports.site.sources import Sources
@@ -36,7 +36,7 @@ def _once(sources: Sources, spelled: Spelled, raw: Mapping[str, bytes], own: Pub
             "glance": timings.glance(sources),
             "listings": [t for t in (timings.across(sources), timings.growth(sources)) if t],
         },
-        "deviations": {"title": "Known deviations", "known": pages.deviations(sources)},
+        "deviations": {"title": "Known deviations", "known": known.deviations(sources)},
         "method": {**pages.method(sources, raw), "upgraded": upgrade_table.read(), "cited": own.cited(sources)},
     }
 

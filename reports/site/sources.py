@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import lzma
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from lossvet.conformance import journal, run
 from lossvet.conformance.journal import Contents, JournalError
 from lossvet.conformance.plan import Selection
 from lossvet.conformance.run import Result
-from lossvet.workers.messages import Hello
+from lossvet.workers.messages import Greeting, Hello
 
 RUN, BENCHMARK = "conformance.jsonl.xz", "benchmark.jsonl.xz"
 """The names of both in the folder `data` of a site."""
@@ -40,11 +40,17 @@ class Sources:
 
 
 def load(conformance: Path, benchmark: Path | None) -> Sources:
-    """Raises JournalError for files that are damaged or of another version of lossvet, OSError for those not there."""
+    """Raises JournalError for files that are damaged or of another version of lossvet, OSError for those not there, and
+    CannotReport for a benchmark of recipes that the frameworks of the run do not have."""
     result, contents = run.loaded(conformance)
     found = None if benchmark is None else samples.read(benchmark)
     raw = {RUN: packed(conformance, contents.size), **({} if benchmark is None else {BENCHMARK: packed(benchmark)})}
     rows = () if found is None else table(found)
+    if unknown := sorted(_unknown_recipes(rows, result.greetings)):
+        raise CannotReport(
+            f"{benchmark} has times of recipes that the run does not have: {', '.join(unknown)}; another version of "
+            "lossvet made it: make it again with lossvet bench, or give another with --bench"
+        )
     lacking = (*_run_lacks(result, contents), *_benchmark_lacks(found, rows, result.versions))
     return Sources(result, contents, found, rows, raw, lacking)
 
@@ -81,6 +87,16 @@ def packed(path: Path, size: int | None = None) -> bytes:
     """The file, up to this size, always packed to the same bytes; as it is where it is packed already."""
     data = path.read_bytes()
     return data if path.suffix == ".xz" else lzma.compress(data[:size], preset=9)
+
+
+def _unknown_recipes(rows: Iterable[Row], greetings: Mapping[str, Greeting]) -> set[str]:
+    """Recipes of a benchmark, as variant/recipe/framework, that a framework of the run does not have."""
+    found = set()
+    for cell in (row.subject.cell for row in rows):
+        greeting = greetings.get(cell.framework)
+        if isinstance(greeting, Hello) and cell.recipe not in ("composed", *greeting.natives.get(cell.variant, ())):
+            found.add(f"{cell.variant}/{cell.recipe}/{cell.framework}")
+    return found
 
 
 def _filters(options: dict[str, object], whole: Selection | Wanted) -> list[str]:

@@ -13,8 +13,8 @@ from lossvet.reference.hazards import HAZARDS
 from lossvet.reports import matrix as squares
 from lossvet.reports.site import accuracy_tables, moves, recipe_code, timings
 from lossvet.reports.site.facts import Spelled, Spelling
+from lossvet.reports.site.known import shown_deviations
 from lossvet.reports.site.listing import Kind, Link, Listing, Square, line
-from lossvet.reports.site.pages import shown_deviations
 from lossvet.reports.site.sources import Sources
 from lossvet.verify.spelling.function import Spelled as Written
 from lossvet.verify.spelling.function import shown
@@ -107,7 +107,7 @@ def moved(own: Mapping[str, Sequence[Spelling]]) -> Iterator[dict[str, Any]]:
             for m in found
         ]
         columns: tuple[tuple[str, Kind], ...] = (("to", "short"), ("what changes", "text"), ("code", "short"))
-        table = Listing(label, "What differs there.", columns, tuple(lines))
+        table = Listing(label, "What changes from here to each of the others.", columns, tuple(lines))
         yield {"id": f"move-{key}", "title": label, "spelling": old.spelling, "table": table, "codes": texts}
 
 
