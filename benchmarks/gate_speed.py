@@ -48,6 +48,9 @@ def compare_speed(
     book = Journal.create(path, engine.header(asked, greetings), again="lossvet gate")
     try:
         total = sum(len(match.subjects) for match in matches)
+        observer.say(
+            f"timing {total} benchmarks: {decide.SCREEN} pairs of processes, some minutes; more where it is close"
+        )
         observer.begin(pairs.PASSES * decide.SCREEN * len(matches))
         shots, void = _measure(book, matches, range(decide.SCREEN), observer)
         measured = pairs.ratios(shots)
