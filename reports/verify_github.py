@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lossvet.reports.terminal import plain
 from lossvet.reports.verify_markdown import render as markdown
-from lossvet.reports.verify_words import ending, headline, title
+from lossvet.reports.verify_words import advice, ending, headline, title
 from lossvet.verify.answer import Comparison, Difference
 
 
@@ -26,7 +26,9 @@ def render(found: Comparison) -> str:
 
 def _difference(difference: Difference, found: Comparison, file: str) -> str:
     counts = not (difference.accepted or difference.edge or found.verdict in found.accepted)
-    words = " ".join(filter(None, (difference.says, difference.training, difference.change))) or title(difference)
+    words = " ".join(filter(None, (difference.says, difference.training, advice(difference, found)))) or title(
+        difference
+    )
     name = f"lossvet verify: {title(difference)}"
     return command("error" if counts else "notice", name, words, file)
 

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 from lossvet.reports.terminal import plain
 from lossvet.reports.verify_text import text
-from lossvet.reports.verify_words import ending, headline, title
+from lossvet.reports.verify_words import advice, ending, headline, title
 from lossvet.verify.answer import Comparison
 
 
@@ -30,7 +30,7 @@ def render(found: Comparison) -> str:
         elif difference.edge:
             ET.SubElement(one, "skipped", message=f"edge case: {words}")
         else:
-            sentences = (difference.says, difference.training, difference.change)
+            sentences = (difference.says, difference.training, advice(difference, found))
             ET.SubElement(one, "failure", message=words, type=difference.facet).text = _xml("\n".join(sentences))
     cases = suite.findall("testcase")
     for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):

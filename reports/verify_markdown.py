@@ -6,7 +6,7 @@ from lossvet.reports.counterexamples import table
 from lossvet.reports.markdown import escape
 from lossvet.reports.terminal import plain
 from lossvet.reports.variant_words import variant_of
-from lossvet.reports.verify_words import direct, effect_lines, ending, evidence, headline, remarks, rows
+from lossvet.reports.verify_words import direct, effect_lines, ending, evidence, headline, remarks, rows, to_match
 from lossvet.verify.answer import Comparison, Difference, Identified
 from lossvet.verify.contract_words import otherwise, told
 
@@ -20,7 +20,7 @@ def render(found: Comparison) -> str:
         lines += [_row(i, d) for i, d in enumerate(found.differences, 1)]
         lines.append("")
     for number, difference in enumerate(found.differences, 1):
-        lines += _paragraphs(number, difference)
+        lines += _paragraphs(number, difference, found)
     if found.counterexample is not None and not any(d.counterexample for d in found.differences):
         lines += ["The smallest input found on which they differ:", "", *_block(table(found.counterexample, WIDTH)), ""]
     lines += [f"{escape(found.parts_at)}", ""] if found.parts_at else []
@@ -58,11 +58,11 @@ def _row(number: int, difference: Difference) -> str:
     return f"| {number} | {' | '.join(map(escape, cells))} |"
 
 
-def _paragraphs(number: int, difference: Difference) -> list[str]:
+def _paragraphs(number: int, difference: Difference, found: Comparison) -> list[str]:
     lines = [f"{number}\\. **{escape(difference.facet)}.** {code(difference.says)}", ""]
     if difference.counterexample is not None and not difference.accepted:
         lines += [*_block(table(difference.counterexample, WIDTH)), ""]
-    for label, words in (("In training", difference.training), ("To match old", difference.change)):
+    for label, words in (("In training", difference.training), (to_match(found).capitalize(), difference.change)):
         lines += [f"{label}: {code(words)}", ""] if words and not difference.accepted else []
     return lines
 

@@ -19,6 +19,7 @@ from lossvet.reports.verify_words import (
     rows,
     sentence,
     title,
+    to_match,
 )
 from lossvet.verify.answer import Comparison, Difference, Identified
 from lossvet.verify.contract import Contract
@@ -111,7 +112,7 @@ def _difference(out: Page, number: int, difference: Difference, found: Compariso
     if difference.training:
         out.labelled("in training", difference.training)
     if difference.change:
-        out.labelled("to match old", difference.change)
+        out.labelled(to_match(found), difference.change)
     if not difference.edge:
         out.labelled("to accept it", accept(difference))
     first = next(i for i, d in enumerate(found.differences, 1) if not d.accepted)

@@ -126,6 +126,16 @@ def title(difference: Difference) -> str:
     return f"{difference.facet}: {difference.source} in old, {difference.target} in new"
 
 
+def to_match(found: Comparison) -> str:
+    """The label of a change: it is for the new loss, or for the old one where the other is a contract or a variant."""
+    return "to match new" if found.target.framework == "contract" else "to match old"
+
+
+def advice(difference: Difference, found: Comparison) -> str:
+    """The change, with its label."""
+    return f"{to_match(found).capitalize()}: {difference.change}" if difference.change else ""
+
+
 def remarks(difference: Difference) -> list[str]:
     """What restricts a difference, a few words each."""
     said = ["accepted"] if difference.accepted else []

@@ -151,6 +151,8 @@ def test_what_shows_on_labels_that_one_side_refuses_or_without_rows_is_an_edge(n
     assert (found.verdict, weighty(found)) == ("same", [])
     assert {d.facet for d in found.differences} <= edges
     assert found.differences
+    zero = [d.training for d in found.differences if d.facet == "zero_denominator"]
+    assert all("only in an empty batch" in words for words in zero), "no training step meets it"
 
 
 def test_two_that_leave_out_the_same_labels_but_for_one_that_raises_are_the_same():

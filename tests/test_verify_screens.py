@@ -106,6 +106,18 @@ def test_an_accepted_difference_keeps_its_sentence_and_loses_the_rest() -> None:
     assert "accepted denominator" in words
 
 
+def test_a_change_says_which_side_it_matches() -> None:
+    """It is for the new loss; but a contract cannot be changed to match a loss."""
+    agreed = msgspec.structs.replace(answers.NEW, framework="contract", spec="ours.contract.toml")
+    for found, side in (
+        (answers.DIFFERENT, "old"),
+        (msgspec.structs.replace(answers.DIFFERENT, target=agreed), "new"),
+    ):
+        assert f"to match {side} {squeezed(answers.DENOMINATOR.change)}" in squeezed(text(found))
+        for form in ("markdown", "github", "junit"):
+            assert f"To match {side}: " in RENDERERS[form](found)
+
+
 def test_an_unconfirmed_difference_says_so() -> None:
     found = msgspec.structs.replace(
         answers.DIFFERENT, differences=(msgspec.structs.replace(answers.CLIP, confirmed=False),)
