@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 import lzma
@@ -33,7 +34,8 @@ from lossvet.conformance import deviant, journal, records, run
 from lossvet.conformance.journal import JournalError
 from lossvet.conformance.summary import kind
 from lossvet.reference import variants
-from lossvet.reports.site import build, compare, facts, figures, known, moves, sources, tables
+from lossvet.reports import speed
+from lossvet.reports.site import build, compare, facts, figures, known, moves, publication, sources, tables
 
 MAIN = "from lossvet.cli import main; main()"
 LOSSES = ("pos_weight", "sparse_class_weight")
@@ -155,7 +157,25 @@ def test_the_tables_have_a_line_for_each_cell_and_benchmark(folder: Path) -> Non
     assert len(lines) == 1 + len({j.cell for j in contents.judged})
     assert lines[0].split(",") == list(tables.CELLS)
     described = (folder / "site/data/columns.txt").read_text()
-    assert all(f"  {name}" in described for name in (*tables.CELLS, *tables.TIMES))
+    assert all(f"  {name}" in described for name in (*tables.CELLS, *tables.TIMES, *publication.COLUMNS))
+    with (folder / "site/table.csv").open() as file:
+        assert next(csv.reader(file)) == list(publication.COLUMNS)
+
+
+@pytest.mark.sweep
+def test_a_site_without_an_author_is_cited_by_its_title(folder: Path) -> None:
+    assert f"<p>{publication.TITLE}. lossvet " in (folder / "site/method.html").read_text()
+
+
+def test_what_is_small_is_not_shown_as_0() -> None:
+    assert [speed.share(f) for f in (0.00049, 0.0005, 0.0949, 0.11, float("nan"))] == [
+        "<0.1%",
+        "0.1%",
+        "9.5%",
+        "11%",
+        "-",
+    ]
+    assert [speed.size(n) for n in (0, 3 * 2**20, 200 * 2**20, None)] == ["<2", "3.0", "200", "-"]
 
 
 # The same bytes again ------------------------------------------------------------------------------------------------
@@ -255,6 +275,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from lossvet.reference import variants
+from lossvet.reports import speed
 from lossvet.reports.site import build
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 import signal
@@ -277,6 +298,7 @@ FOREVER = """
 import itertools, sys
 from pathlib import Path
 from lossvet.reference import variants
+from lossvet.reports import speed
 from lossvet.reports.site import build
 for n in itertools.count():
     files = ["index.html", "data/conformance.jsonl.xz", *(f"variants/{k}.html" for k in range(20))]
