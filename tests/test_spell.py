@@ -296,7 +296,7 @@ def test_what_cannot_be_spelled_is_refused_by_its_facet(departure: Any, facet: s
 
 
 def test_an_unknown_framework_is_refused_with_those_there_are() -> None:
-    with pytest.raises(KeyError, match="there are: jax, numpy, tensorflow, tensorflow_v1, torch"):
+    with pytest.raises(KeyError, match="expected one of: jax, numpy, tensorflow, tensorflow_v1, torch"):
         written(TF1, TF1_DOMAIN, "paddle")
 
 
