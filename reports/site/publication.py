@@ -11,6 +11,7 @@ from lossvet.adapters.spelling import title
 from lossvet.benchmarks.engine import REPLICATES
 from lossvet.benchmarks.table import Row
 from lossvet.conformance.summary import CellSummary
+from lossvet.reference.dtypes import DTYPES
 from lossvet.reports.markdown import escape
 from lossvet.reports.site import accuracy_tables, tables, timings
 from lossvet.reports.site.listing import Line, Listing, Square, line
@@ -70,13 +71,20 @@ def anchor(cell: Any) -> str:
     return "-".join((cell.variant, cell.framework, cell.recipe, cell.mode, cell.dtype, cell.device))
 
 
+def dtypes(sources: Sources) -> tuple[str, ...]:
+    """Those that were timed; where none was, the first that was run: a row stands for a recipe in a mode."""
+    timed = {row.subject.cell.dtype for row in timings.timed(sources)}
+    run = {c.cell.dtype for c in sources.result.summary.cells}
+    return tuple(d for d in DTYPES if d in timed) or tuple(d for d in DTYPES if d in run)[:1]
+
+
 def _rows(sources: Sources) -> list[tuple[CellSummary, Row | None]]:
-    """Every cell in the dtypes that were timed, all of them where none was, with its time at the largest shape."""
+    """Every cell in the `dtypes` of the table, with its time at the largest shape."""
     timed = timings.timed(sources)
     at = timings.largest(timed) if timed else None
     times = {str(r.subject.cell): r for r in timed if r.subject.shape == at and r.subject.task == "train"}
-    dtypes = {row.subject.cell.dtype for row in timed}
-    cells = [c for c in sources.result.summary.cells if not dtypes or c.cell.dtype in dtypes]
+    own = dtypes(sources)
+    cells = [c for c in sources.result.summary.cells if c.cell.dtype in own]
     return [(c, times.get(str(c.cell))) for c in sorted(cells, key=lambda c: c.cell)]
 
 
@@ -91,6 +99,7 @@ def page(sources: Sources, publication: Publication) -> dict[str, Any]:
         "at": timings.at_words(timings.largest(timed)) if timed else "",
         "untimed": "; ".join(timings.untimed(sources)) if timed else "",
         "processes": REPLICATES,
+        "dtypes": ", ".join(dtypes(sources)),
         "tables": {name: listing(name, rows, sources) for name, rows in by_loss.items()},
     }
 
