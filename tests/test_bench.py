@@ -221,7 +221,7 @@ def test_what_is_shown_of_a_run_made_before_obeys_every_filter() -> None:
         assert [str(s) for s in found] == left, filters
     with pytest.raises(NothingMatches, match="did you mean sparse"):
         subjects.fitting(known, dataclasses.replace(everything, only=("sparze",)))
-    with pytest.raises(NothingMatches, match="leave nothing"):
+    with pytest.raises(NothingMatches, match="select nothing"):
         subjects.fitting(known, dataclasses.replace(everything, only=("sparse",), frameworks=("g",)))
 
 
