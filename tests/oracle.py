@@ -309,7 +309,9 @@ def rounded(x: Any, noise: Any = 0) -> float:
         return float(x)
     if abs(x) < noise * mpf(10) ** -20:
         return 0.0
-    sign, mantissa, exponent, _ = x._mpf_
+    sign, mantissa, exponent, bits = x._mpf_
+    if exponent + bits < -1100:  # e^-(2^63) as a fraction would have 2^63 digits
+        return 0.0
     try:
         return float(Fraction(int(mantissa)) * Fraction(2) ** exponent) * (-1 if sign else 1)
     except OverflowError:
