@@ -127,7 +127,7 @@ class Identifying:
         where = f" ({self.folders[name]})" if name in self.folders else ""
         if error.kind == "import" and words.startswith("there is no module"):
             module = words.removeprefix("there is no module ").partition(";")[0]
-            return f"there is no module called {module} in {name}{where}"
+            return f"there is no module {module} in {name}{where}"
         return f"{words}, in {name}{where}" if error.kind in MISSING else f"in {name}: {words}"
 
     def _distinct(self, remotes: Mapping[Name, Remote]) -> None:

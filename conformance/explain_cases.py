@@ -28,8 +28,8 @@ def names() -> list[str]:
     return list(dict.fromkeys(case.partition("/")[2] for case in every))
 
 
-def _among(name: str) -> list[str]:
-    variant = name.partition("/")[0]
+def _among(case: str) -> list[str]:
+    variant, _, _ = case.partition("/")
     return [variant] if variant in variants.names() else list(variants.names())
 
 

@@ -156,7 +156,7 @@ def test_what_is_no_answer_is_told(client: Parrot, what: str, words: str) -> Non
 def test_what_is_too_large_is_refused_in_words_of_the_service(client: Parrot) -> None:
     refused = client.ask(Do("large"))
     assert isinstance(refused, Refused)
-    assert "over the limit" in refused.reason
+    assert "exceeds the limit" in refused.reason
 
 
 def test_what_is_printed_is_no_answer(client: Parrot) -> None:

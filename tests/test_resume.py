@@ -243,5 +243,5 @@ def test_a_report_needs_the_standard_of_a_run_and_a_resumed_run_its_source_too(
         other.write_text(table.DEFAULT.read_text() + "\n# another one\n")
         with monkeypatch.context() as patch:
             patch.setattr(table, "DEFAULT", other)
-            with pytest.raises(JournalError, match="another ledger"):
+            with pytest.raises(JournalError, match="a ledger of another version"):
                 run.loaded(path)
