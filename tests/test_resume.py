@@ -187,7 +187,7 @@ def test_an_interrupted_run_says_how_to_go_on(tmp_path: Path, stop: signal.Signa
     ]
     other = subprocess.run(arguments, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert other.returncode == 2
-    assert "begun with other options" in other.stderr
+    assert "started with other options" in other.stderr
 
 
 def gone(workers: list[int]) -> None:
