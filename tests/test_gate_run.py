@@ -357,7 +357,7 @@ def test_baselines_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> None:
     done = gate(tmp_path, GOOD, GOOD, "--accuracy", str(path))
     assert done.code == 2, done
     assert f"has no baselines for [{machine.profile()}]; it has: amiga-68000" in done.last
-    assert "A gate without --accuracy leaves them in .lossvet/accuracy.txt" in done.last
+    assert "A gate without --accuracy writes them to .lossvet/accuracy.txt" in done.last
     assert "pair 1" not in done.err
     path.write_text("nonsense\n[x]\nmore\n")
     done = gate(tmp_path, GOOD, GOOD, "--accuracy", str(path))
