@@ -52,8 +52,8 @@ asv: $(INSTALLED)
 	$(BIN)/asv publish
 
 test: $(INSTALLED)
-	@# four, whatever the machine: a third of the time of a test is spent waiting for a process that it started
-	$(BIN)/pytest -n 4 --dist worksteal -m "not slow and not clock and not sweep" tests $(ARGS)
+	@# three, whatever the machine: a third of the time of a test is spent waiting for a process that it started
+	$(BIN)/pytest -n 3 --dist worksteal -m "not slow and not clock and not sweep" tests $(ARGS)
 
 test-slow: $(INSTALLED)
 	$(BIN)/pytest -n 2 --dist worksteal -m slow tests $(ARGS)
