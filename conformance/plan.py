@@ -174,7 +174,7 @@ def _items(
                                 left_out[hello.name, _why(extent[mode], cell, native, bool(asked))] += left
 
 
-@cache  # every framework asks
+@cache  # the same for every framework
 def says_something(golden: Golden, dtype: str) -> bool:
     """Whether a case is one for this dtype: its inputs are numbers of it.
 

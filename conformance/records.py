@@ -69,7 +69,7 @@ def compact(verdict: Verdict) -> Compact:
     kind = type(verdict)
     names, defaults = _NAMES[kind], _DEFAULTS[kind]
     values = [getattr(verdict, name) for name in names]
-    # what is as it mostly is need not be written a hundred thousand times
+    # defaults at the end are left out: a run has a hundred thousand verdicts
     while values and values[-1] == defaults[len(values) - 1]:
         values.pop()
     return [kind.__name__, *[_WRITE[name](v) if name in _WRITE else v for name, v in zip(names, values, strict=False)]]

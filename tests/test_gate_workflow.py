@@ -140,8 +140,8 @@ def test_the_step_that_compares_the_meaning_alone(tmp_path: Path, then: str, cod
     file.parent.mkdir(parents=True)
     (file.parent / "__init__.py").touch()
     file.write_text(BY_WEIGHTS)
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    for words in (("init", "-q"), ("add", "."), (*who, "commit", "-qm", "one")):
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    for words in (("init", "-q"), ("add", "."), (*author, "commit", "-qm", "one")):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     file.write_text(then)
     here = f"{sys.executable} -P -c 'from lossvet.cli import main; main()'"
